@@ -1,0 +1,196 @@
+/** An opened account: its identity, its home space, its keychain and its other spaces. Everything else of the SDK starts here. */
+
+import { bytesToHex, type Did, type SpaceId } from '@sluice/core/base';
+import { createSigningKey, type HpkeKeyPair, hpkeKeyPairFromSecret, type SigningKey, signingKeyFromSeed, toAeadKey, toEpochKey, toTagSecret } from '@sluice/core/crypto';
+import { createDidResolver, type DidResolver, type PinStore } from '@sluice/core/identity';
+import { createGenesis } from '@sluice/core/stream';
+import { encodePush } from '@sluice/core/wire';
+import { SluiceError } from '../errors.ts';
+import type { LiveLink } from '../link/live-link.ts';
+import { createNodeHttp, type NodeHttp } from '../link/node-http.ts';
+import type { NodeAddress, OpenedStore, Platform } from '../platform.ts';
+import { type Alarm, openSpaceEngine, type SpaceEngine } from '../space/space-engine.ts';
+import type { SpaceKeys } from '../space/space-keys.ts';
+import { getMeta, setMeta } from '../store/store-db.ts';
+import { firstAdminEntry } from './device-row.ts';
+import { createKeychain, KEYCHAIN, type Keychain, keychainKeys, keychainShape, packBytes, unpackBytes } from './keychain.ts';
+import type { AccountSecret } from './account-box.ts';
+import { type ContextName, itemToSpace, spaceToItem } from './space-item.ts';
+
+/** The Vault's own context: the home space. */
+export const VAULT_CONTEXT = 'Verida: Vault';
+
+export type OpenAccount = {
+  readonly did: Did;
+  readonly platform: Platform;
+  readonly store: OpenedStore;
+  readonly secret: AccountSecret;
+  readonly device: SigningKey;
+  /** The device's card, signed by the identity key. */
+  readonly card: Uint8Array;
+  readonly identityKey: SigningKey;
+  readonly sealing: HpkeKeyPair;
+  readonly link: LiveLink;
+  readonly http: NodeHttp;
+  readonly home: SpaceEngine;
+  readonly keychain: Keychain;
+  readonly resolver: DidResolver;
+  /** The spaces of this account other than home, by keychain id. */
+  readonly contexts: () => readonly { readonly context: ContextName; readonly space: SpaceId }[];
+  /** Opens a context's space; `create` makes it when it is absent. */
+  readonly openContext: (context: ContextName, create: boolean) => Promise<SpaceEngine | undefined>;
+  readonly engineOf: (space: SpaceId) => SpaceEngine | undefined;
+  readonly onAlarm: (listener: (alarm: Alarm) => void) => () => void;
+  /** Resolves when the home space (and every opened one) is in step with the node. */
+  readonly synced: (timeoutMs?: number) => Promise<void>;
+  readonly close: () => Promise<void>;
+};
+
+const SYNC_TIMEOUT_MS = 30_000;
+
+export type Assembly = {
+  readonly platform: Platform;
+  readonly store: OpenedStore;
+  readonly secret: AccountSecret;
+  readonly device: SigningKey;
+  readonly link: LiveLink;
+};
+
+/** Builds the account over a home space whose keychain is already in the replica. */
+export function assembleAccount({ platform, store, secret, device, link }: Assembly): OpenAccount {
+  const { db } = store;
+  const bootstrap = openBootstrapHome({ platform, store, secret, device, link });
+  const homeItem = bootstrap.keychain.get('space', 'home');
+  const identity = bootstrap.keychain.get('identity', 'me');
+  const deviceItem = bootstrap.keychain.get('device', bytesToHex(device.publicKey));
+  if (!homeItem || !identity || !deviceItem) throw new SluiceError('NOT_FOUND', 'The keychain is not complete yet. Connect to the node once.');
+  bootstrap.engine.close();
+
+  const home = openSpaceEngine({ platform, db, link, keys: itemToSpace(homeItem).keys, writer: device });
+  const keychain = createKeychain(home.collection(KEYCHAIN, keychainShape, keychainKeys(secret.root)));
+  const alarms = new Set<(alarm: Alarm) => void>();
+  const engines = new Map<string, SpaceEngine>([[bytesToHex(home.keys.space), home]]);
+  const http = createNodeHttp(platform, secret.node);
+  const watch = (engine: SpaceEngine): void => {
+    engine.onAlarm((alarm) => {
+      for (const listener of alarms) listener(alarm);
+    });
+  };
+  watch(home);
+
+  const openSpace = (keys: SpaceKeys): SpaceEngine => {
+    const id = bytesToHex(keys.space);
+    const known = engines.get(id);
+    if (known) return known;
+    const engine = openSpaceEngine({ platform, db, link, keys, writer: device });
+    engines.set(id, engine);
+    watch(engine);
+    engine.start();
+    return engine;
+  };
+
+  const findContext = (context: ContextName): SpaceKeys | undefined =>
+    keychain.list('space').map(({ item }) => itemToSpace(item)).find((s) => s.context.app === context.app && s.context.name === context.name)?.keys;
+
+  return {
+    did: secret.did,
+    platform,
+    store,
+    secret,
+    device,
+    card: unpackBytes(deviceItem.card),
+    identityKey: signingKeyFromSeed(unpackBytes(identity.identitySeed)),
+    sealing: hpkeKeyPairFromSecret(unpackBytes(identity.sealingSecret)),
+    link,
+    http,
+    home,
+    keychain,
+    resolver: createDidResolver({ fetchText: platform.fetchText, clock: platform.clock, pins: storePins(store) }),
+    contexts: () =>
+      keychain.list('space').flatMap(({ id, item }) => {
+        if (id === 'home') return [];
+        const { keys, context } = itemToSpace(item);
+        return [{ context, space: keys.space }];
+      }),
+    openContext: async (context, create) => {
+      if (context.app === secret.did && context.name === VAULT_CONTEXT) return home;
+      const keys = findContext(context);
+      if (keys) return openSpace(keys);
+      if (!create) return undefined;
+      const made = await createSpace(platform, secret.node, http, device);
+      keychain.put('space', packBytes(made.space), spaceToItem(made, context));
+      home.nudge();
+      return openSpace(made);
+    },
+    engineOf: (space) => engines.get(bytesToHex(space)),
+    onAlarm: (listener) => {
+      alarms.add(listener);
+      return () => alarms.delete(listener);
+    },
+    synced: async (timeoutMs = SYNC_TIMEOUT_MS) => {
+      await Promise.all([...engines.values()].map((engine) => engine.synced(timeoutMs)));
+    },
+    close: async () => {
+      for (const engine of engines.values()) engine.close();
+      link.close();
+      db.close();
+      store.release();
+    },
+  };
+}
+
+/** The home space with nothing but the account root: only its keychain can be read. */
+export function openBootstrapHome({ platform, store, secret, device, link }: Assembly): { readonly engine: SpaceEngine; readonly keychain: Keychain } {
+  const keys: SpaceKeys = {
+    space: secret.home,
+    node: secret.node,
+    genesis: secret.genesis,
+    tagSecret: toTagSecret(new Uint8Array(32)),
+    epochs: new Map([[1, toEpochKey(new Uint8Array(32))]]),
+  };
+  const engine = openSpaceEngine({ platform, db: store.db, link, keys, writer: device });
+  return { engine, keychain: createKeychain(engine.collection(KEYCHAIN, keychainShape, keychainKeys(secret.root))) };
+}
+
+/** Fresh random keys for a space, with its signed genesis. */
+export function createSpaceKeys(platform: Pick<Platform, 'random'>, node: NodeAddress): SpaceKeys & { readonly root: SigningKey } {
+  const { random } = platform;
+  const root = createSigningKey(random);
+  const genesis = createGenesis(root, node.did, random);
+  return {
+    space: genesis.space,
+    genesis: genesis.signed,
+    node,
+    tagSecret: toTagSecret(random(32)),
+    epochs: new Map([[1, toEpochKey(random(32))]]),
+    ctlKey: toAeadKey(random(32)),
+    root,
+  };
+}
+
+/** Creates a space at the node with `device` as its first admin. */
+async function createSpace(platform: Platform, node: NodeAddress, http: NodeHttp, device: SigningKey): Promise<SpaceKeys> {
+  const keys = createSpaceKeys(platform, node);
+  const created = await registerSpace(platform, http, keys, keys.root, device);
+  if (!created.ok) throw new SluiceError(created.code === 'OFFLINE' ? 'OFFLINE' : `NODE_${created.code}`);
+  return keys;
+}
+
+/** Sends a genesis and the first admin row, signed by the space's root. */
+export async function registerSpace(platform: Platform, http: NodeHttp, keys: SpaceKeys, root: SigningKey, device: SigningKey, invite?: string) {
+  const entry = firstAdminEntry(root, keys.space, device.publicKey, { ms: platform.clock.nowMs(), counter: 0 });
+  const answer = await http.createSpace(keys.genesis, encodePush([{ type: 'ctl', entries: [entry] }]), device, invite);
+  if (answer.ok) return { ok: true } as const;
+  return { ok: false, code: answer.error.type === 'offline' ? 'OFFLINE' : answer.error.code } as const;
+}
+
+/** Highest DID versions seen, kept in the store. */
+function storePins(store: OpenedStore): PinStore {
+  return {
+    get: async (did) => {
+      const value = getMeta(store.db, `did-pin/${did}`);
+      return value && new TextDecoder().decode(value);
+    },
+    set: async (did, versionId) => setMeta(store.db, `did-pin/${did}`, new TextEncoder().encode(versionId)),
+  };
+}

@@ -1,0 +1,73 @@
+/**
+ * The account's keychain: a collection of its home space, sealed under a key derived from the account root alone. It holds the keys
+ * of every space, grant and request, so that any device with the root has them all.
+ */
+
+import { base64urlToBytes, bytesToBase64url, type JsonObject, type JsonValue } from '@sluice/core/base';
+import { type AccountRoot, type AeadKey, hkdf, keychainKey, streamId, streamTagKey, toAeadKey, toTagSecret } from '@sluice/core/crypto';
+import { parseFilter } from '@sluice/core/filter';
+import { STREAM_KIND } from '@sluice/core/wire';
+import type { Collection, CollectionKeys, CollectionShape } from '../store/collection.ts';
+
+export const KEYCHAIN = 'keychain';
+const SHAPE: CollectionShape = { indexes: [{ name: 'kind', fields: ['kind'] }], formats: new Map(), merges: new Map() };
+
+export type KeychainKind = 'identity' | 'space' | 'grant' | 'received' | 'request' | 'device' | 'session';
+
+export type Keychain = {
+  readonly get: (kind: KeychainKind, id: string) => JsonObject | undefined;
+  /** Writes one item whole. */
+  readonly put: (kind: KeychainKind, id: string, item: JsonObject) => void;
+  readonly list: (kind: KeychainKind) => readonly { readonly id: string; readonly item: JsonObject }[];
+  readonly remove: (kind: KeychainKind, id: string) => void;
+  readonly collection: Collection;
+};
+
+/** What the keychain collection is sealed and named with: nothing but the account root. */
+export function keychainKeys(root: AccountRoot): CollectionKeys {
+  const key = keychainKey(root) as unknown as AeadKey;
+  const tagSecret = toTagSecret(hkdf(root, 'keychain-tags'));
+  const stream = streamId(STREAM_KIND.own, tagSecret, KEYCHAIN);
+  return {
+    stream,
+    tagKey: streamTagKey(tagSecret, stream),
+    snapshotKey: toAeadKey(hkdf(root, 'keychain-snapshot')),
+    epoch: () => 1,
+    keyOf: (epoch) => (epoch === 1 ? key : undefined),
+  };
+}
+
+export const keychainShape = SHAPE;
+
+/** Reads and writes the keychain as items of a kind. */
+export function createKeychain(collection: Collection): Keychain {
+  const name = (kind: KeychainKind, id: string): string => `${kind}/${id}`;
+  const strip = (record: JsonObject): JsonObject => (record.item ?? {}) as JsonObject;
+  return {
+    collection,
+    get: (kind, id) => {
+      const record = collection.get(name(kind, id));
+      return record && strip(record);
+    },
+    put: (kind, id, item) => {
+      collection.save([{ id: name(kind, id), document: { kind, item: item as JsonValue }, force: true }]);
+    },
+    list: (kind) => {
+      const filter = parseFilter({ kind });
+      if (!filter.ok) return [];
+      return collection.query(filter.value, 0, {}).records.map((r) => ({ id: String(r._id).slice(kind.length + 1), item: strip(r) }));
+    },
+    remove: (kind, id) => {
+      collection.remove([name(kind, id)]);
+    },
+  };
+}
+
+/** Bytes in keychain items are base64url text. */
+export const packBytes = bytesToBase64url;
+
+/** Reads bytes of a keychain item. Throws TypeError on another form: the keychain is our own writing. */
+export function unpackBytes(value: JsonValue | undefined): Uint8Array {
+  if (typeof value !== 'string') throw new TypeError('the keychain item lacks a key');
+  return base64urlToBytes(value);
+}

@@ -1,0 +1,234 @@
+/**
+ * The live connection to one node as one key: subscriptions and pushes over one WebSocket, reconnecting by itself. A subscription
+ * resumes from its owner's cursor, so a lost connection costs time and nothing else. Must not know what pages hold.
+ */
+
+import type { Clock, SpaceId } from '@sluice/core/base';
+import type { SigningKey } from '@sluice/core/crypto';
+import { signHello } from '@sluice/core/identity';
+import { type ClientFrame, decodeServerFrame, encodeClientFrame, type ErrorCode, formatLogName, type LogName, type Page, PROTOCOL_VERSION, type PushAnswer, type ServerFrame } from '@sluice/core/wire';
+import type { NodeAddress, Platform, Socket } from '../platform.ts';
+
+/** A refusal by the node. `nowMs` is its clock. */
+export class LinkRefusal extends Error {
+  readonly code: ErrorCode;
+  readonly nowMs: number;
+
+  constructor(code: ErrorCode, nowMs: number) {
+    super(`the node refused: ${code}`);
+    this.name = 'LinkRefusal';
+    this.code = code;
+    this.nowMs = nowMs;
+  }
+}
+
+/** The connection was lost or could not be made; whether a push in flight was stored is unknown. */
+export class LinkOffline extends Error {
+  constructor() {
+    super('the node cannot be reached');
+    this.name = 'LinkOffline';
+  }
+}
+
+export type SubscriptionEvents = {
+  /** Where to go on from, asked at every (re)connection. */
+  readonly cursor: () => number;
+  /** Handles one page; the next is not asked for before it is done. `bytes` is its size on the wire. */
+  readonly onPage: (page: Page, bytes: number) => void | Promise<void>;
+  /** The node ended the subscription; it is not taken up again. */
+  readonly onClosed: (code: ErrorCode) => void;
+};
+
+export type LinkState = 'connecting' | 'ready' | 'offline' | 'closed';
+
+export type LiveLink = {
+  readonly subscribe: (space: SpaceId, log: LogName, events: SubscriptionEvents) => () => void;
+  /** Rejects with LinkRefusal or LinkOffline. */
+  readonly push: (space: SpaceId, push: Uint8Array) => Promise<PushAnswer>;
+  readonly state: () => LinkState;
+  readonly onState: (listener: (state: LinkState) => void) => () => void;
+  /** Resolves when connected; rejects with LinkOffline after `timeoutMs`. */
+  readonly ready: (timeoutMs: number) => Promise<void>;
+  /** Bytes received and sent so far. */
+  readonly traffic: () => { readonly received: number; readonly sent: number };
+  readonly close: () => void;
+};
+
+/** Bytes of pages the node may send ahead of what was handled. */
+const CREDIT = 2 * 1024 * 1024;
+const FIRST_RETRY_MS = 100;
+const LAST_RETRY_MS = 10_000;
+
+type Sub = { readonly space: SpaceId; readonly log: LogName; readonly events: SubscriptionEvents; chain: Promise<void>; run: number };
+type Waiting = { readonly resolve: (answer: PushAnswer) => void; readonly reject: (cause: Error) => void };
+
+/** Connects, and keeps connected until `close`. */
+export function openLiveLink(platform: Pick<Platform, 'clock' | 'random' | 'openSocket'>, node: NodeAddress, key: SigningKey): LiveLink {
+  const { clock } = platform;
+  const subs = new Map<number, Sub>();
+  const waiting = new Map<number, Waiting>();
+  const listeners = new Set<(state: LinkState) => void>();
+  const traffic = { received: 0, sent: 0 };
+  let state: LinkState = 'connecting';
+  let socket: Socket | undefined;
+  let nextId = 1;
+  let run = 0;
+  let retryMs = FIRST_RETRY_MS;
+  let cancelRetry: () => void = () => undefined;
+
+  const setState = (next: LinkState): void => {
+    if (state === next) return;
+    state = next;
+    for (const listener of [...listeners]) listener(next);
+  };
+
+  const send = (frame: ClientFrame): void => {
+    const bytes = encodeClientFrame(frame);
+    traffic.sent += bytes.length;
+    socket?.send(bytes);
+  };
+
+  const subscribeNow = (id: number, sub: Sub): void => {
+    sub.run = run;
+    send({ type: 'sub', id, space: sub.space, log: formatLogName(sub.log), after: sub.events.cursor(), credit: CREDIT });
+  };
+
+  const onPage = (id: number, page: Page, bytes: number): void => {
+    const sub = subs.get(id);
+    if (!sub || sub.run !== run) return;
+    const mine = run;
+    sub.chain = sub.chain.then(async () => {
+      if (sub.run !== mine || !subs.has(id)) return;
+      await sub.events.onPage(page, bytes);
+      if (run === mine && state === 'ready') send({ type: 'credit', id, bytes });
+    });
+    // A throw in the handler is its bug; it must not stop the connection.
+    sub.chain = sub.chain.catch((cause: unknown) => {
+      queueMicrotask(() => {
+        throw cause;
+      });
+    });
+  };
+
+  const onFrame = (frame: ServerFrame, bytes: number): void => {
+    switch (frame.type) {
+      case 'welcome':
+        if (frame.node !== node.did || frame.version !== PROTOCOL_VERSION) return lost();
+        return send({ type: 'hello', proof: signHello(key, node.did, frame.nonce, clock.nowMs()) });
+      case 'ready':
+        retryMs = FIRST_RETRY_MS;
+        setState('ready');
+        for (const [id, sub] of subs) subscribeNow(id, sub);
+        return;
+      case 'page':
+        return onPage(frame.id, frame.page, bytes);
+      case 'closed': {
+        const sub = subs.get(frame.id);
+        subs.delete(frame.id);
+        // What was served before the end is handled before the end is told.
+        void sub?.chain.then(() => sub.events.onClosed(frame.code));
+        return;
+      }
+      case 'pushed':
+        waiting.get(frame.id)?.resolve(frame.answer);
+        waiting.delete(frame.id);
+        return;
+      case 'refused':
+        waiting.get(frame.id)?.reject(new LinkRefusal(frame.code, frame.nowMs));
+        waiting.delete(frame.id);
+        return;
+    }
+  };
+
+  const lost = (): void => {
+    if (state === 'closed') return;
+    run++;
+    const old = socket;
+    socket = undefined;
+    old?.close();
+    for (const entry of waiting.values()) entry.reject(new LinkOffline());
+    waiting.clear();
+    setState('offline');
+    cancelRetry();
+    // Jitter by a quarter, so that a restarted node is not met by all its clients at once.
+    const jitter = ((platform.random(1)[0] ?? 0) / 255) * 0.25;
+    cancelRetry = clock.timer(retryMs * (1 + jitter), connect);
+    retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
+  };
+
+  function connect(): void {
+    if (state === 'closed') return;
+    setState('connecting');
+    const mine = ++run;
+    const current = (action: () => void): void => {
+      if (run === mine && state !== 'closed') action();
+    };
+    socket = platform.openSocket(new URL('/v1/live', node.url), {
+      onOpen: () => undefined,
+      onMessage: (bytes) =>
+        current(() => {
+          traffic.received += bytes.length;
+          const frame = decodeServerFrame(bytes);
+          if (frame.ok) onFrame(frame.value, bytes.length);
+          else lost();
+        }),
+      onClose: () => current(lost),
+    });
+  }
+  connect();
+
+  const onState = (listener: (state: LinkState) => void): (() => void) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  };
+
+  return {
+    subscribe: (space, log, events) => {
+      const id = nextId++;
+      const sub: Sub = { space, log, events, chain: Promise.resolve(), run: -1 };
+      subs.set(id, sub);
+      if (state === 'ready') subscribeNow(id, sub);
+      return () => {
+        if (subs.delete(id) && state === 'ready') send({ type: 'unsub', id });
+      };
+    },
+    push: (space, push) => {
+      if (state !== 'ready') return Promise.reject(new LinkOffline());
+      const id = nextId++;
+      return new Promise((resolve, reject) => {
+        waiting.set(id, { resolve, reject });
+        send({ type: 'push', id, space, push });
+      });
+    },
+    state: () => state,
+    onState,
+    ready: (timeoutMs) => waitReady(clock, () => state, onState, timeoutMs),
+    traffic: () => ({ ...traffic }),
+    close: () => {
+      setState('closed');
+      run++;
+      cancelRetry();
+      for (const entry of waiting.values()) entry.reject(new LinkOffline());
+      waiting.clear();
+      subs.clear();
+      socket?.close();
+    },
+  };
+}
+
+function waitReady(clock: Clock, state: () => LinkState, onState: (l: (s: LinkState) => void) => () => void, timeoutMs: number): Promise<void> {
+  if (state() === 'ready') return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const stop = onState((next) => {
+      if (next !== 'ready' && next !== 'closed') return;
+      cancel();
+      stop();
+      if (next === 'ready') resolve();
+      else reject(new LinkOffline());
+    });
+    const cancel = clock.timer(timeoutMs, () => {
+      stop();
+      reject(new LinkOffline());
+    });
+  });
+}

@@ -1,0 +1,62 @@
+/** The client's surroundings in Node: sockets by `ws`, hardened fetch, files, the system's clock and randomness. */
+
+import { readFile, stat } from 'node:fs/promises';
+import { type Clock, createSystemClock, err, ok, type Random, systemRandom } from '@sluice/core/base';
+import { checkUrl, type DevHosts } from '@sluice/core/identity';
+import { MAX_FRAME_BYTES } from '@sluice/core/wire';
+import type { Platform, Socket, SocketEvents } from '../index.ts';
+import { WebSocket } from 'ws';
+import { createHardenedFetch } from './hardened-fetch.ts';
+
+/** Files read for schemas and imports are at most this large, in bytes. */
+const MAX_FILE_BYTES = 64 * 1024 * 1024;
+
+export type NodePlatformOptions = {
+  readonly clock?: Clock;
+  readonly random?: Random;
+  /** Names that stand for loopback servers; only with `--dev`. Read anew at every use, so that a later server is found. */
+  readonly devHosts?: () => DevHosts;
+};
+
+/** Creates the platform. */
+export function createNodePlatform(options: NodePlatformOptions = {}): Platform {
+  const { clock = createSystemClock(), random = systemRandom, devHosts } = options;
+  const fetcher = createHardenedFetch(devHosts ? { devHosts } : {});
+  return {
+    clock,
+    random,
+    fetchText: fetcher.fetchText,
+    fetchBytes: fetcher.fetchBytes,
+    openSocket: (url, events) => openSocket(url, events, devHosts?.()),
+    readFile: async (path) => {
+      try {
+        if ((await stat(path)).size > MAX_FILE_BYTES) return err({ type: 'too-large' });
+        return ok(await readFile(path, 'utf8'));
+      } catch {
+        return err({ type: 'not-found' });
+      }
+    },
+  };
+}
+
+function openSocket(url: URL, events: SocketEvents, devHosts: DevHosts | undefined): Socket {
+  const dial = checkUrl(url, devHosts);
+  if (!dial.ok) {
+    queueMicrotask(events.onClose);
+    return { send: () => undefined, close: () => undefined };
+  }
+  const target = dial.value.href.replace(/^http/, 'ws');
+  const socket = new WebSocket(target, { perMessageDeflate: false, maxPayload: MAX_FRAME_BYTES, followRedirects: false, handshakeTimeout: 10_000 });
+  socket.binaryType = 'nodebuffer';
+  socket.on('open', events.onOpen);
+  socket.on('message', (data: Buffer) => events.onMessage(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)));
+  socket.on('close', events.onClose);
+  // An error is always followed by a close, which is the one event that counts.
+  socket.on('error', () => undefined);
+  return {
+    send: (bytes) => {
+      if (socket.readyState === WebSocket.OPEN) socket.send(bytes);
+    },
+    close: () => socket.close(),
+  };
+}

@@ -1,0 +1,61 @@
+/** A client store on disk in Node: one SQLite file, owned by one process at a time. */
+
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { type DbOptions, openDb } from '@sluice/sqlite';
+import { type OpenedStore, SluiceError } from '../index.ts';
+
+const LOCK = 'store.lock';
+
+/**
+ * Opens or creates the store in a directory (mode 0700).
+ *
+ * Errors: STORE_LOCKED with the pid of the process that uses it.
+ */
+export function openNodeStore(directory: string, options: DbOptions = {}): OpenedStore {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const lock = join(directory, LOCK);
+  takeLock(lock);
+  try {
+    return { db: openDb(join(directory, 'store.db'), options), release: () => rmSync(lock, { force: true }) };
+  } catch (cause) {
+    rmSync(lock, { force: true });
+    throw cause;
+  }
+}
+
+/** The lock names its process, so that the lock of a killed one does not lock its owner out. */
+function takeLock(path: string): void {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      const file = openSync(path, 'wx', 0o600);
+      writeSync(file, String(process.pid));
+      closeSync(file);
+      return;
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 2) throw cause;
+      const pid = readPid(path);
+      if (pid !== undefined && pid !== process.pid && isAlive(pid)) throw new SluiceError('STORE_LOCKED', `Process ${pid} uses this store. Stop it, or use a store of its own`);
+      if (pid === process.pid) throw new SluiceError('STORE_LOCKED', `This process (${pid}) has this store open already`);
+      rmSync(path, { force: true });
+    }
+  }
+}
+
+function readPid(path: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(path, 'utf8'));
+    return Number.isInteger(pid) && pid > 0 ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (cause) {
+    return (cause as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

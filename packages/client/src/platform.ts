@@ -1,0 +1,41 @@
+/** What the client needs of its surroundings, injected once: time, chance, network, storage. Node's is in `@sluice/client/node`. */
+
+import type { Clock, Did, Random, Result } from '@sluice/core/base';
+import type { StoreDb } from './store/store-db.ts';
+
+export type FetchFailure = { readonly type: 'unreachable' | 'not-found' | 'too-large' | 'refused' };
+export type FetchLimits = { readonly maxBytes: number; readonly timeoutMs: number };
+export type FetchRequest = FetchLimits & {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+};
+export type FetchAnswer = { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: Uint8Array };
+
+export type Socket = {
+  readonly send: (bytes: Uint8Array) => void;
+  readonly close: () => void;
+};
+export type SocketEvents = {
+  readonly onOpen: () => void;
+  readonly onMessage: (bytes: Uint8Array) => void;
+  readonly onClose: () => void;
+};
+
+export type OpenedStore = { readonly db: StoreDb; readonly release: () => void };
+
+export type Platform = {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Text over hardened https: no private addresses, no redirects. */
+  readonly fetchText: (url: URL, limits: FetchLimits) => Promise<Result<string, FetchFailure>>;
+  /** Any answer of an https request, whatever its status. */
+  readonly fetchBytes: (url: URL, request: FetchRequest) => Promise<Result<FetchAnswer, FetchFailure>>;
+  /** Opens a WebSocket to an https address of a node. */
+  readonly openSocket: (url: URL, events: SocketEvents) => Socket;
+  /** Reads a local file, where there are files. */
+  readonly readFile?: (path: string) => Promise<Result<string, FetchFailure>>;
+};
+
+/** Where a node is and who it says it is. */
+export type NodeAddress = { readonly url: string; readonly did: Did };

@@ -1,0 +1,5 @@
+import type { JsonObject, Result } from '@sluice/core/base';
+import type { FieldFormats } from '@sluice/core/filter';
+export type SchemaIssue = { readonly path: string; readonly message: string };
+export type LoadedSchema = { readonly id: string; readonly hash: string; readonly body: JsonObject; readonly title: string; readonly titlePlural?: string; readonly databaseName: string; readonly indexes: readonly { readonly name: string; readonly fields: readonly string[] }[]; readonly formats: FieldFormats; readonly merges: ReadonlyMap<string, 'lww' | 'set'>; readonly validate: (r: unknown) => SchemaIssue[] };
+export type SchemaLoader = { readonly load: (uri: string) => Promise<Result<LoadedSchema, { readonly type: string }>> };

@@ -1,0 +1,293 @@
+/**
+ * The agent: keeps the feeds of one space up to date from its replica. It evaluates filters on plaintext, diffs against what each
+ * grantee was sent, and appends by compare-and-set; whoever loses reads the feed and diffs again. Must not know requests or messages.
+ */
+
+import { bytesToHex, type Clock, type Did, hexToBytes, isJsonObject, parseJson, type Random, type SpaceId, type StreamId, type Tag, toWriterId, utf8ToBytes, bytesToUtf8 } from '@sluice/core/base';
+import { type AeadKey, type GrantSecret, type SigningKey, streamTagKey, type TagSecret } from '@sluice/core/crypto';
+import type { Filter } from '@sluice/core/filter';
+import { type Basis, type Checkpoint, checkpointTag, covers, createRunningDigest, diffRecord, endTag, type FeedKeys, type FeedPlace, type FeedRule, feedTag, type Memo, openCheckpoint, openMemo, type RunningDigest, sealCheckpoint, sealFeedDelete, sealFeedPut } from '@sluice/core/grant';
+import { isDeleted, toDocument } from '@sluice/core/record';
+import { decodeHeader, ENTRY_KIND, type FeedEntry, type Header, type Page, type PartAnswer, type PushPart } from '@sluice/core/wire';
+import type { LiveLink } from '../link/live-link.ts';
+import { readLog } from '../link/read-log.ts';
+import type { FeedSource, SpaceEngine } from '../space/space-engine.ts';
+import type { Collection } from '../store/collection.ts';
+import type { StoreDb } from '../store/store-db.ts';
+
+/** One grant as its agent needs it. */
+export type AgentGrant = {
+  readonly grantId: string;
+  readonly grantee: Did;
+  readonly feed: StreamId;
+  readonly key: AeadKey;
+  readonly secret: GrantSecret;
+  readonly filter: Filter;
+  readonly fields: readonly string[] | undefined;
+  readonly once: boolean;
+  readonly collection: Collection;
+};
+
+export type AgentDeps = {
+  readonly db: StoreDb;
+  readonly link: LiveLink;
+  readonly engine: SpaceEngine;
+  readonly space: SpaceId;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly device: SigningKey;
+  readonly card: Uint8Array;
+  /** A feed ended: it is complete, or the node says that it was revoked. */
+  readonly onEnded: (grantId: string, how: 'completed' | 'revoked') => void;
+};
+
+export type Agent = {
+  readonly add: (grant: AgentGrant) => void;
+  readonly remove: (grantId: string) => void;
+  /** Whether every feed reflects the replica as it is now. */
+  readonly upToDate: () => boolean;
+  readonly source: FeedSource;
+};
+
+/** Records evaluated in one step, so that a backfill leaves room for other work. */
+const STEP_RECORDS = 400;
+const MAX_STEP_BYTES = 1024 * 1024;
+
+type Progress = { ls: number; n: number; cursor: number; basis: Basis; digest: RunningDigest };
+type Work = { readonly grant: AgentGrant; readonly rule: FeedRule; readonly keys: FeedKeys; progress: Progress; doubtful: boolean; ended: boolean };
+type Staged = { readonly work: Work; readonly puts: readonly { tag: Tag; memo: Memo }[]; readonly gone: readonly Tag[]; readonly ls: number; readonly n: number; readonly basis: Basis; readonly completes: boolean };
+
+/** Creates the agent of one space. */
+export function createAgent(deps: AgentDeps): Agent {
+  const { db, engine, clock } = deps;
+  const works = new Map<string, Work>();
+  let staged: Staged[] = [];
+  let folding = false;
+
+  const sentRow = (feed: StreamId, tag: Tag): Memo | undefined => {
+    const row = db.sql('SELECT print, expires FROM sent WHERE feed = ? AND tag = ?').get(feed, tag);
+    return row ? { print: row.print as Uint8Array, expiresMs: row.expires === null ? null : Number(row.expires) } : undefined;
+  };
+
+  const basisOf = (work: Work): Basis => engine.store.vector(work.grant.collection.streamRow, engine.self);
+
+  const prepare = (): readonly Extract<PushPart, { type: 'feed' }>[] => {
+    staged = [];
+    const parts: Extract<PushPart, { type: 'feed' }>[] = [];
+    for (const work of works.values()) {
+      if (work.ended) continue;
+      if (work.doubtful) void fold(work);
+      if (work.doubtful || !covers(basisOf(work), work.progress.basis)) continue;
+      const step = nextStep(work);
+      if (!step) continue;
+      staged.push(step.staged);
+      parts.push({ type: 'feed', stream: work.grant.feed, head: work.progress.cursor, term: 0, entries: step.entries });
+    }
+    return parts;
+  };
+
+  /** Evaluates the next records of one grant. Undefined when there is nothing to append. */
+  function nextStep(work: Work): { readonly entries: FeedEntry[]; readonly staged: Staged } | undefined {
+    const { grant, rule, keys, progress } = work;
+    const nowMs = clock.nowMs();
+    const changed = grant.collection.changedSince(progress.ls, STEP_RECORDS);
+    const last = changed.records.at(-1)?.ls ?? progress.ls;
+    const entries: FeedEntry[] = [];
+    const puts: { tag: Tag; memo: Memo }[] = [];
+    const gone: Tag[] = [];
+    let { n } = progress;
+    let size = 0;
+    let ls = changed.more ? last : Math.max(last, changed.upTo);
+    const place = (): FeedPlace => ({ writer: engine.self, n: ++n, hlc: engine.hlc.tick(), epoch: 1 });
+    const done = new Set<string>();
+    for (const record of changed.records) {
+      // Concurrent heads list one record twice; its merged state counts once.
+      if (done.has(record.state.id)) continue;
+      done.add(record.state.id);
+      const spot = feedTag(rule, record.state.id);
+      const document = isDeleted(record.state) ? undefined : toDocument(record.state);
+      const step = diffRecord(rule, spot, document, sentRow(grant.feed, spot.tag), nowMs);
+      if (step.type === 'put') {
+        entries.push(sealFeedPut(keys, place(), step.tag, step.plaintext, step.memo, deps.random));
+        puts.push({ tag: step.tag, memo: step.memo });
+        size += step.plaintext.length;
+      } else if (step.type === 'delete') {
+        entries.push(sealFeedDelete(keys, place(), step.tag, step.id, deps.random));
+        gone.push(step.tag);
+      }
+      if (size > MAX_STEP_BYTES) {
+        ls = record.ls;
+        break;
+      }
+    }
+    const finished = ls >= changed.upTo;
+    const expired = finished ? expiredTags(grant.feed, nowMs) : [];
+    const basis = basisOf(work);
+    const first = progress.cursor === 0;
+    const closes = finished && (entries.length > 0 || expired.length > 0 || first || grant.once || !hasCheckpoint(work));
+    if (!closes && entries.length === 0) {
+      // Nothing to tell the grantee: remember how far was looked, so that it is not looked at again.
+      if (ls > progress.ls) saveProgress(work, { ls });
+      return undefined;
+    }
+    if (closes) entries.push(...closing(work, place, { puts, gone: [...gone, ...expired], basis, once: grant.once }));
+    return { entries, staged: { work, puts, gone: [...gone, ...expired], ls, n, basis: closes ? basis : progress.basis, completes: closes && grant.once } };
+  }
+
+  function closing(work: Work, place: () => FeedPlace, change: { puts: Staged['puts']; gone: readonly Tag[]; basis: Basis; once: boolean }): FeedEntry[] {
+    const digest = digestAfter(work, change.puts, change.gone);
+    const content = { count: digest.count(), digest: digest.value(), basis: change.basis, card: deps.card };
+    const checkpoint = sealCheckpoint(work.keys, place(), checkpointTag(work.rule.tagKey), ENTRY_KIND.CKPT, content, deps.device, deps.random);
+    if (!change.once) return [checkpoint];
+    return [checkpoint, sealCheckpoint(work.keys, place(), endTag(work.rule.tagKey), ENTRY_KIND.END, content, deps.device, deps.random)];
+  }
+
+  /** The digest as it will be when the staged changes are in, computed on a copy by undoing them afterwards. */
+  function digestAfter(work: Work, puts: Staged['puts'], gone: readonly Tag[]): { count: () => number; value: () => Uint8Array } {
+    const { digest } = work.progress;
+    const undo: (() => void)[] = [];
+    const drop = (tag: Tag): void => {
+      const old = sentRow(work.grant.feed, tag);
+      if (!old) return;
+      digest.remove(tag, old.print);
+      undo.push(() => digest.add(tag, old.print));
+    };
+    for (const { tag, memo } of puts) {
+      drop(tag);
+      digest.add(tag, memo.print);
+      undo.push(() => digest.remove(tag, memo.print));
+    }
+    for (const tag of gone) drop(tag);
+    const count = digest.count();
+    const value = digest.value();
+    for (const step of undo) step();
+    return { count: () => count, value: () => value };
+  }
+
+  const expiredTags = (feed: StreamId, nowMs: number): Tag[] =>
+    db.sql('SELECT tag FROM sent WHERE feed = ? AND expires IS NOT NULL AND expires <= ? LIMIT ?').all(feed, nowMs, STEP_RECORDS).map((r) => r.tag as Tag);
+
+  const hasCheckpoint = (work: Work): boolean => work.progress.basis.length > 0 || work.progress.cursor > 0;
+
+  function saveProgress(work: Work, change: { ls?: number; n?: number; cursor?: number; basis?: Basis }): void {
+    work.progress = { ...work.progress, ...change };
+    const { ls, n, cursor, basis } = work.progress;
+    const state = utf8ToBytes(JSON.stringify({ ls, n, basis: basis.map((b) => [bytesToHex(b.writer), b.n]) }));
+    db.sql('INSERT INTO feed (stream, cursor, state) VALUES (?, ?, ?) ON CONFLICT (stream) DO UPDATE SET cursor = excluded.cursor, state = excluded.state').run(work.grant.feed, cursor, state);
+  }
+
+  const settle = async (answers: readonly PartAnswer[] | undefined): Promise<void> => {
+    const mine = staged;
+    staged = [];
+    for (const [i, step] of mine.entries()) {
+      const answer = answers?.[i];
+      if (answer?.type === 'ok') db.transact(() => commit(step, answer.head));
+      else if (answer === undefined || answer.code === 'STALE_HEAD') step.work.doubtful = true;
+      else if (answer.code === 'REVOKED' || answer.code === 'FORBIDDEN' || answer.code === 'CLOSED') end(step.work, answer.code === 'CLOSED' ? 'completed' : 'revoked');
+      if (step.work.doubtful && answers) await fold(step.work);
+    }
+  };
+
+  function commit(step: Staged, head: number): void {
+    const { work } = step;
+    const { digest } = work.progress;
+    const feed = work.grant.feed;
+    const drop = (tag: Tag): void => {
+      const old = sentRow(feed, tag);
+      if (old) digest.remove(tag, old.print);
+    };
+    for (const { tag, memo } of step.puts) {
+      drop(tag);
+      digest.add(tag, memo.print);
+      putSent(feed, tag, memo);
+    }
+    for (const tag of step.gone) {
+      drop(tag);
+      db.sql('DELETE FROM sent WHERE feed = ? AND tag = ?').run(feed, tag);
+    }
+    saveProgress(work, { ls: step.ls, n: step.n, cursor: head, basis: step.basis });
+    if (step.completes) end(work, 'completed');
+  }
+
+  const putSent = (feed: StreamId, tag: Tag, memo: Memo): void => {
+    db.sql('INSERT INTO sent (feed, tag, print, expires) VALUES (?, ?, ?, ?) ON CONFLICT (feed, tag) DO UPDATE SET print = excluded.print, expires = excluded.expires').run(feed, tag, memo.print, memo.expiresMs);
+  };
+
+  function end(work: Work, how: 'completed' | 'revoked'): void {
+    work.ended = true;
+    deps.onEnded(work.grant.grantId, how);
+  }
+
+  /** Reads what is in the feed beyond our cursor: appended by another agent, or by us with the answer lost. */
+  async function fold(work: Work): Promise<void> {
+    if (folding) return;
+    folding = true;
+    try {
+      const done = await readLog(deps.link, deps.space, { type: 'stream', stream: work.grant.feed }, work.progress.cursor, (page) => db.transact(() => foldPage(work, page)));
+      if (!done.ok && (done.code === 'REVOKED' || done.code === 'FORBIDDEN')) end(work, 'revoked');
+      work.progress = { ...work.progress, digest: loadDigest(db, work.grant.feed) };
+      work.doubtful = false;
+    } finally {
+      folding = false;
+      engine.nudge();
+    }
+  }
+
+  function foldPage(work: Work, page: Page): void {
+    let { n, basis } = work.progress;
+    for (const item of page.entries) {
+      const header = decodeHeader(item.header);
+      if (!header.ok) continue;
+      const head = header.value;
+      if (bytesToHex(head.writer) === bytesToHex(engine.self)) n = Math.max(n, head.n);
+      basis = foldEntry(work, item, head)?.basis ?? basis;
+    }
+    saveProgress(work, { n, basis, cursor: page.cursor });
+  }
+
+  function foldEntry(work: Work, item: Page['entries'][number], head: Header): Checkpoint | undefined {
+    const { feed } = work.grant;
+    if (head.kind === ENTRY_KIND.PUT && item.memo) {
+      const memo = openMemo(work.keys, item.header, item.memo);
+      if (memo.ok) putSent(feed, head.tag, memo.value);
+    } else if (head.kind === ENTRY_KIND.DEL) {
+      db.sql('DELETE FROM sent WHERE feed = ? AND tag = ?').run(feed, head.tag);
+    } else if ((head.kind === ENTRY_KIND.CKPT || head.kind === ENTRY_KIND.END) && item.body) {
+      const checkpoint = openCheckpoint(work.keys, { header: item.header, body: item.body }, head);
+      if (head.kind === ENTRY_KIND.END) end(work, 'completed');
+      return checkpoint.ok ? checkpoint.value : undefined;
+    }
+    return undefined;
+  }
+
+  return {
+    add: (grant) => {
+      if (works.has(grant.grantId)) return;
+      // The feed's tags are made from the grant's own secret, so that no two grants share a pseudonym.
+      const tagKey = streamTagKey(grant.secret as unknown as TagSecret, grant.feed);
+      const rule: FeedRule = { filter: grant.filter, fields: grant.fields, secret: grant.secret, tagKey };
+      const { progress, known } = loadProgress(db, grant.feed);
+      works.set(grant.grantId, { grant, rule, keys: { stream: grant.feed, key: grant.key }, progress, doubtful: !known, ended: false });
+    },
+    remove: (grantId) => {
+      works.delete(grantId);
+    },
+    upToDate: () => [...works.values()].every((w) => w.ended || (!w.doubtful && w.grant.collection.changedSince(w.progress.ls, 1).records.length === 0 && w.progress.cursor > 0)),
+    source: { prepare, settle },
+  };
+}
+
+function loadProgress(db: StoreDb, feed: StreamId): { readonly progress: Progress; readonly known: boolean } {
+  const row = db.sql('SELECT cursor, state FROM feed WHERE stream = ?').get(feed);
+  const digest = loadDigest(db, feed);
+  const parsed = row?.state ? parseJson(bytesToUtf8(row.state as Uint8Array), { maxBytes: 1024 * 1024, maxDepth: 4 }) : undefined;
+  if (!row || !parsed?.ok || !isJsonObject(parsed.value)) return { progress: { ls: 0, n: 0, cursor: 0, basis: [], digest }, known: false };
+  const { ls, n, basis } = parsed.value as unknown as { ls: number; n: number; basis: readonly (readonly [string, number])[] };
+  return { progress: { ls, n, cursor: Number(row.cursor), basis: basis.map(([w, at]) => ({ writer: toWriterId(hexToBytes(w)), n: at })), digest }, known: true };
+}
+
+function loadDigest(db: StoreDb, feed: StreamId): RunningDigest {
+  const digest = createRunningDigest();
+  for (const row of db.sql('SELECT tag, print FROM sent WHERE feed = ?').all(feed)) digest.add(row.tag as Tag, row.print as Uint8Array);
+  return digest;
+}

@@ -1,0 +1,316 @@
+/**
+ * One space at work: its replica, its control log, its collections, and the pump that sends what waits. Must not know accounts,
+ * messages or grants; feeds join the pump through `FeedSource`.
+ */
+
+import { bytesToHex, type Clock, type StreamId, type Tag, type WriterId } from '@sluice/core/base';
+import { type SigningKey, writerId } from '@sluice/core/crypto';
+import { createHlc, type HlcClock } from '@sluice/core/record';
+import { type AccessState, checkPage, type CtlEntry, type Tampering, writerKey } from '@sluice/core/stream';
+import { encodePush, type ErrorCode, firstRefusal, MAX_BATCH_ENTRIES, type Page, type PageEntry, type PartAnswer, type PushPart } from '@sluice/core/wire';
+import { SluiceError } from '../errors.ts';
+import { type LiveLink, LinkOffline, LinkRefusal } from '../link/live-link.ts';
+import type { Platform } from '../platform.ts';
+import { type Collection, type CollectionKeys, type CollectionShape, openCollection } from '../store/collection.ts';
+import { restageOutbox } from '../store/restage.ts';
+import { openSpaceStore, type SpaceStore } from '../store/space-store.ts';
+import type { StoreDb } from '../store/store-db.ts';
+import { type ControlChange, openControlLog } from './control-log.ts';
+import { collectionKeys, type SpaceKeys } from './space-keys.ts';
+
+/** Feed appends that ride on this space's pushes. */
+export type FeedSource = {
+  /** The next feed parts, made from state that is in the replica; empty when the feeds are up to date. */
+  readonly prepare: () => readonly Extract<PushPart, { type: 'feed' }>[];
+  /** The node's answers to the parts last prepared, or undefined when the push as a whole failed. */
+  readonly settle: (answers: readonly PartAnswer[] | undefined) => Promise<void>;
+};
+
+export type Alarm = Tampering | { readonly type: 'unreadable'; readonly stream: StreamId } | { readonly type: 'fork' };
+export type SpaceStatus = 'live' | 'offline' | 'revoked' | 'stopped';
+
+export type SpaceEngine = {
+  readonly keys: SpaceKeys;
+  readonly self: WriterId;
+  readonly writer: SigningKey;
+  readonly store: SpaceStore;
+  readonly hlc: HlcClock;
+  readonly access: AccessState;
+  readonly collection: (name: string, shape: CollectionShape, keys?: CollectionKeys) => Collection;
+  readonly openCollections: () => ReadonlyMap<string, Collection>;
+  /** Starts following the space. `inbox` also follows its inbox log. */
+  readonly start: (follow?: { readonly inbox?: (entries: readonly PageEntry[], cursor: number) => Promise<void> }) => void;
+  /** Signs control changes and stores them at the node. Rejects with SluiceError. */
+  readonly control: (changes: readonly ControlChange[], signer?: SigningKey) => Promise<void>;
+  readonly onControl: (listener: (fresh: readonly CtlEntry[]) => void) => () => void;
+  /** Marks an inbox entry for dropping with the next push. Call inside the transaction that saves its content. */
+  readonly drain: (tag: Tag) => void;
+  readonly setFeeds: (source: FeedSource) => void;
+  /** Sends what waits, soon. */
+  readonly nudge: () => void;
+  /** Resolves when everything saved so far is at the node and everything there is here. Rejects with SluiceError after `timeoutMs`. */
+  readonly synced: (timeoutMs: number) => Promise<void>;
+  readonly status: () => SpaceStatus;
+  readonly onAlarm: (listener: (alarm: Alarm) => void) => () => void;
+  readonly close: () => void;
+};
+
+export type SpaceEngineDeps = {
+  readonly platform: Pick<Platform, 'clock' | 'random'>;
+  readonly db: StoreDb;
+  readonly link: LiveLink;
+  readonly keys: SpaceKeys;
+  readonly writer: SigningKey;
+};
+
+const RETRY_MS = 1_000;
+
+/** Opens a space over its replica. Nothing is sent or fetched before `start`. */
+export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngineDeps): SpaceEngine {
+  const { clock } = platform;
+  const self = writerId(writer.publicKey);
+  const store = openSpaceStore(db, keys.space, self);
+  const hlc = createHlc(clock);
+  const control = openControlLog(db, store, keys, hlc, clock);
+  const collections = new Map<string, Collection>();
+  const byStream = new Map<string, Collection>();
+  const alarms = new Set<(alarm: Alarm) => void>();
+  const controlListeners = new Set<(fresh: readonly CtlEntry[]) => void>();
+  const waiters = new Set<() => void>();
+  const caughtUp = { own: false, ctl: false };
+  const stops: (() => void)[] = [];
+  let feeds: FeedSource | undefined;
+  let status: SpaceStatus = 'offline';
+  let pumping = false;
+  let again = false;
+
+  const raise = (alarm: Alarm): void => {
+    for (const listener of alarms) listener(alarm);
+  };
+  const stopFor = (alarm: Alarm): void => {
+    status = 'stopped';
+    for (const stop of stops.splice(0)) stop();
+    raise(alarm);
+    wake();
+  };
+  const wake = (): void => {
+    for (const waiter of [...waiters]) waiter();
+  };
+
+  const onControlPage = (page: Page): void => {
+    const added = control.addPage(page);
+    if (!added.ok) return stopFor(added.error);
+    if (!page.more) caughtUp.ctl = true;
+    if (added.value.length > 0) for (const listener of controlListeners) listener(added.value);
+    wake();
+  };
+
+  const onOwnPage = (page: Page): void => {
+    const checked = checkPage(page, store.pins(), (w) => writerKey(control.state, w, writerId), self);
+    if (!checked.ok) return stopFor(checked.error);
+    const added = db.transact(() => store.addPage(checked.value.entries, checked.value.pins, 'own', page.cursor));
+    const arrived = new Map<string, { ls: number; tag: Tag }[]>();
+    for (const { stream, ls, tag } of added) {
+      const key = bytesToHex(stream);
+      const list = arrived.get(key) ?? [];
+      if (list.length === 0) arrived.set(key, list);
+      list.push({ ls, tag });
+    }
+    for (const [stream, entries] of arrived) byStream.get(stream)?.arrived(entries);
+    if (!page.more) caughtUp.own = true;
+    if (added.length > 0 && feeds) nudge();
+    wake();
+  };
+
+  const onClosed = (code: ErrorCode): void => {
+    status = code === 'REVOKED' || code === 'FORBIDDEN' ? 'revoked' : 'stopped';
+    wake();
+  };
+
+  const nudge = (): void => {
+    again = true;
+    if (!pumping) void pump();
+  };
+
+  async function pump(): Promise<void> {
+    pumping = true;
+    try {
+      while (again && link.state() === 'ready' && status !== 'revoked' && status !== 'stopped') {
+        again = false;
+        if (await pumpOnce()) again = true;
+      }
+    } finally {
+      pumping = false;
+      wake();
+    }
+  }
+
+  /** Sends one push. Returns whether there may be more to send. */
+  async function pumpOnce(): Promise<boolean> {
+    const batch = store.outbox();
+    const complete = batch?.complete ?? true;
+    // Feeds speak of the replica's whole state, and drains of saved messages: both wait until the last of the outbox goes along.
+    const tags = complete ? waitingDrains(db, store.spaceRow) : [];
+    const feedParts = complete ? (feeds?.prepare() ?? []) : [];
+    const parts: PushPart[] = [...(batch?.parts ?? [])];
+    if (tags.length > 0) parts.push({ type: 'drain', tags });
+    const firstFeed = parts.length;
+    parts.push(...feedParts);
+    if (parts.length === 0) return false;
+    try {
+      const answer = await link.push(keys.space, encodePush(parts));
+      db.transact(() => {
+        batch?.acked();
+        for (const tag of tags) db.sql('DELETE FROM drain WHERE space = ? AND tag = ?').run(store.spaceRow, tag);
+      });
+      if (feedParts.length > 0) await feeds?.settle(answer.parts.slice(firstFeed));
+      return true;
+    } catch (cause) {
+      if (feedParts.length > 0) await feeds?.settle(undefined);
+      return onPushFailed(cause);
+    }
+  }
+
+  function onPushFailed(cause: unknown): boolean {
+    if (cause instanceof LinkOffline) return false;
+    if (!(cause instanceof LinkRefusal)) throw cause;
+    switch (cause.code) {
+      case 'CLOCK_SKEW':
+        hlc.reset(cause.nowMs);
+        return restage();
+      case 'KEY_EPOCH':
+        return restage();
+      case 'REVOKED':
+      case 'FORBIDDEN':
+        onClosed(cause.code);
+        return false;
+      case 'FORK':
+      case 'GAP':
+        stopFor({ type: 'fork' });
+        return false;
+      default:
+        clock.timer(RETRY_MS, nudge);
+        return false;
+    }
+  }
+
+  /** The node refused for certain, so no other copy of these bytes exists and they may be made anew under the same numbers. */
+  function restage(): boolean {
+    const done = restageOutbox({ db, store, writer, hlc, random: platform.random, keysOf: (stream) => keysByStream(stream) });
+    for (const collection of collections.values()) collection.forget();
+    if (!done) clock.timer(RETRY_MS, nudge);
+    return done;
+  }
+
+  const streamKeys = new Map<string, CollectionKeys>();
+  const keysByStream = (stream: StreamId): CollectionKeys | undefined => streamKeys.get(bytesToHex(stream));
+
+  const isSynced = (): boolean =>
+    caughtUp.own && caughtUp.ctl && !pumping && store.outboxSize() === 0 && waitingDrains(db, store.spaceRow).length === 0;
+
+  return {
+    keys,
+    self,
+    writer,
+    store,
+    hlc,
+    access: control.state,
+    collection: (name, shape, own) => {
+      const known = collections.get(name);
+      if (known) return known;
+      const named = own ?? collectionKeys(keys, name);
+      const opened = openCollection({
+        db, store, keys: named, shape, writer, writerId: self, hlc, clock, random: platform.random,
+        onUnreadable: (stream) => raise({ type: 'unreadable', stream }),
+      });
+      collections.set(name, opened);
+      byStream.set(bytesToHex(named.stream), opened);
+      streamKeys.set(bytesToHex(named.stream), named);
+      return opened;
+    },
+    openCollections: () => collections,
+    start: (follow = {}) => {
+      const live = (on: boolean): void => {
+        if (status === 'live' || status === 'offline') status = on ? 'live' : 'offline';
+        if (on) nudge();
+        else caughtUp.own = caughtUp.ctl = false;
+        wake();
+      };
+      stops.push(link.onState((s) => live(s === 'ready')));
+      stops.push(link.subscribe(keys.space, { type: 'ctl' }, { cursor: () => store.cursor('ctl'), onPage: onControlPage, onClosed }));
+      stops.push(link.subscribe(keys.space, { type: 'own' }, { cursor: () => store.cursor('own'), onPage: onOwnPage, onClosed }));
+      const { inbox } = follow;
+      if (inbox) {
+        const onPage = (page: Page): Promise<void> => inbox(page.entries, page.cursor);
+        stops.push(link.subscribe(keys.space, { type: 'inbox' }, { cursor: () => store.cursor('inbox'), onPage, onClosed }));
+      }
+      live(link.state() === 'ready');
+    },
+    control: async (changes, signer = writer) => {
+      const entries = control.write(changes, signer);
+      for (let at = 0; at < entries.length; at += MAX_BATCH_ENTRIES) {
+        const part = entries.slice(at, at + MAX_BATCH_ENTRIES);
+        const answer = await link.push(keys.space, encodePush([{ type: 'ctl', entries: part }])).catch((cause: unknown) => {
+          if (cause instanceof LinkRefusal) throw new SluiceError(`NODE_${cause.code}`);
+          if (cause instanceof LinkOffline) throw new SluiceError('OFFLINE');
+          throw cause;
+        });
+        const refusal = firstRefusal(answer);
+        if (refusal) throw new SluiceError(`NODE_${refusal}`);
+        control.accept(part);
+      }
+    },
+    onControl: (listener) => add(controlListeners, listener),
+    drain: (tag) => {
+      db.sql('INSERT OR IGNORE INTO drain (space, tag) VALUES (?, ?)').run(store.spaceRow, tag);
+    },
+    setFeeds: (source) => {
+      feeds = source;
+    },
+    nudge,
+    synced: (timeoutMs) => {
+      nudge();
+      return waitUntil(clock, waiters, isSynced, () => stopReason(status), timeoutMs);
+    },
+    status: () => status,
+    onAlarm: (listener) => add(alarms, listener),
+    close: () => {
+      for (const stop of stops.splice(0)) stop();
+      for (const collection of collections.values()) collection.saveSnapshot();
+    },
+  };
+}
+
+function add<T>(set: Set<T>, item: T): () => void {
+  set.add(item);
+  return () => set.delete(item);
+}
+
+function stopReason(status: SpaceStatus): SluiceError | undefined {
+  if (status === 'revoked') return new SluiceError('REVOKED');
+  if (status === 'stopped') return new SluiceError('TAMPERED');
+  return undefined;
+}
+
+function waitingDrains(db: StoreDb, spaceRow: number): Tag[] {
+  return db.sql('SELECT tag FROM drain WHERE space = ? LIMIT ?').all(spaceRow, MAX_BATCH_ENTRIES).map((row) => row.tag as Tag);
+}
+
+function waitUntil(clock: Clock, waiters: Set<() => void>, done: () => boolean, failed: () => SluiceError | undefined, timeoutMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const finish = (end: () => void): void => {
+      waiters.delete(check);
+      cancel();
+      end();
+    };
+    const check = (): void => {
+      const failure = failed();
+      if (failure) finish(() => reject(failure));
+      else if (done()) finish(resolve);
+    };
+    const cancel = clock.timer(timeoutMs, () => finish(() => reject(new SluiceError('OFFLINE'))));
+    waiters.add(check);
+    check();
+  });
+}
+

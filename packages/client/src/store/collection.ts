@@ -1,0 +1,333 @@
+/**
+ * One collection of one space: records in, records out, sealed in between. Merging, indexes, queries and the record cache live here.
+ * Must not know nodes, grants or schemas' meaning.
+ */
+
+import { bytesToHex, bytesToUtf8, type Clock, isJsonObject, type JsonObject, type JsonValue, type Random, type StreamId, type Tag, utf8ToBytes, type WriterId } from '@sluice/core/base';
+import { type AeadKey, openAead, recordTag, sealAead, type SigningKey, type StreamTagKey } from '@sluice/core/crypto';
+import { bindFilter, compareBySort, type FieldFormats, type Filter, indexKeys, planIndex, type Sort } from '@sluice/core/filter';
+import { applyDelete, applySave, createState, decodeBody, encodeBody, type HlcClock, isDeleted, type MergeRules, mergeStates, type RecordState, revOf, type Stamp, toDocument } from '@sluice/core/record';
+import { openEntry, sealEntry } from '@sluice/core/stream';
+import { ENTRY_KIND, type Header } from '@sluice/core/wire';
+import { SluiceError } from '../errors.ts';
+import { type CollectionIndex, createCollectionIndex, type IndexedKeys, type IndexSnapshot } from './collection-index.ts';
+import type { NewEntry, SpaceStore, StoredEntry } from './space-store.ts';
+import type { StoreDb } from './store-db.ts';
+
+export type CollectionShape = {
+  readonly indexes: readonly { readonly name: string; readonly fields: readonly string[] }[];
+  readonly formats: FieldFormats;
+  readonly merges: MergeRules;
+};
+
+export type CollectionKeys = {
+  readonly stream: StreamId;
+  readonly tagKey: StreamTagKey;
+  readonly snapshotKey: AeadKey;
+  readonly epoch: () => number;
+  readonly keyOf: (epoch: number) => AeadKey | undefined;
+};
+
+export type CollectionDeps = {
+  readonly db: StoreDb;
+  readonly store: SpaceStore;
+  readonly keys: CollectionKeys;
+  readonly shape: CollectionShape;
+  readonly writer: SigningKey;
+  readonly writerId: WriterId;
+  readonly hlc: HlcClock;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Called for an entry that no key of ours opens, or whose content is not a record: it is left out, and said. */
+  readonly onUnreadable: (stream: StreamId, ls: number) => void;
+};
+
+export type SaveItem = { readonly id: string; readonly document: JsonObject; readonly schema?: string; readonly rev?: string; readonly force: boolean };
+export type Saved = { readonly id: string; readonly rev: string; readonly unchanged: boolean };
+export type RecordChange = {
+  readonly type: 'put' | 'delete';
+  readonly id: string;
+  readonly record?: JsonObject;
+  readonly ls: number;
+  readonly origin: 'self' | 'other';
+};
+export type QueryOptions = { readonly limit?: number; readonly skip?: number; readonly sort?: Sort };
+export type Explained = { readonly index?: string; readonly examined: number; readonly matched: number };
+export type ChangedRecord = { readonly ls: number; readonly tag: Tag; readonly state: RecordState };
+
+/** Records decoded and kept. */
+const CACHE_RECORDS = 2_000;
+const SNAPSHOT_AAD = utf8ToBytes('sluice/snapshot/1');
+
+export type Collection = {
+  readonly stream: StreamId;
+  readonly streamRow: number;
+  readonly save: (items: readonly SaveItem[]) => Saved[];
+  readonly remove: (ids: readonly string[]) => number;
+  readonly get: (id: string) => JsonObject | undefined;
+  readonly query: (filter: Filter, nowMs: number, options: QueryOptions) => { readonly records: JsonObject[]; readonly explained: Explained };
+  readonly ids: () => string[];
+  readonly size: () => number;
+  /** Up to `limit` records whose local sequence number is above `ls`, in its order, with their present state. `upTo` is how far was looked if not `more`. */
+  readonly changedSince: (ls: number, limit: number) => { readonly records: readonly ChangedRecord[]; readonly more: boolean; readonly upTo: number };
+  readonly lastLs: () => number;
+  /** Tells the collection that a pulled page added entries to it. */
+  readonly arrived: (entries: readonly { readonly ls: number; readonly tag: Tag }[]) => void;
+  readonly onChange: (listener: (change: RecordChange) => void) => () => void;
+  readonly saveSnapshot: () => void;
+  /** Drops decoded records, after their entries were made anew. */
+  readonly forget: () => void;
+};
+
+type Cached = { readonly ls: number; readonly state: RecordState; document?: JsonObject };
+
+/** Opens a collection over its space's replica. */
+export function openCollection(deps: CollectionDeps): Collection {
+  const { db, store, keys, shape, clock } = deps;
+  const streamRow = store.streamRow(keys.stream);
+  const names = shape.indexes.map((i) => i.name);
+  const cache = new Map<string, Cached>();
+  const listeners = new Set<(change: RecordChange) => void>();
+  let index: CollectionIndex | undefined;
+
+  const decode = (stored: StoredEntry): RecordState | undefined => {
+    const key = keys.keyOf(stored.header.epoch);
+    const plain = key && openEntry(key, keys.stream, stored.entry);
+    const state = plain?.ok ? decodeBody(plain.value, stampOf(stored.header)) : undefined;
+    // The tag is authenticated but chosen by the writer: a record under another record's tag would shadow it.
+    if (state?.ok && sameTag(recordTag(keys.tagKey, state.value.id), stored.header.tag)) return state.value;
+    deps.onUnreadable(keys.stream, stored.ls);
+    return undefined;
+  };
+
+  const load = (tag: Tag): { readonly heads: StoredEntry[]; readonly current: Cached | undefined } => {
+    const heads = store.heads(streamRow, tag);
+    const ls = heads.reduce((max, h) => Math.max(max, h.ls), 0);
+    const name = tagName(tag);
+    const known = cache.get(name);
+    if (known && known.ls === ls) return { heads, current: known };
+    const states = heads.map(decode).filter((s) => s !== undefined);
+    const first = states[0];
+    if (!first) return { heads, current: undefined };
+    const state = states.slice(1).reduce((a, b) => mergeStates(a, b, shape.merges).state, first);
+    return { heads, current: keep(name, { ls, state }) };
+  };
+
+  const keep = (name: string, entry: Cached): Cached => {
+    cache.delete(name);
+    cache.set(name, entry);
+    if (cache.size > CACHE_RECORDS) {
+      const oldest = cache.keys().next().value;
+      if (oldest !== undefined) cache.delete(oldest);
+    }
+    return entry;
+  };
+
+  const documentOf = (cached: Cached): JsonObject => {
+    cached.document ??= toDocument(cached.state);
+    return cached.document;
+  };
+
+  const keysOf = (document: JsonObject): IndexedKeys =>
+    shape.indexes.map((i) => {
+      const found = indexKeys(document, i.fields, shape.formats);
+      return found === 'unindexable' ? undefined : found;
+    });
+
+  const indexed = (): CollectionIndex => {
+    index ??= createCollectionIndex(names, loadSnapshot(db, streamRow, keys));
+    const newest = newestLs(db);
+    if (index.upTo < newest) catchUp(index, newest);
+    return index;
+  };
+
+  const catchUp = (into: CollectionIndex, newest: number): void => {
+    // NOTE: the unary plus keeps SQLite on the table's own order; the tag index would walk the whole stream.
+    const rows = db.sql('SELECT tag, max(ls) AS ls FROM entry WHERE +stream = ? AND ls > ? GROUP BY tag ORDER BY ls').all(streamRow, into.upTo);
+    for (const row of rows) {
+      const { current } = load(row.tag as Tag);
+      const name = tagName(row.tag as Tag);
+      if (!current || isDeleted(current.state)) into.remove(name);
+      else into.put(name, current.ls, keysOf(documentOf(current)));
+    }
+    into.upTo = newest;
+  };
+
+  const emit = (state: RecordState, ls: number, origin: RecordChange['origin']): void => {
+    if (listeners.size === 0) return;
+    const change: RecordChange = isDeleted(state)
+      ? { type: 'delete', id: state.id, ls, origin }
+      : { type: 'put', id: state.id, record: toDocument(state), ls, origin };
+    for (const listener of listeners) listener(change);
+  };
+
+  const nextStamp = (): Stamp => ({ ...deps.hlc.tick(), writer: bytesToHex(deps.writerId) });
+
+  /** Seals the new states of one transaction and adds them to the replica under one seal. */
+  const commit = (changes: readonly { tag: Tag; state: RecordState; stamp: Stamp; heads: StoredEntry[] }[]): void => {
+    if (changes.length === 0) return;
+    const firstN = store.nextN(streamRow);
+    const epoch = keys.epoch();
+    const key = keys.keyOf(epoch);
+    if (!key) throw new SluiceError('DISCONNECTED');
+    const entries = changes.map(({ tag, state, stamp, heads }, i): NewEntry => {
+      const header: Header = {
+        writer: deps.writerId,
+        n: firstN + i,
+        tag,
+        kind: isDeleted(state) ? ENTRY_KIND.DEL : ENTRY_KIND.PUT,
+        hlc: { ms: stamp.ms, counter: stamp.counter },
+        epoch,
+        superseded: heads.map((h) => ({ writer: h.header.writer, n: h.header.n })),
+        expiresMs: null,
+      };
+      return { tag, header, entry: sealEntry(key, keys.stream, header, encodeBody(state, stamp), deps.random), replaces: heads };
+    });
+    const numbers = store.addOwn(streamRow, keys.stream, entries, deps.writer);
+    for (const [i, { tag, state }] of changes.entries()) keep(tagName(tag), { ls: numbers[i] as number, state });
+  };
+
+  const applied = (changes: readonly { tag: Tag; state: RecordState }[]): void => {
+    for (const { tag, state } of changes) {
+      const name = tagName(tag);
+      const ls = cache.get(name)?.ls ?? newestLs(db);
+      if (index && !isDeleted(state)) index.put(name, ls, keysOf(toDocument(state)));
+      if (index && isDeleted(state)) index.remove(name);
+      emit(state, ls, 'self');
+    }
+    if (index && changes.length > 0) index.upTo = newestLs(db);
+  };
+
+  return {
+    stream: keys.stream,
+    streamRow,
+    save: (items) => {
+      if (index) indexed();
+      const changes: { tag: Tag; state: RecordState; stamp: Stamp; heads: StoredEntry[] }[] = [];
+      const saved: Saved[] = [];
+      db.transact(() => {
+        for (const item of items) {
+          const tag = recordTag(keys.tagKey, item.id);
+          const { heads, current } = load(tag);
+          const stamp = nextStamp();
+          const alive = current && !isDeleted(current.state) ? current : undefined;
+          if (!item.force && (alive ? revOf(alive.state) : undefined) !== item.rev && (alive || item.rev)) throw new SluiceError('REV_CONFLICT');
+          const state = current
+            ? applySave(current.state, item.document, stamp, shape.merges)
+            : createState(item.document, stamp, { id: item.id, ...(item.schema ? { schema: item.schema } : {}), merges: shape.merges });
+          const unchanged = state === current?.state && heads.length === 1;
+          saved.push({ id: item.id, rev: revOf(state), unchanged });
+          if (!unchanged) changes.push({ tag, state, stamp, heads });
+        }
+        commit(changes);
+      });
+      applied(changes);
+      return saved;
+    },
+    remove: (ids) => {
+      if (index) indexed();
+      const changes: { tag: Tag; state: RecordState; stamp: Stamp; heads: StoredEntry[] }[] = [];
+      db.transact(() => {
+        for (const id of ids) {
+          const tag = recordTag(keys.tagKey, id);
+          const { heads, current } = load(tag);
+          if (!current || isDeleted(current.state)) continue;
+          const stamp = nextStamp();
+          changes.push({ tag, state: applyDelete(current.state, stamp), stamp, heads });
+        }
+        commit(changes);
+      });
+      applied(changes);
+      return changes.length;
+    },
+    get: (id) => {
+      const { current } = load(recordTag(keys.tagKey, id));
+      return current && !isDeleted(current.state) ? documentOf(current) : undefined;
+    },
+    query: (filter, nowMs, options) => runQuery(indexed(), filter, nowMs, options, shape, (name) => {
+      const { current } = load(tagFromName(name));
+      return current && !isDeleted(current.state) ? documentOf(current) : undefined;
+    }),
+    ids: () => [...indexed().all()].flatMap((name) => {
+      const { current } = load(tagFromName(name));
+      return current ? [current.state.id] : [];
+    }),
+    size: () => indexed().size(),
+    changedSince: (ls, limit) => {
+      const rows = db.sql('SELECT ls, tag FROM entry WHERE +stream = ? AND ls > ? AND live = 1 ORDER BY ls LIMIT ?').all(streamRow, ls, limit + 1);
+      const upTo = newestLs(db);
+      const records = rows.slice(0, limit).flatMap((row) => {
+        const { current } = load(row.tag as Tag);
+        return current ? [{ ls: Number(row.ls), tag: row.tag as Tag, state: current.state }] : [];
+      });
+      return { records, more: rows.length > limit, upTo };
+    },
+    lastLs: () => newestLs(db),
+    arrived: (entries) => {
+      const last = new Map(entries.map((e) => [tagName(e.tag), e]));
+      for (const { tag } of last.values()) {
+        const { current } = load(tag);
+        if (!current) continue;
+        deps.hlc.observe({ ms: newestStampMs(current.state), counter: 0 });
+        emit(current.state, current.ls, 'other');
+      }
+    },
+    onChange: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    forget: () => cache.clear(),
+    saveSnapshot: () => {
+      if (!index) return;
+      const text = utf8ToBytes(JSON.stringify(indexed().snapshot()));
+      const sealed = sealAead(keys.snapshotKey, SNAPSHOT_AAD, text, deps.random);
+      db.sql('INSERT INTO snapshot (stream, sealed) VALUES (?, ?) ON CONFLICT (stream) DO UPDATE SET sealed = excluded.sealed').run(streamRow, sealed);
+    },
+  };
+
+  function newestStampMs(state: RecordState): number {
+    return Math.min(clock.nowMs(), state.stamps.reduce((max, s) => Math.max(max, s.ms), 0));
+  }
+}
+
+const stampOf = (header: Header): Stamp => ({ ms: header.hlc.ms, counter: header.hlc.counter, writer: bytesToHex(header.writer) });
+const sameTag = (a: Tag, b: Tag): boolean => a.every((byte, i) => byte === b[i]);
+
+/** Tags as map keys: 16 characters of one byte each, a quarter of what hex would take. */
+const tagName = (tag: Tag): string => String.fromCharCode(...tag);
+const tagFromName = (name: string): Tag => Uint8Array.from(name, (c) => c.charCodeAt(0)) as Tag;
+
+/** The newest local sequence number of the whole store: a bound that costs one look at the table's end. */
+const newestLs = (db: StoreDb): number => Number(db.sql('SELECT max(ls) AS ls FROM entry').get()?.ls ?? 0);
+
+function loadSnapshot(db: StoreDb, streamRow: number, keys: CollectionKeys): IndexSnapshot | undefined {
+  const sealed = db.sql('SELECT sealed FROM snapshot WHERE stream = ?').get(streamRow)?.sealed as Uint8Array | undefined;
+  const plain = sealed && openAead(keys.snapshotKey, SNAPSHOT_AAD, sealed);
+  if (!plain?.ok) return undefined;
+  const value = JSON.parse(bytesToUtf8(plain.value)) as JsonValue;
+  return isJsonObject(value) ? (value as unknown as IndexSnapshot) : undefined;
+}
+
+function runQuery(
+  index: CollectionIndex,
+  filter: Filter,
+  nowMs: number,
+  { limit, skip = 0, sort }: QueryOptions,
+  shape: CollectionShape,
+  read: (name: string) => JsonObject | undefined,
+): { records: JsonObject[]; explained: Explained } {
+  const plan = planIndex(filter, shape.indexes, nowMs);
+  const test = bindFilter(filter, nowMs);
+  const found: JsonObject[] = [];
+  const enough = sort || limit === undefined ? Number.POSITIVE_INFINITY : skip + limit;
+  let examined = 0;
+  for (const name of plan ? index.candidates(plan) : index.all()) {
+    if (found.length >= enough) break;
+    const record = read(name);
+    examined++;
+    if (record && test(record)) found.push(record);
+  }
+  if (sort) found.sort(compareBySort(sort, shape.formats));
+  const records = found.slice(skip, limit === undefined ? undefined : skip + limit);
+  return { records, explained: { ...(plan ? { index: plan.index } : {}), examined, matched: found.length } };
+}

@@ -1,0 +1,49 @@
+/** The database port of a client store: SQLite in Node, and in a browser's worker. The caller owns the transaction boundaries. */
+
+type Value = null | number | bigint | string | Uint8Array;
+
+export type StoreStatement = {
+  readonly run: (...params: readonly Value[]) => number;
+  readonly insert: (...params: readonly Value[]) => number;
+  readonly get: (...params: readonly Value[]) => Record<string, Value> | undefined;
+  readonly all: (...params: readonly Value[]) => Record<string, Value>[];
+};
+
+export type StoreDb = {
+  readonly sql: (text: string) => StoreStatement;
+  readonly exec: (text: string) => void;
+  readonly transact: <T>(body: () => T) => T;
+  readonly close: () => void;
+};
+
+/** Tables of a client store. Everything that says something of a person is sealed; names of streams and tags are pseudonyms. */
+export const CLIENT_TABLES = `
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS space (id INTEGER PRIMARY KEY, space BLOB NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS stream (id INTEGER PRIMARY KEY, space INTEGER NOT NULL, stream BLOB NOT NULL, n INTEGER NOT NULL DEFAULT 0,
+  hash BLOB NOT NULL DEFAULT (zeroblob(32)), UNIQUE (space, stream));
+CREATE TABLE IF NOT EXISTS cursor (space INTEGER NOT NULL, log TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (space, log));
+CREATE TABLE IF NOT EXISTS pin (stream INTEGER NOT NULL, writer BLOB NOT NULL, n INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (stream, writer)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS entry (ls INTEGER PRIMARY KEY AUTOINCREMENT, stream INTEGER NOT NULL, tag BLOB NOT NULL, writer BLOB NOT NULL,
+  n INTEGER NOT NULL, live INTEGER NOT NULL, header BLOB NOT NULL, body BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS entry_tag ON entry (stream, tag);
+CREATE TABLE IF NOT EXISTS outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, space INTEGER NOT NULL, stream INTEGER NOT NULL,
+  first_ls INTEGER NOT NULL, last_ls INTEGER NOT NULL, last_n INTEGER NOT NULL, size INTEGER NOT NULL, seal BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS drain (space INTEGER NOT NULL, tag BLOB NOT NULL, PRIMARY KEY (space, tag)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ctl (id INTEGER PRIMARY KEY AUTOINCREMENT, space INTEGER NOT NULL, sent INTEGER NOT NULL, header BLOB NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS snapshot (stream INTEGER PRIMARY KEY, sealed BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS sent (feed BLOB NOT NULL, tag BLOB NOT NULL, print BLOB NOT NULL, expires INTEGER, PRIMARY KEY (feed, tag)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS feed (id INTEGER PRIMARY KEY, stream BLOB NOT NULL UNIQUE, cursor INTEGER NOT NULL DEFAULT 0, state BLOB);
+CREATE TABLE IF NOT EXISTS feed_row (feed INTEGER NOT NULL, tag BLOB NOT NULL, seq INTEGER NOT NULL, print BLOB NOT NULL, expires INTEGER,
+  header BLOB NOT NULL, body BLOB, UNIQUE (feed, tag));
+`;
+
+/** Reads a small named value. */
+export function getMeta(db: StoreDb, key: string): Uint8Array | undefined {
+  return db.sql('SELECT value FROM meta WHERE key = ?').get(key)?.value as Uint8Array | undefined;
+}
+
+/** Writes a small named value. */
+export function setMeta(db: StoreDb, key: string, value: Uint8Array): void {
+  db.sql('INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value').run(key, value);
+}

@@ -1,0 +1,39 @@
+/** The digest of a feed's content: a sum that does not depend on order, so that adding and removing are one step (spec/feed.md). */
+
+import { bytesToHex, hexToBytes } from '../base/bytes.ts';
+import type { Tag } from '../base/ids.ts';
+import { sha256 } from '../crypto/hash.ts';
+
+const MODULUS = 1n << 256n;
+
+/** The share of one record: SHA-256 of tag and print, as an integer. */
+const share = (tag: Tag, print: Uint8Array): bigint => BigInt(`0x${bytesToHex(sha256(tag, print))}`);
+
+/** Sums the shares of a set of records. Shape: 32 bytes, big-endian. */
+export function feedDigest(rows: Iterable<{ readonly tag: Tag; readonly print: Uint8Array }>): Uint8Array {
+  let sum = 0n;
+  for (const { tag, print } of rows) sum = (sum + share(tag, print)) % MODULUS;
+  return digestBytes(sum);
+}
+
+/** A digest kept up to date. */
+export type RunningDigest = { readonly add: (tag: Tag, print: Uint8Array) => void; readonly remove: (tag: Tag, print: Uint8Array) => void; readonly value: () => Uint8Array; readonly count: () => number };
+
+export function createRunningDigest(): RunningDigest {
+  let sum = 0n;
+  let count = 0;
+  return {
+    add: (tag, print) => {
+      sum = (sum + share(tag, print)) % MODULUS;
+      count++;
+    },
+    remove: (tag, print) => {
+      sum = (sum - share(tag, print) + MODULUS) % MODULUS;
+      count--;
+    },
+    value: () => digestBytes(sum),
+    count: () => count,
+  };
+}
+
+const digestBytes = (sum: bigint): Uint8Array => hexToBytes(sum.toString(16).padStart(64, '0'));

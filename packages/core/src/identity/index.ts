@@ -1,0 +1,13 @@
+export * from './device-card.ts';
+export * from './did-document.ts';
+export * from './did-failure.ts';
+export * from './did-key.ts';
+export * from './did-web.ts';
+export * from './did-webvh.ts';
+export * from './document.ts';
+export * from './fetch-policy.ts';
+export * from './http/hello.ts';
+export * from './http/http-signature.ts';
+export * from './http/nonce-cache.ts';
+export * from './resolver.ts';
+export { type VerifiedLog, verifyWebvhLog } from './webvh/verify-log.ts';

@@ -1,0 +1,139 @@
+/**
+ * Who may do what in a space: the lattice of access rows that node and clients build from the same control entries (spec/ctl.md).
+ * Pure: both sides run this very code, so a node that lets somebody in whom the entries do not name is caught.
+ */
+
+import { bytesToHex, compareBytes, equalBytes } from '../base/bytes.ts';
+import type { StreamId, WriterId } from '../base/ids.ts';
+import { err, ok, type Result } from '../base/result.ts';
+import type { VerifyKey } from '../crypto/sign.ts';
+import type { Entry } from '../wire/entry.ts';
+import type { LogName } from '../wire/log.ts';
+import { STREAM_KIND, type StreamKind } from '../wire/header.ts';
+import { type CtlEntry, type CtlRow, VERB } from './ctl-entry.ts';
+import { entryHash } from './sealed-entry.ts';
+
+export type AccessRow = CtlRow & { readonly writer: WriterId; readonly ms: number; readonly counter: number };
+export type ChainEnd = { readonly n: number; readonly hash: Uint8Array };
+
+/** Mutable only through `applyCtl`. Keys of the maps are hex. */
+export type AccessState = {
+  readonly root: VerifyKey;
+  readonly rows: Map<string, AccessRow>;
+  readonly chains: Map<string, ChainEnd>;
+  epoch: number;
+};
+
+export type CtlFailure =
+  | { readonly type: 'forbidden' }
+  | { readonly type: 'revoked' }
+  | { readonly type: 'gap' }
+  | { readonly type: 'fork' }
+  | { readonly type: 'known' };
+
+export type Verdict = 'allowed' | 'revoked' | 'forbidden';
+
+/** NO entry before the first: `previous` of a signer's first control entry. */
+export const NO_ENTRY = new Uint8Array(32);
+
+export const createAccessState = (root: VerifyKey): AccessState => ({ root, rows: new Map(), chains: new Map(), epoch: 0 });
+
+/**
+ * Applies one verified control entry.
+ *
+ * Errors: known (the same entry again: nothing to do), gap (a number is missing), fork (other bytes under a known number or chain),
+ *         revoked and forbidden (the signer may not sign this).
+ * Source: spec/ctl.md CTL-4 to CTL-8.
+ */
+export function applyCtl(state: AccessState, ctl: CtlEntry, entry: Entry, nowMs: number): Result<null, CtlFailure> {
+  const writer = bytesToHex(ctl.writer);
+  const end = state.chains.get(writer) ?? { n: 0, hash: NO_ENTRY };
+  const { n } = ctl.header;
+  const hash = entryHash(entry);
+  if (n === end.n && equalBytes(hash, end.hash)) return err({ type: 'known' });
+  if (n <= end.n) return err({ type: 'fork' });
+  if (n > end.n + 1) return err({ type: 'gap' });
+  if (!equalBytes(ctl.previous, end.hash)) return err({ type: 'fork' });
+  const allowed = maySign(state, ctl, nowMs);
+  if (allowed !== 'allowed') return err({ type: allowed });
+
+  state.chains.set(writer, { n, hash });
+  if (ctl.public.type === 'epoch') state.epoch = Math.max(state.epoch, ctl.public.epoch);
+  else joinRow(state, { ...ctl.public, writer: ctl.writer, ms: ctl.header.hlc.ms, counter: ctl.header.hlc.counter });
+  return ok(null);
+}
+
+/** Decides whether a key may read or write a log or stream now. */
+export function access(state: AccessState, key: VerifyKey, target: AccessTarget, verb: keyof typeof VERB, nowMs: number): Verdict {
+  // The root is never a row; it opens everything so that twelve words alone can join a new device.
+  if (equalBytes(key, state.root)) return 'allowed';
+  let sawRevoked = false;
+  for (const row of state.rows.values()) {
+    if (!equalBytes(row.key, key) || !opens(row, target, VERB[verb])) continue;
+    if (isLive(row, nowMs)) return 'allowed';
+    sawRevoked = true;
+  }
+  return sawRevoked ? 'revoked' : 'forbidden';
+}
+
+export type AccessTarget = { readonly kind: StreamKind; readonly stream?: StreamId };
+
+/** What a reader of a log must be allowed to read. */
+export const logTarget = (log: LogName): AccessTarget =>
+  log.type === 'stream' ? { kind: log.stream[0] === STREAM_KIND.feed ? 'feed' : 'lane', stream: log.stream } : { kind: log.type };
+
+/** The key of a writer that some row, live or not, lets write own entries: what readers check seals with. */
+export function writerKey(state: AccessState, writer: WriterId, idOf: (key: VerifyKey) => WriterId): VerifyKey | undefined {
+  for (const row of state.rows.values()) {
+    if (equalBytes(idOf(row.key as VerifyKey), writer) && opens(row, { kind: 'own' }, VERB.write)) return row.key as VerifyKey;
+  }
+  return undefined;
+}
+
+/** Tells whether a row grants anything at this time. */
+export const isLive = (row: AccessRow, nowMs: number): boolean =>
+  row.status === 'active' && (row.expiresMs === 0 || nowMs < row.expiresMs);
+
+function opens(row: AccessRow, target: AccessTarget, verb: number): boolean {
+  if (row.role === 'admin') return true;
+  return row.access.some((a) => (a.verbs & verb) !== 0 && matchesTarget(a.target, target));
+}
+
+function matchesTarget(allowed: Uint8Array, target: AccessTarget): boolean {
+  if (allowed.length === 1) return allowed[0] === STREAM_KIND[target.kind];
+  return target.stream !== undefined && equalBytes(allowed, target.stream);
+}
+
+function maySign(state: AccessState, ctl: CtlEntry, nowMs: number): Verdict {
+  if (equalBytes(ctl.signer, state.root)) return 'allowed';
+  let verdict: Verdict = 'forbidden';
+  for (const row of state.rows.values()) {
+    if (!equalBytes(row.key, ctl.signer)) continue;
+    if (row.role === 'admin' && isLive(row, nowMs)) return 'allowed';
+    if (isOwnRevocation(row, ctl)) return 'allowed';
+    if (row.role === 'admin') verdict = 'revoked';
+  }
+  return verdict;
+}
+
+/** Any key may give up its own row, and change nothing else by it. */
+function isOwnRevocation(row: AccessRow, ctl: CtlEntry): boolean {
+  const p = ctl.public;
+  return p.type === 'row' && p.status === 'revoked' && equalBytes(p.id, row.id) && equalBytes(p.key, row.key) && p.role === row.role;
+}
+
+/** Revoked wins over active for ever; otherwise the later stamp, then the greater writer, wins. The key of a row never changes. */
+function joinRow(state: AccessState, next: AccessRow): void {
+  const id = bytesToHex(next.id);
+  const old = state.rows.get(id);
+  if (!old) {
+    state.rows.set(id, next);
+    return;
+  }
+  const fixedParts = { key: old.key, role: old.role };
+  if (old.status === 'revoked') return;
+  if (next.status === 'revoked' || compareRows(next, old) > 0) state.rows.set(id, { ...next, ...fixedParts });
+}
+
+const compareRows = (a: AccessRow, b: AccessRow): number =>
+  a.ms - b.ms || a.counter - b.counter || compareBytes(a.writer, b.writer);

@@ -1,0 +1,69 @@
+/** Frames of the live connection (spec/live.md): one WebSocket per client and node carries every subscription and push. */
+
+import type { Did, SpaceId } from '../base/ids.ts';
+import type { Result } from '../base/result.ts';
+import { type CborValue, encodeCbor } from './cbor.ts';
+import { errorCodeShape } from './errors.ts';
+import { MAX_FRAME_BYTES, MAX_PUSH_BYTES } from './limits.ts';
+import { type Page, pageShape, wirePage } from './page.ts';
+import { pushAnswerShape, wirePushAnswer } from './push.ts';
+import { bytes, fixed, readShape, type Shape, type ShapeOf, text, tuple, uint, union, type WireFailure } from './shape.ts';
+
+const did = text(1100) as unknown as Shape<Did>;
+
+export const clientFrameShape = union({
+  hello: tuple(['proof', bytes(1024)]),
+  /** `log` as in a pull; `credit` in bytes of pages. */
+  sub: tuple(['id', uint()], ['space', fixed<SpaceId>(32)], ['log', text(32)], ['after', uint()], ['credit', uint()]),
+  credit: tuple(['id', uint()], ['bytes', uint()]),
+  unsub: tuple(['id', uint()]),
+  push: tuple(['id', uint()], ['space', fixed<SpaceId>(32)], ['push', bytes(MAX_PUSH_BYTES)]),
+});
+export const serverFrameShape = union({
+  welcome: tuple(['version', uint()], ['node', did], ['nonce', fixed(16)], ['nowMs', uint()]),
+  ready: tuple(['nowMs', uint()]),
+  page: tuple(['id', uint()], ['page', pageShape]),
+  /** The subscription is over. */
+  closed: tuple(['id', uint()], ['code', errorCodeShape]),
+  pushed: tuple(['id', uint()], ['answer', pushAnswerShape]),
+  refused: tuple(['id', uint()], ['code', errorCodeShape], ['nowMs', uint()]),
+});
+export type ClientFrame = ShapeOf<typeof clientFrameShape>;
+export type ServerFrame = ShapeOf<typeof serverFrameShape>;
+
+const wireClient = (f: ClientFrame): CborValue => {
+  switch (f.type) {
+    case 'hello':
+      return ['hello', f.proof];
+    case 'sub':
+      return ['sub', f.id, f.space, f.log, f.after, f.credit];
+    case 'credit':
+      return ['credit', f.id, f.bytes];
+    case 'unsub':
+      return ['unsub', f.id];
+    case 'push':
+      return ['push', f.id, f.space, f.push];
+  }
+};
+
+const wireServer = (f: ServerFrame): CborValue => {
+  switch (f.type) {
+    case 'welcome':
+      return ['welcome', f.version, f.node, f.nonce, f.nowMs];
+    case 'ready':
+      return ['ready', f.nowMs];
+    case 'page':
+      return ['page', f.id, wirePage(f.page as Page)];
+    case 'closed':
+      return ['closed', f.id, f.code];
+    case 'pushed':
+      return ['pushed', f.id, wirePushAnswer(f.answer)];
+    case 'refused':
+      return ['refused', f.id, f.code, f.nowMs];
+  }
+};
+
+export const encodeClientFrame = (frame: ClientFrame): Uint8Array => encodeCbor(wireClient(frame));
+export const encodeServerFrame = (frame: ServerFrame): Uint8Array => encodeCbor(wireServer(frame));
+export const decodeClientFrame = (b: Uint8Array): Result<ClientFrame, WireFailure> => readShape(clientFrameShape, b, MAX_FRAME_BYTES);
+export const decodeServerFrame = (b: Uint8Array): Result<ServerFrame, WireFailure> => readShape(serverFrameShape, b, MAX_FRAME_BYTES);

@@ -1,0 +1,107 @@
+/** One live connection: the hello, then subscriptions and pushes of one key (spec/live.md). Must not know the socket library. */
+
+import type { Clock, Did, Random } from '@sluice/core/base';
+import type { VerifyKey } from '@sluice/core/crypto';
+import { verifyHello } from '@sluice/core/identity';
+import { type ClientFrame, decodeClientFrame, encodeServerFrame, type ErrorCode, MAX_FRAME_BYTES, parseLogName, PROTOCOL_VERSION, type ServerFrame } from '@sluice/core/wire';
+import type { NodeService } from '../service.ts';
+import { createSubscriptions } from './subscriptions.ts';
+
+export type LivePort = {
+  readonly send: (frame: Uint8Array) => void;
+  readonly close: (reason: string) => void;
+};
+export type LiveConnection = {
+  readonly receive: (frame: Uint8Array) => void;
+  readonly closed: () => void;
+  /** The key that said hello, for logs; undefined before. */
+  readonly key: () => VerifyKey | undefined;
+};
+export type LiveDeps = { readonly service: NodeService; readonly did: Did; readonly clock: Clock; readonly random: Random };
+
+/** How long a connection may stay without a valid hello, in ms. */
+const HELLO_TIMEOUT_MS = 10_000;
+/** Pushes one connection may have unanswered. */
+const MAX_PUSHES = 64;
+
+/** Runs the protocol of one connection over a port. */
+export function createLiveConnection(port: LivePort, { service, did, clock, random }: LiveDeps): LiveConnection {
+  const nonce = random(16);
+  let key: VerifyKey | undefined;
+  let open = true;
+  let pushes = 0;
+
+  const send = (frame: ServerFrame): number => {
+    const bytes = encodeServerFrame(frame);
+    if (open) port.send(bytes);
+    return bytes.length;
+  };
+  const fail = (reason: string): void => {
+    open = false;
+    port.close(reason);
+  };
+  const asKey = <T>(use: (key: VerifyKey) => T, otherwise: T): T => (key ? use(key) : otherwise);
+
+  const subscriptions = createSubscriptions({
+    read: (space, log, after, whole) => asKey((k) => service.pull(space, k, log, after, whole), { ok: false, code: 'UNAUTHENTICATED' as ErrorCode }),
+    mayRead: (space, log) => asKey((k) => service.mayRead(space, k, log), 'UNAUTHENTICATED' as ErrorCode | 'allowed'),
+    sendPage: (id, page) => send({ type: 'page', id, page }),
+    sendClosed: (id, code) => send({ type: 'closed', id, code }),
+  });
+  const stopListening = service.onCommit((logs) => subscriptions.touched(logs));
+  const cancelHello = clock.timer(HELLO_TIMEOUT_MS, () => {
+    if (!key && open) fail('no hello');
+  });
+
+  const push = (k: VerifyKey, frame: Extract<ClientFrame, { type: 'push' }>): void => {
+    const refuse = (code: ErrorCode): void => {
+      send({ type: 'refused', id: frame.id, code, nowMs: clock.nowMs() });
+    };
+    if (pushes >= MAX_PUSHES) return refuse('RATE_LIMITED');
+    pushes++;
+    service
+      .push(frame.space, k, frame.push)
+      .then((done) => (done.ok ? void send({ type: 'pushed', id: frame.id, answer: done.value }) : refuse(done.code)))
+      .catch(() => refuse('INTERNAL'))
+      .finally(() => pushes--);
+  };
+
+  const handle = (frame: ClientFrame, k: VerifyKey): void => {
+    switch (frame.type) {
+      case 'sub': {
+        const log = parseLogName(frame.log);
+        if (!log) return void send({ type: 'closed', id: frame.id, code: 'MALFORMED' });
+        return subscriptions.open(frame.id, frame.space, log, frame.after, frame.credit);
+      }
+      case 'credit':
+        return subscriptions.credit(frame.id, frame.bytes);
+      case 'unsub':
+        return subscriptions.close(frame.id);
+      case 'push':
+        return push(k, frame);
+      case 'hello':
+        return fail('second hello');
+    }
+  };
+
+  send({ type: 'welcome', version: PROTOCOL_VERSION, node: did, nonce, nowMs: clock.nowMs() });
+  return {
+    receive: (bytes) => {
+      if (!open) return;
+      const frame = decodeClientFrame(bytes);
+      if (!frame.ok || bytes.length > MAX_FRAME_BYTES) return fail('malformed frame');
+      if (key) return handle(frame.value, key);
+      const hello = frame.value.type === 'hello' ? verifyHello(frame.value.proof, did, nonce, clock.nowMs()) : undefined;
+      if (!hello?.ok) return fail('bad hello');
+      key = hello.value;
+      cancelHello();
+      send({ type: 'ready', nowMs: clock.nowMs() });
+    },
+    closed: () => {
+      open = false;
+      cancelHello();
+      stopListening();
+    },
+    key: () => key,
+  };
+}

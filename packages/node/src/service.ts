@@ -1,0 +1,92 @@
+/** What the node does, without a transport: the checks that come before the storage. HTTP and the live connection both call this. */
+
+import type { Clock, Did, Random, SpaceId } from '@sluice/core/base';
+import { type SigningKey, type VerifyKey, writerId } from '@sluice/core/crypto';
+import { access, logTarget, openGenesis } from '@sluice/core/stream';
+import { decodePush, type ErrorCode, type LogName, MAX_DEPOSIT, MAX_DEPOSIT_BYTES, MAX_MESSAGE_BYTES, type Page, type PushAnswer, type WireFailure } from '@sluice/core/wire';
+import { checkParts } from './storage/checked-part.ts';
+import type { Outcome, Storage } from './storage/port.ts';
+
+/** `open`: anybody may create a space (limited for each address). `invite`: only with an invite code of the operator. */
+export type SpacePolicy = { readonly type: 'open' } | { readonly type: 'invite'; readonly codes: ReadonlySet<string> };
+
+export type ServiceDeps = {
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly did: Did;
+  readonly policy: SpacePolicy;
+};
+
+export type NodeIdentity = { readonly did: Did; readonly key: SigningKey };
+
+export type NodeService = {
+  /** Creates a space with its first control entries. Creating it again with the same entries gives the same answer. */
+  readonly createSpace: (genesis: Uint8Array, firstPush: Uint8Array, requester: VerifyKey, invite?: string) => Promise<Outcome<PushAnswer>>;
+  readonly push: (space: SpaceId, requester: VerifyKey, push: Uint8Array) => Promise<Outcome<PushAnswer>>;
+  readonly pull: (space: SpaceId, requester: VerifyKey, log: LogName, after: number, whole: boolean) => Outcome<Page>;
+  /** Whether the key may read the log now. */
+  readonly mayRead: (space: SpaceId, requester: VerifyKey, log: LogName) => ErrorCode | 'allowed';
+  readonly deposit: (space: SpaceId, messages: readonly Uint8Array[]) => Promise<Outcome<number>>;
+  /** Tells whether a key is an admin of some space here, given the space: creating a DID log asks for that. */
+  readonly isAdmin: (space: SpaceId, requester: VerifyKey) => boolean;
+  readonly onCommit: Storage['onCommit'];
+  readonly nowMs: () => number;
+};
+
+const refuse = (code: ErrorCode): { readonly ok: false; readonly code: ErrorCode } => ({ ok: false, code });
+const wireCode = (failure: WireFailure): ErrorCode => (failure.type === 'too-large' ? 'TOO_LARGE' : 'MALFORMED');
+
+/** Creates the service over a storage. */
+export function createService({ storage, clock, did, policy }: ServiceDeps): NodeService {
+  const mayRead = (space: SpaceId, requester: VerifyKey, log: LogName): ErrorCode | 'allowed' => {
+    const state = storage.accessState(space);
+    // An unknown space and a forbidden one look the same, so that nobody can probe for spaces.
+    if (!state) return 'FORBIDDEN';
+    const verdict = access(state, requester, logTarget(log), 'read', clock.nowMs());
+    return verdict === 'allowed' ? 'allowed' : verdict === 'revoked' ? 'REVOKED' : 'FORBIDDEN';
+  };
+
+  const push = async (space: SpaceId, requester: VerifyKey, bytes: Uint8Array): Promise<Outcome<PushAnswer>> => {
+    const decoded = decodePush(bytes);
+    if (!decoded.ok) return refuse(wireCode(decoded.error));
+    const parts = checkParts(space, decoded.value, requester);
+    if (!parts.ok) return refuse(parts.error);
+    return storage.push({ space, requester, parts: parts.value, nowMs: clock.nowMs() });
+  };
+
+  return {
+    createSpace: async (genesis, firstPush, requester, invite) => {
+      const opened = openGenesis(genesis);
+      if (!opened.ok || opened.value.node !== did) return refuse('MALFORMED');
+      if (policy.type === 'invite' && !policy.codes.has(invite ?? '')) return refuse('INVITE_REQUIRED');
+      const { space } = opened.value;
+      const decoded = decodePush(firstPush);
+      if (!decoded.ok) return refuse(wireCode(decoded.error));
+      if (decoded.value.length !== 1 || decoded.value[0]?.type !== 'ctl') return refuse('MALFORMED');
+      const parts = checkParts(space, decoded.value, requester);
+      if (!parts.ok) return refuse(parts.error);
+      return storage.createSpace(genesis, space, { space, requester, parts: parts.value, nowMs: clock.nowMs() });
+    },
+    push,
+    pull: (space, requester, log, after, whole) => {
+      const verdict = mayRead(space, requester, log);
+      if (verdict !== 'allowed') return refuse(verdict);
+      const page = storage.readPage({ space, log, after, except: writerId(requester), whole, nowMs: clock.nowMs() });
+      return { ok: true, value: page };
+    },
+    mayRead,
+    deposit: async (space, messages) => {
+      if (messages.length === 0 || messages.length > MAX_DEPOSIT) return refuse(messages.length === 0 ? 'MALFORMED' : 'TOO_LARGE');
+      const size = messages.reduce((sum, m) => sum + m.length, 0);
+      if (size > MAX_DEPOSIT_BYTES || messages.some((m) => m.length > MAX_MESSAGE_BYTES)) return refuse('TOO_LARGE');
+      return storage.deposit(space, messages, clock.nowMs());
+    },
+    isAdmin: (space, requester) => {
+      const state = storage.accessState(space);
+      return state !== undefined && access(state, requester, { kind: 'ctl' }, 'write', clock.nowMs()) === 'allowed';
+    },
+    onCommit: storage.onCommit,
+    nowMs: clock.nowMs,
+  };
+}

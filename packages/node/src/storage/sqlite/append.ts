@@ -1,0 +1,126 @@
+/** Appends of the four kinds of part, each inside the caller's transaction. A throw of Refused rolls the push back. */
+
+import { equalBytes, type SpaceId, type StreamId } from '@sluice/core/base';
+import { type AccessState, applyCtl, type CtlFailure, ctlStreamId } from '@sluice/core/stream';
+import { ENTRY_KIND, type Entry, type ErrorCode, type Header, MAX_CLOCK_AHEAD_MS, STREAM_KIND } from '@sluice/core/wire';
+import type { Db } from '@sluice/sqlite';
+import type { CheckedPart } from '../checked-part.ts';
+import { killEntry } from './seals.ts';
+import { ensureLog, ensureStream, ensureWriter, findLog, kindName, type LogRow, Refused, takeSeqs } from './tables.ts';
+
+/** How long the node remembers drained messages against replays, in ms. */
+export const DRAINED_KEEP_MS = 30 * 24 * 3600 * 1000;
+
+type Part<T extends CheckedPart['type']> = Extract<CheckedPart, { type: T }>;
+export type Appended = { readonly head: number; readonly log: Uint8Array };
+
+const INSERT = 'INSERT INTO entry (log, seq, stream, writer, n, tag, expires, header, body, memo) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
+
+/** Appends a sealed batch of an own or lane stream. The same batch again gives the same answer. */
+export function appendSealed(db: Db, spaceId: number, part: Part<'sealed'>, access: AccessState, nowMs: number): Appended {
+  const name = part.kind === 'own' ? kindName(STREAM_KIND.own) : part.stream;
+  const log = ensureLog(db, spaceId, name);
+  const stream = ensureStream(db, log.id, part.stream);
+  const writer = ensureWriter(db, stream, part.seal.writer);
+  const lastN = part.seal.firstN + part.seal.count - 1;
+  if (part.seal.firstN <= writer.n) return repeated(db, writer.id, part, log, name);
+  if (part.seal.firstN !== writer.n + 1) throw new Refused('GAP');
+  if (!equalBytes(part.seal.previous, writer.hash)) throw new Refused('FORK');
+
+  const firstSeq = takeSeqs(db, log, part.entries.length);
+  const insert = db.sql(INSERT);
+  let size = 0;
+  for (const [i, entry] of part.entries.entries()) {
+    const header = part.headers[i] as Header;
+    checkStamp(header, part.kind, access.epoch, nowMs);
+    size += entry.body.length;
+    insert.run(log.id, firstSeq + i, stream, writer.id, header.n, header.tag, null, entry.header, entry.body, null);
+  }
+  db.sql('UPDATE writer SET n = ?, hash = ? WHERE id = ?').run(lastN, part.sealHash, writer.id);
+  db.sql('INSERT INTO seal (log, writer, first_n, last_n, last_seq, live, size, hash, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)').run(
+    log.id, writer.id, part.seal.firstN, lastN, log.head, part.seal.count, size, part.sealHash, part.sealBytes,
+  );
+  for (const header of part.headers) for (const ref of header.superseded) killEntry(db, stream, header.tag, ref);
+  return { head: log.head, log: name };
+}
+
+function checkStamp(header: Header, kind: 'own' | 'lane', epoch: number, nowMs: number): void {
+  if (header.hlc.ms > nowMs + MAX_CLOCK_AHEAD_MS) throw new Refused('CLOCK_SKEW');
+  if (kind === 'own' && header.epoch < epoch) throw new Refused('KEY_EPOCH');
+}
+
+/** Numbers inside a merged dead run keep no hash of their own; a fork there shows at the next seal, whose chain does not fit. */
+function repeated(db: Db, writer: number, part: Part<'sealed'>, log: LogRow, name: Uint8Array): Appended {
+  const old = db.sql('SELECT hash, last_n, live FROM seal WHERE writer = ? AND first_n = ?').get(writer, part.seal.firstN);
+  const sameRange = Number(old?.last_n) === part.seal.firstN + part.seal.count - 1;
+  if (old && (Number(old.live) > 0 || sameRange) && !equalBytes(old.hash as Uint8Array, part.sealHash)) throw new Refused('FORK');
+  return { head: log.head, log: name };
+}
+
+/** Appends control entries and folds them into `access`, which is the caller's own copy. */
+export function appendCtl(db: Db, spaceId: number, space: SpaceId, part: Part<'ctl'>, access: AccessState, nowMs: number): Appended {
+  const name = kindName(STREAM_KIND.ctl);
+  const log = ensureLog(db, spaceId, name);
+  const stream = ensureStream(db, log.id, ctlStreamId(space));
+  for (const [i, ctl] of part.parsed.entries()) {
+    const entry = part.entries[i] as Entry;
+    if (ctl.header.hlc.ms > nowMs + MAX_CLOCK_AHEAD_MS) throw new Refused('CLOCK_SKEW');
+    const applied = applyCtl(access, ctl, entry, nowMs);
+    if (!applied.ok && applied.error.type === 'known') continue;
+    if (!applied.ok) throw new Refused(ctlRefusal(applied.error));
+    const seq = takeSeqs(db, log, 1);
+    db.sql(INSERT).run(log.id, seq, stream, null, ctl.header.n, ctl.header.tag, null, entry.header, entry.body, null);
+  }
+  return { head: log.head, log: name };
+}
+
+const CTL_REFUSALS: { readonly [K in CtlFailure['type']]: ErrorCode } = {
+  forbidden: 'FORBIDDEN',
+  revoked: 'REVOKED',
+  gap: 'GAP',
+  fork: 'FORK',
+  known: 'EXISTS',
+};
+const ctlRefusal = (failure: CtlFailure): ErrorCode => CTL_REFUSALS[failure.type];
+
+/** Appends to a feed if nobody else did meanwhile; an entry replaces the older one of its tag. */
+export function appendFeed(db: Db, spaceId: number, part: Part<'feed'>, nowMs: number): Appended {
+  const log = ensureLog(db, spaceId, part.stream);
+  if (log.closed) throw new Refused('CLOSED');
+  if (part.head !== log.head || part.term !== 0) throw new Refused('STALE_HEAD');
+  const stream = ensureStream(db, log.id, part.stream);
+  const firstSeq = takeSeqs(db, log, part.entries.length);
+  const drop = db.sql('DELETE FROM entry WHERE stream = ? AND tag = ?');
+  const insert = db.sql(INSERT);
+  for (const [i, entry] of part.entries.entries()) {
+    const header = part.headers[i] as Header;
+    if (header.hlc.ms > nowMs + MAX_CLOCK_AHEAD_MS) throw new Refused('CLOCK_SKEW');
+    drop.run(stream, header.tag);
+    insert.run(log.id, firstSeq + i, stream, null, header.n, header.tag, header.expiresMs, entry.header, entry.body, entry.memo);
+    if (header.kind === ENTRY_KIND.END) db.sql('UPDATE log SET closed = 1 WHERE id = ?').run(log.id);
+  }
+  return { head: log.head, log: part.stream };
+}
+
+/** Drops inbox entries and remembers their tags, so that a replayed message does not land twice. */
+export function drainInbox(db: Db, spaceId: number, part: Part<'drain'>, nowMs: number): Appended {
+  const name = kindName(STREAM_KIND.inbox);
+  const log = findLog(db, spaceId, name);
+  if (!log) return { head: 0, log: name };
+  for (const tag of part.tags) {
+    db.sql('DELETE FROM entry WHERE stream IN (SELECT id FROM stream WHERE log = ?) AND tag = ?').run(log.id, tag);
+    db.sql('INSERT OR REPLACE INTO drained (log, tag, until) VALUES (?, ?, ?)').run(log.id, tag, nowMs + DRAINED_KEEP_MS);
+  }
+  db.sql('DELETE FROM drained WHERE log = ? AND until < ?').run(log.id, nowMs);
+  return { head: log.head, log: name };
+}
+
+/** Adds one sealed message to the inbox log unless it is there or was drained lately. Returns whether it was new. */
+export function appendMessage(db: Db, logId: LogRow, stream: StreamId, header: Header, entry: Entry): boolean {
+  if (db.sql('SELECT 1 FROM drained WHERE log = ? AND tag = ?').get(logId.id, header.tag)) return false;
+  const streamId = ensureStream(db, logId.id, stream);
+  if (db.sql('SELECT 1 FROM entry WHERE stream = ? AND tag = ?').get(streamId, header.tag)) return false;
+  const seq = takeSeqs(db, logId, 1);
+  db.sql(INSERT).run(logId.id, seq, streamId, null, 0, header.tag, null, entry.header, entry.body, null);
+  return true;
+}

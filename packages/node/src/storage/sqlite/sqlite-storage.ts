@@ -1,0 +1,197 @@
+/** The storage port on SQLite. */
+
+import { bytesToHex, equalBytes, type SpaceId, type WriterId } from '@sluice/core/base';
+import { sha256 } from '@sluice/core/crypto';
+import { access, type AccessState, applyCtl, createAccessState, ctlStreamId, inboxStreamId, openCtlEntry, openGenesis } from '@sluice/core/stream';
+import { encodeHeader, ENTRY_KIND, formatLogName, type Header, type LogName, type PartAnswer, type PushAnswer, STREAM_KIND } from '@sluice/core/wire';
+import { type Db, type DbOptions, openDb } from '@sluice/sqlite';
+import type { CheckedPart } from '../checked-part.ts';
+import type { PushJob, Storage, TouchedLog } from '../port.ts';
+import { appendCtl, type Appended, appendFeed, appendMessage, appendSealed, drainInbox } from './append.ts';
+import { createBlobTable } from './blobs.ts';
+import { createCommitQueue } from './commit-queue.ts';
+import { logTableName, readPage } from './read-page.ts';
+import { ensureLog, findLog, kindName, Refused, spaceRowId, TABLES } from './tables.ts';
+
+/** Undrained messages one inbox holds. */
+const MAX_INBOX_MESSAGES = 10_000;
+/** Access states kept in memory; the least recently used space is read again. */
+const MAX_CACHED_STATES = 10_000;
+
+export type SqliteStorageOptions = DbOptions & { readonly path: string };
+
+/** Opens or creates the node's database file. */
+export function openSqliteStorage(options: SqliteStorageOptions): Storage {
+  const db = openDb(options.path, options);
+  db.exec(TABLES);
+  const cache = new Map<string, AccessState>();
+  const staged = new Map<string, AccessState>();
+  let touched: TouchedLog[] = [];
+  const listeners = new Set<(touched: readonly TouchedLog[]) => void>();
+
+  const queue = createCommitQueue(db, {
+    onCommitted: () => {
+      for (const [space, state] of staged) remember(cache, space, state);
+      staged.clear();
+      const logs = touched;
+      touched = [];
+      if (logs.length > 0) for (const listener of listeners) listener(logs);
+    },
+    onRolledBack: () => {
+      staged.clear();
+      touched = [];
+    },
+  });
+
+  const accessState = (space: SpaceId): AccessState | undefined => {
+    const key = bytesToHex(space);
+    const known = staged.get(key) ?? cache.get(key);
+    if (known) return known;
+    const loaded = loadAccessState(db, space);
+    if (loaded) remember(cache, key, loaded);
+    return loaded;
+  };
+
+  const runPush = (job: PushJob, born?: AccessState): PushAnswer => {
+    const key = bytesToHex(job.space);
+    const spaceId = spaceRowId(db, job.space);
+    const before = born ?? accessState(job.space);
+    if (spaceId === undefined || !before) throw new Refused('NOT_FOUND');
+    const state = job.parts.some((p) => p.type === 'ctl') ? copyState(before) : before;
+    const mine: TouchedLog[] = [];
+    const parts = job.parts.map((part) => answerPart(db, spaceId, job, part, state, mine));
+    if (state !== before) staged.set(key, state);
+    touched.push(...mine);
+    return { nowMs: job.nowMs, parts };
+  };
+
+  return {
+    accessState,
+    createSpace: (genesis, space, job) =>
+      queue.add(() => {
+        const opened = openGenesis(genesis);
+        if (!opened.ok || !equalBytes(opened.value.space, space)) throw new Refused('MALFORMED');
+        if (spaceRowId(db, space) !== undefined) return runPush(job);
+        db.sql('INSERT INTO space (space, genesis) VALUES (?, ?)').run(space, genesis);
+        return runPush(job, createAccessState(opened.value.root));
+      }),
+    push: (job) => queue.add(() => runPush(job)),
+    readPage: (query) => readPage(db, query),
+    head: (space, log) => headOf(db, space, log),
+    deposit: (space, messages, nowMs) =>
+      queue.add(() => {
+        const stored = depositAll(db, space, messages, nowMs);
+        if (stored > 0) touched.push({ space, log: 'inbox' });
+        return stored;
+      }),
+    blobs: createBlobTable(db, queue),
+    onCommit: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    ready: () => db.sql('SELECT 1 AS one').get()?.one === 1,
+    close: async () => {
+      await queue.drain();
+      db.close();
+    },
+  };
+}
+
+/** Own, ctl and drain parts succeed together or not at all; a feed part is answered by itself and never takes them down. */
+function answerPart(db: Db, spaceId: number, job: PushJob, part: CheckedPart, state: AccessState, touched: TouchedLog[]): PartAnswer {
+  const done = (appended: Appended, log: LogName): PartAnswer => {
+    touched.push({ space: job.space, log: formatLogName(log) });
+    return { type: 'ok', head: appended.head };
+  };
+  switch (part.type) {
+    case 'sealed':
+      mayWrite(state, job, part.kind === 'own' ? { kind: 'own', stream: part.stream } : { kind: 'lane', stream: part.stream });
+      return done(appendSealed(db, spaceId, part, state, job.nowMs), part.kind === 'own' ? { type: 'own' } : { type: 'stream', stream: part.stream });
+    case 'ctl':
+      return done(appendCtl(db, spaceId, job.space, part, state, job.nowMs), { type: 'ctl' });
+    case 'drain':
+      mayWrite(state, job, { kind: 'inbox' });
+      return done(drainInbox(db, spaceId, part, job.nowMs), { type: 'inbox' });
+    case 'feed':
+      try {
+        mayWrite(state, job, { kind: 'feed', stream: part.stream });
+        if (!feedIsOpen(state, part.stream, job.nowMs)) throw new Refused('REVOKED');
+        return done(db.transact(() => appendFeed(db, spaceId, part, job.nowMs)), { type: 'stream', stream: part.stream });
+      } catch (cause) {
+        if (!(cause instanceof Refused)) throw cause;
+        return { type: 'refused', code: cause.code };
+      }
+  }
+}
+
+function mayWrite(state: AccessState, job: PushJob, target: Parameters<typeof access>[2]): void {
+  const verdict = access(state, job.requester, target, 'write', job.nowMs);
+  if (verdict !== 'allowed') throw new Refused(verdict === 'revoked' ? 'REVOKED' : 'FORBIDDEN');
+}
+
+/** A feed takes entries while some live row reads it: after the revoke there is nobody left to write to. */
+function feedIsOpen(state: AccessState, stream: Uint8Array, nowMs: number): boolean {
+  for (const row of state.rows.values()) {
+    const open = row.status === 'active' && (row.expiresMs === 0 || nowMs < row.expiresMs);
+    if (open && row.access.some((a) => equalBytes(a.target, stream))) return true;
+  }
+  return false;
+}
+
+function depositAll(db: Db, space: SpaceId, messages: readonly Uint8Array[], nowMs: number): number {
+  const spaceId = spaceRowId(db, space);
+  if (spaceId === undefined) throw new Refused('NOT_FOUND');
+  const log = ensureLog(db, spaceId, kindName(STREAM_KIND.inbox));
+  const held = Number(db.sql('SELECT count(*) AS held FROM entry WHERE log = ?').get(log.id)?.held);
+  if (held + messages.length > MAX_INBOX_MESSAGES) throw new Refused('QUOTA');
+  let stored = 0;
+  for (const sealed of messages) {
+    const id = sha256(sealed).slice(0, 16);
+    const header: Header = {
+      writer: id as WriterId,
+      n: 0,
+      tag: id as Header['tag'],
+      kind: ENTRY_KIND.PUT,
+      hlc: { ms: nowMs, counter: 0 },
+      epoch: 0,
+      superseded: [],
+      expiresMs: null,
+    };
+    if (appendMessage(db, log, inboxStreamId(space), header, { header: encodeHeader(header), body: sealed })) stored++;
+  }
+  return stored;
+}
+
+function headOf(db: Db, space: SpaceId, log: LogName): number {
+  const spaceId = spaceRowId(db, space);
+  return spaceId === undefined ? 0 : (findLog(db, spaceId, logTableName(log))?.head ?? 0);
+}
+
+/** Replays the control log. Every entry was verified on arrival; it is verified again, since the file is not the node's memory. */
+function loadAccessState(db: Db, space: SpaceId): AccessState | undefined {
+  const row = db.sql('SELECT id, genesis FROM space WHERE space = ?').get(space);
+  const genesis = row && openGenesis(row.genesis as Uint8Array);
+  if (!row || !genesis?.ok) return undefined;
+  const state = createAccessState(genesis.value.root);
+  const log = findLog(db, Number(row.id), kindName(STREAM_KIND.ctl));
+  if (!log) return state;
+  for (const item of db.sql('SELECT header, body FROM entry WHERE log = ? ORDER BY seq').all(log.id)) {
+    const entry = { header: item.header as Uint8Array, body: item.body as Uint8Array };
+    const ctl = openCtlEntry(ctlStreamId(space), entry);
+    // The stamp, not the present time, decides whether the signer's row was live: expiry must not undo the past.
+    if (ctl.ok) applyCtl(state, ctl.value, entry, ctl.value.header.hlc.ms);
+  }
+  return state;
+}
+
+const copyState = (state: AccessState): AccessState => ({ ...state, rows: new Map(state.rows), chains: new Map(state.chains) });
+
+function remember(cache: Map<string, AccessState>, key: string, state: AccessState): void {
+  cache.delete(key);
+  cache.set(key, state);
+  if (cache.size > MAX_CACHED_STATES) {
+    const oldest = cache.keys().next().value;
+    if (oldest !== undefined) cache.delete(oldest);
+  }
+}
+

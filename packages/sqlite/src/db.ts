@@ -1,0 +1,119 @@
+/**
+ * The one SQLite driver behind node and client: the `node:sqlite` API, built in from Node 22.13, from a prebuilt package before.
+ * Must not know any table.
+ */
+
+type Value = null | number | bigint | string | Uint8Array;
+type Row = Record<string, Value>;
+
+export type Statement = {
+  /** Runs the statement and returns the number of changed rows. */
+  readonly run: (...params: readonly Value[]) => number;
+  /** Runs an INSERT and returns the new row's id. */
+  readonly insert: (...params: readonly Value[]) => number;
+  readonly get: (...params: readonly Value[]) => Row | undefined;
+  readonly all: (...params: readonly Value[]) => Row[];
+};
+
+export type Db = {
+  /** Prepares a statement once; the same text gives the same statement. */
+  readonly sql: (text: string) => Statement;
+  readonly exec: (text: string) => void;
+  /** Runs `body` in one IMMEDIATE transaction; any throw rolls it back. Nested calls are savepoints. */
+  readonly transact: <T>(body: () => T) => T;
+  readonly close: () => void;
+};
+
+export type DbOptions = { readonly synchronous?: 'FULL' | 'NORMAL'; readonly maxPages?: number };
+
+/** An infrastructure fault of the database, with SQLite's own result code. */
+export class SqliteFailure extends Error {
+  readonly code: 'full' | 'busy' | 'corrupt' | 'other';
+
+  constructor(code: SqliteFailure['code'], options?: ErrorOptions) {
+    super(`the local database failed: ${code}`, options);
+    this.name = 'SqliteFailure';
+    this.code = code;
+  }
+}
+
+const PRIMARY = { 5: 'busy', 6: 'busy', 10: 'full', 11: 'corrupt', 13: 'full', 26: 'corrupt' } as const;
+
+type DatabaseSync = {
+  exec(sql: string): void;
+  prepare(sql: string): { run(...p: unknown[]): { changes: number | bigint; lastInsertRowid: number | bigint }; get(...p: unknown[]): unknown; all(...p: unknown[]): unknown };
+  close(): void;
+};
+
+const driver = (await import('node:sqlite' as string).catch(() => import('@photostructure/sqlite'))) as unknown as {
+  DatabaseSync: new (path: string) => DatabaseSync;
+};
+
+/**
+ * Opens or creates a database file in WAL mode.
+ *
+ * Errors: SqliteFailure (full, busy, corrupt, other), from this and every later call.
+ */
+export function openDb(path: string, options: DbOptions = {}): Db {
+  const raw = guarded(() => new driver.DatabaseSync(path));
+  guarded(() => {
+    raw.exec('PRAGMA busy_timeout = 5000');
+    raw.exec('PRAGMA journal_mode = WAL');
+    raw.exec(`PRAGMA synchronous = ${options.synchronous ?? 'FULL'}`);
+    raw.exec('PRAGMA temp_store = MEMORY');
+    if (options.maxPages !== undefined) raw.exec(`PRAGMA max_page_count = ${Math.trunc(options.maxPages)}`);
+  });
+  const statements = new Map<string, Statement>();
+  let depth = 0;
+
+  const sql = (text: string): Statement => {
+    const known = statements.get(text);
+    if (known) return known;
+    const prepared = guarded(() => raw.prepare(text));
+    const statement: Statement = {
+      run: (...params) => guarded(() => Number(prepared.run(...params).changes)),
+      insert: (...params) => guarded(() => Number(prepared.run(...params).lastInsertRowid)),
+      get: (...params) => guarded(() => prepared.get(...params) as Row | undefined),
+      all: (...params) => guarded(() => prepared.all(...params) as Row[]),
+    };
+    statements.set(text, statement);
+    return statement;
+  };
+
+  const transact = <T>(body: () => T): T => {
+    const name = depth === 0 ? undefined : `s${depth}`;
+    guarded(() => raw.exec(name ? `SAVEPOINT ${name}` : 'BEGIN IMMEDIATE'));
+    depth++;
+    try {
+      const result = body();
+      depth--;
+      guarded(() => raw.exec(name ? `RELEASE ${name}` : 'COMMIT'));
+      return result;
+    } catch (cause) {
+      depth = name ? Number(name.slice(1)) : 0;
+      rollback(raw, name);
+      throw cause;
+    }
+  };
+
+  return { sql, exec: (text) => guarded(() => raw.exec(text)), transact, close: () => guarded(() => raw.close()) };
+}
+
+/** A full disk may already have rolled the transaction back by itself; then there is nothing left to undo. */
+function rollback(raw: DatabaseSync, name: string | undefined): void {
+  try {
+    raw.exec(name ? `ROLLBACK TO ${name}; RELEASE ${name}` : 'ROLLBACK');
+  } catch {
+    // The failure that led here is the one to report.
+  }
+}
+
+function guarded<T>(body: () => T): T {
+  try {
+    return body();
+  } catch (cause) {
+    const code = (cause as { errcode?: number }).errcode;
+    if (code === undefined) throw cause;
+    throw new SqliteFailure(PRIMARY[(code & 0xff) as keyof typeof PRIMARY] ?? 'other', { cause });
+  }
+}

@@ -1,0 +1,1 @@
+export { type Db, type DbOptions, openDb, SqliteFailure, type Statement } from './db.ts';
