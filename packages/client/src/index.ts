@@ -4,3 +4,12 @@ export { type AccountOptions, type CreateOptions, createAccount, openAccount, ty
 export { type OpenAccount, VAULT_CONTEXT } from './account/account.ts';
 export { type Context, createContext } from './context.ts';
 export type { Database, DatastoreChange, FindOptions, SaveOptions, SaveResult } from './datastore.ts';
+export { Account, Network, VaultAccount } from './network.ts';
+export type { AppSession } from './connect/app-session.ts';
+export type { Connect, ConnectOutcome, PendingConnect, SessionInfo } from './connect/connect.ts';
+export type { ConnectRequest } from './connect/connect-request.ts';
+export type { FeedChange, FeedStatus } from './sharing/feed-reader.ts';
+export type { GivenGrant, ReceivedGrant } from './sharing/grant-item.ts';
+export type { GrantDatastore, GrantHandle } from './sharing/grant-handle.ts';
+export type { Preview } from './sharing/preview.ts';
+export type { Narrowing, PendingRequest, RequestAnswer, RequestItem, RequestOptions, RequestPreview, Sharing } from './sharing/sharing.ts';

@@ -294,7 +294,7 @@ export function createSharing({ account, mailbox, vault }: SharingDeps): Sharing
     },
     grants: {
       list: () => keychain.list('grant').map(({ id, item }) => itemToGiven(id, item)),
-      received: () => keychain.list('received').map(({ id, item }) => itemToReceived(id, item)),
+      received: () => keychain.list('received').flatMap(({ id, item }) => (item.session === true ? [] : [itemToReceived(id, item)])),
       open: (grantId) => {
         const item = keychain.get('received', grantId);
         return item ? handleOf(itemToReceived(grantId, item)) : Promise.reject(new SluiceError('NOT_FOUND', 'There is no such grant'));

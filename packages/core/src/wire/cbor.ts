@@ -25,7 +25,9 @@ export type CborFailure = { readonly type: 'malformed' | 'too-large' | 'too-deep
 const DECODE_OPTIONS = { allowIndefinite: false, allowUndefined: false, allowBigInt: true };
 const MAX_UINT64 = 2n ** 64n - 1n;
 const LONE_SURROGATE = /\p{Surrogate}/u;
-const MAJOR = { text: 3, list: 4, map: 5, tag: 6 } as const;
+const MAJOR = { bytes: 2, text: 3, list: 4, map: 5, tag: 6 } as const;
+/** Up to here engines keep byte arrays in their own heap, where a copy costs no more than a view. */
+const COPIED_BYTES = 64;
 /** Bytes of a head by the low five bits of its first byte. */
 const HEAD_BYTES = [...Array<number>(24).fill(1), 2, 3, 5, 9];
 
@@ -49,7 +51,8 @@ export function encodeCbor(value: CborValue): Uint8Array {
 /**
  * Decodes untrusted bytes, accepting exactly what `encodeCbor` writes. Never throws.
  *
- * Byte strings of the result are copies: they neither keep nor follow the input.
+ * Byte strings of the result never follow the input: those of up to 64 bytes are copies, longer ones are views into one private
+ * copy of the whole input and keep that in memory (a copy each would cost six times as much). Do not touch their `buffer`.
  * Errors: too-large (over `maxBytes`), too-deep (nesting over `maxDepth`), not-canonical (readable, but another encoding of the
  * value exists), malformed (anything else: cut off, trailing bytes, tags, undefined, indefinite lengths, bad UTF-8).
  * NOTE: a key `__proto__` becomes an own property and changes no prototype.
@@ -57,10 +60,8 @@ export function encodeCbor(value: CborValue): Uint8Array {
  */
 export function decodeCbor(bytes: Uint8Array, limits: CborLimits): Result<CborValue, CborFailure> {
   if (bytes.length > limits.maxBytes) return err({ type: 'too-large' });
-  // A Buffer's slice() is a view; a plain Uint8Array over the same memory makes cborg copy.
-  const plain = bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
   try {
-    const tokenizer = new CanonicalTokenizer(plain, limits.maxDepth);
+    const tokenizer = new CanonicalTokenizer(new Uint8Array(bytes), limits.maxDepth);
     const value: unknown = tokensToObject(tokenizer, DECODE_OPTIONS);
     if (typeof value === 'symbol' || !tokenizer.done()) return err({ type: 'malformed' });
     return ok(value as CborValue);
@@ -70,60 +71,66 @@ export function decodeCbor(bytes: Uint8Array, limits: CborLimits): Result<CborVa
 }
 
 /** An open list or map; in a map keys and values count alike, and `keyStart` is where the last key's encoding begins. */
-type Frame = { left: number; isMap: boolean; keyStart: number; keyEnd: number };
+type Frame = { left: number; readonly isMap: boolean; keyStart: number; keyEnd: number };
 
 /**
- * Checks each head as it is read, so that canonical form is proved in the same pass instead of by encoding again:
- * shortest heads, shortest fractions, keys in ascending order of their encoded bytes.
+ * Checks each head as it is read, so that canonical form is proved in the same pass instead of by encoding again: shortest heads,
+ * shortest fractions, keys in ascending order of their encoded bytes.
  */
 class CanonicalTokenizer extends Tokenizer {
-  readonly #maxDepth: number;
-  readonly #frames: Frame[] = [];
+  private readonly maxDepth: number;
+  private readonly frames: Frame[] = [];
 
   constructor(data: Uint8Array, maxDepth: number) {
     super(data, DECODE_OPTIONS);
-    this.#maxDepth = maxDepth;
+    this.maxDepth = maxDepth;
   }
 
   override next(): Token {
-    const start = this._pos;
-    const first = this.data[start] as number;
-    const token = super.next();
+    const { data, frames, _pos: start } = this;
+    const first = data[start] as number;
     const major = first >>> 5;
     const minor = first & 31;
-    if (minor > 23 && major <= MAJOR.tag && !isShortestHead(this.data, start, minor)) throw NOT_CANONICAL;
-    this.#countItem(start);
-    if (major === MAJOR.list || major === MAJOR.map) this.#openFrame(token.value as number, major === MAJOR.map);
-    this.#closeFrames();
+    const token = major === MAJOR.bytes && minor > 23 && minor < 27 ? this.readLongBytes(start, minor) : super.next();
+    if (minor > 23 && major <= MAJOR.tag && !isShortestHead(data, start, minor)) throw NOT_CANONICAL;
+    if (frames.length > 0) this.countItem(frames[frames.length - 1] as Frame, start);
+    if (major === MAJOR.list || major === MAJOR.map) this.openFrame(token.value as number, major === MAJOR.map);
+    while (frames.length > 0 && frames[frames.length - 1]?.left === 0) frames.pop();
     if (first > 0xf8) assertShortestFraction(token);
-    return major === MAJOR.text ? this.#readText(token, start + (HEAD_BYTES[minor] as number)) : token;
+    return major === MAJOR.text ? this.readText(token, start + (HEAD_BYTES[minor] as number)) : token;
   }
 
-  #countItem(start: number): void {
-    const frame = this.#frames.at(-1);
-    if (frame === undefined) return;
+  /** Reads a byte string whose length takes 1, 2 or 4 bytes without the copy cborg makes. */
+  private readLongBytes(start: number, minor: number): Token {
+    const { data } = this;
+    const body = start + (HEAD_BYTES[minor] as number);
+    if (body > data.length) throw MALFORMED;
+    let size = 0;
+    for (let i = start + 1; i < body; i++) size = size * 256 + (data[i] as number);
+    const end = body + size;
+    if (end > data.length) throw MALFORMED;
+    this._pos = end;
+    const bytes = size > COPIED_BYTES ? data.subarray(body, end) : data.slice(body, end);
+    return new Token(Type.bytes, bytes, end - start);
+  }
+
+  private countItem(frame: Frame, start: number): void {
     if (frame.isMap && frame.left % 2 === 0) {
-      const { keyStart, keyEnd } = frame;
+      const previous = this.data.subarray(frame.keyStart, frame.keyEnd);
       frame.keyStart = start;
       frame.keyEnd = this._pos;
-      // One encoded text is never a prefix of another, so this is the order of RFC 8949.
-      if (keyEnd > 0 && compareBytes(this.data.subarray(keyStart, keyEnd), this.data.subarray(start, this._pos)) >= 0)
-        throw NOT_CANONICAL;
+      if (compareBytes(previous, this.data.subarray(start, this._pos)) >= 0) throw NOT_CANONICAL;
     }
     frame.left -= 1;
   }
 
-  #openFrame(count: number, isMap: boolean): void {
-    if (this.#frames.length >= this.#maxDepth) throw TOO_DEEP;
-    this.#frames.push({ left: isMap ? count * 2 : count, isMap, keyStart: 0, keyEnd: 0 });
-  }
-
-  #closeFrames(): void {
-    while (this.#frames.at(-1)?.left === 0) this.#frames.pop();
+  private openFrame(count: number, isMap: boolean): void {
+    if (this.frames.length >= this.maxDepth) throw TOO_DEEP;
+    this.frames.push({ left: isMap ? count * 2 : count, isMap, keyStart: 0, keyEnd: 0 });
   }
 
   /** cborg replaces bad UTF-8 and drops a leading byte order mark; text that is not plain ASCII is read again, strictly. */
-  #readText(token: Token, start: number): Token {
+  private readText(token: Token, start: number): Token {
     const text = token.value as string;
     if (text.length === this._pos - start && !text.includes('\ufffd')) return token;
     return new Token(Type.string, bytesToUtf8(this.data.subarray(start, this._pos)), token.encodedLength);
@@ -159,13 +166,16 @@ function assertEncodable(value: CborValue): void {
       if (!LONE_SURROGATE.test(value)) return;
       throw new TypeError('CBOR: text with a lone surrogate');
     case 'object':
-      return assertEncodableObject(value);
+      assertEncodableObject(value);
+      return;
     default:
       throw new TypeError(`CBOR: ${typeof value} cannot be encoded`);
   }
 }
 
-function assertEncodableObject(value: null | Uint8Array | readonly CborValue[] | { readonly [k: string]: CborValue }): void {
+function assertEncodableObject(
+  value: null | Uint8Array | readonly CborValue[] | { readonly [k: string]: CborValue },
+): void {
   if (value === null || value instanceof Uint8Array) return;
   if (Array.isArray(value)) {
     for (const item of value) assertEncodable(item);

@@ -1,0 +1,96 @@
+/** A session at work: an app reads and writes its silo of one owner, with a key of its own and never an owner's. */
+
+import { bytesToHex, type Did, type RowId, utf8ToBytes } from '@sluice/core/base';
+import { type HpkeKeyPair, openHpke, type SigningKey, toEpochKey } from '@sluice/core/crypto';
+import { type CtlEntry, type CtlRow, VERB } from '@sluice/core/stream';
+import { STREAM_KIND } from '@sluice/core/wire';
+import { type Context, createContext } from '../context.ts';
+import { openLiveLink } from '../link/live-link.ts';
+import type { Platform } from '../platform.ts';
+import type { SchemaLoader } from '../schema/index.ts';
+import { openSpaceEngine, type SpaceStatus } from '../space/space-engine.ts';
+import type { SpaceKeys } from '../space/space-keys.ts';
+import type { StoreDb } from '../store/store-db.ts';
+
+/** HPKE info of epoch keys in control entries; the AAD is the space id. */
+export const EPOCH_INFO = utf8ToBytes('sluice/epoch/1');
+
+export type AppSessionDeps = {
+  readonly platform: Platform;
+  readonly db: StoreDb;
+  readonly owner: Did;
+  readonly context: string;
+  readonly keys: SpaceKeys;
+  readonly row: RowId;
+  readonly key: SigningKey;
+  readonly hpke: HpkeKeyPair;
+  /** A new key epoch arrived and is in `keys`: keep it. */
+  readonly onNewEpoch: () => void;
+};
+
+export type AppSession = {
+  readonly owner: Did;
+  readonly open: (loader: SchemaLoader) => Context;
+  readonly status: () => SpaceStatus;
+  readonly synced: (timeoutMs?: number) => Promise<void>;
+  /** Ends this session: its own row is revoked, nothing of the silo is lost. */
+  readonly disconnect: () => Promise<void>;
+  readonly close: () => void;
+};
+
+const SYNC_MS = 60_000;
+
+/** Opens the silo with the session's keys and follows it. */
+export function openAppSession(deps: AppSessionDeps): AppSession {
+  const { platform, keys, key, owner } = deps;
+  const link = openLiveLink(platform, keys.node, key);
+  const engine = openSpaceEngine({ platform, db: deps.db, link, keys, writer: key });
+  let context: Context | undefined;
+
+  const takeEpochs = async (fresh: readonly CtlEntry[]): Promise<void> => {
+    for (const entry of fresh) {
+      if (entry.public.type !== 'epoch') continue;
+      const { epoch } = entry.public;
+      const mine = entry.public.keys.find((k) => bytesToHex(k.row) === bytesToHex(deps.row));
+      const opened = mine && (await openHpke(deps.hpke, EPOCH_INFO, keys.space, mine.sealed));
+      if (!opened?.ok) continue;
+      keys.epochs.set(epoch, toEpochKey(opened.value));
+      deps.onNewEpoch();
+      engine.nudge();
+    }
+  };
+  engine.onControl((fresh) => void takeEpochs(fresh));
+  engine.start();
+
+  return {
+    owner,
+    open: (loader) => {
+      context ??= createContext(deps.context, owner, engine, platform, loader);
+      return context;
+    },
+    status: engine.status,
+    synced: (timeoutMs = SYNC_MS) => engine.synced(timeoutMs),
+    disconnect: async () => {
+      await engine.synced(SYNC_MS);
+      await engine.control([{ public: ownRow(deps), sealed: null }]);
+      link.close();
+    },
+    close: () => {
+      engine.close();
+      link.close();
+    },
+  };
+}
+
+const ownRow = ({ row, key }: AppSessionDeps): CtlRow => ({
+  type: 'row',
+  id: row,
+  key: key.publicKey,
+  role: 'session',
+  access: [
+    { target: Uint8Array.of(STREAM_KIND.own), verbs: VERB.read + VERB.write },
+    { target: Uint8Array.of(STREAM_KIND.ctl), verbs: VERB.read },
+  ],
+  status: 'revoked',
+  expiresMs: 0,
+});

@@ -1,0 +1,214 @@
+/** Scenario 3, both sides: an app asks for its silo, the owner lets it in by a session, lists sessions, and ends them. */
+
+import { bytesToHex, type Did, hexToBytes, type JsonObject, type RowId, toRowId } from '@sluice/core/base';
+import { createHpkeKeyPair, createSigningKey, hpkeKeyPairFromSecret, sealHpke, signingKeyFromSeed, toEpochKey, toVerifyKey } from '@sluice/core/crypto';
+import { didWebOrigin } from '@sluice/core/identity';
+import { type CtlRow, VERB } from '@sluice/core/stream';
+import { STREAM_KIND } from '@sluice/core/wire';
+import type { OpenAccount } from '../account/account.ts';
+import { packBytes, unpackBytes } from '../account/keychain.ts';
+import { spaceToItem } from '../account/space-item.ts';
+import { SluiceError } from '../errors.ts';
+import { createNodeHttp } from '../link/node-http.ts';
+import type { SpaceEngine } from '../space/space-engine.ts';
+import { newestEpoch } from '../space/space-keys.ts';
+import { type ConnectRequest, jsonToKeys, keysToJson, openConnectAnswer, openConnectRequest, sealConnectAnswer, signConnectRequest } from './connect-request.ts';
+import { EPOCH_INFO, openAppSession, type AppSession } from './app-session.ts';
+
+/** How long a request waits for its answer, in ms. */
+const REQUEST_MS = 10 * 60_000;
+/** How long a session lasts unless the owner says otherwise, in ms. */
+export const SESSION_MS = 30 * 24 * 3600 * 1000;
+const LONG_POLL_S = 20;
+
+export type SessionInfo = {
+  readonly id: string;
+  readonly app: Did;
+  readonly context: string;
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number;
+  readonly status: 'active' | 'expired' | 'closed';
+};
+export type ConnectOutcome = { readonly status: 'connected'; readonly session: AppSession } | { readonly status: 'declined' } | { readonly status: 'expired' };
+export type PendingConnect = { readonly document: Uint8Array; readonly id: string; readonly answer: () => Promise<ConnectOutcome> };
+
+export type Connect = {
+  /** App: asks to be let into `context` of whoever answers. Show or send `document` to the person. */
+  readonly request: (context: string) => Promise<PendingConnect>;
+  /** App: the sessions it was given, by id. */
+  readonly sessions: () => readonly { readonly id: string; readonly owner: Did; readonly context: string }[];
+  readonly open: (sessionId: string) => AppSession;
+  /** Owner: who asks, for what. Errors: BAD_REQUEST. */
+  readonly inspect: (document: Uint8Array) => Promise<ConnectRequest>;
+  /** Owner: creates the silo if it is absent and lets the app's session in. */
+  readonly approve: (document: Uint8Array, options?: { readonly sessionMs?: number }) => Promise<SessionInfo>;
+  readonly decline: (document: Uint8Array) => Promise<void>;
+  /** Owner: every session given. */
+  readonly given: () => readonly SessionInfo[];
+  /** Owner: ends one session. */
+  readonly closeSession: (id: string) => Promise<void>;
+  /** Owner: ends every session of an app and starts a new key epoch, so that what is written from now on is closed to them. */
+  readonly revokeApp: (app: string) => Promise<number>;
+};
+
+/** Creates the connect side of an account. */
+export function createConnect(account: OpenAccount): Connect {
+  const { platform, keychain } = account;
+  const { clock, random } = platform;
+  const signer = { did: account.did, key: account.device, card: account.card };
+
+  const inspect = async (document: Uint8Array): Promise<ConnectRequest> => {
+    const opened = await openConnectRequest(document, account.resolver, clock.nowMs());
+    if (!opened.ok) throw new SluiceError('BAD_REQUEST', `This connect request cannot be used: ${opened.error}`);
+    return opened.value;
+  };
+
+  const leave = async (request: ConnectRequest, sealed: Uint8Array): Promise<void> => {
+    const left = await createNodeHttp(platform, { url: request.dropUrl }).putDrop(request.hash, sealed);
+    if (left.ok) return;
+    if (left.error.type === 'offline') throw new SluiceError('OFFLINE', 'The app’s node cannot be reached, so it has not been answered');
+    throw new SluiceError(left.error.code === 'EXISTS' ? 'ALREADY_ANSWERED' : `NODE_${left.error.code}`);
+  };
+
+  const siloOf = async (app: Did, name: string): Promise<SpaceEngine> => {
+    const engine = await account.openContext({ app, name }, true);
+    if (!engine) throw new SluiceError('NOT_FOUND');
+    await engine.synced(30_000);
+    return engine;
+  };
+
+  const endSessions = async (ids: readonly string[]): Promise<void> => {
+    const bySpace = new Map<string, { id: string; item: JsonObject }[]>();
+    for (const id of ids) {
+      const item = keychain.get('session', id);
+      if (!item) throw new SluiceError('NOT_FOUND', 'There is no such session');
+      const space = String(item.space);
+      bySpace.set(space, [...(bySpace.get(space) ?? []), { id, item }]);
+    }
+    for (const sessions of bySpace.values()) {
+      const first = sessions[0]?.item as JsonObject;
+      const engine = await siloOf(String(first.app) as Did, String(first.context));
+      await engine.control(sessions.map(({ item }) => ({ public: sessionRow(item, 'revoked'), sealed: null })));
+      for (const { id, item } of sessions) keychain.put('session', id, { ...item, status: 'closed' });
+      await startEpoch(engine, String(first.space));
+    }
+  };
+
+  /** The row goes first, then the key: what is written from here on, the ended session cannot open even if a node still served it. */
+  async function startEpoch(engine: SpaceEngine, space: string): Promise<void> {
+    const epoch = newestEpoch(engine.keys) + 1;
+    const key = toEpochKey(random(32));
+    const remaining = keychain.list('session').filter(({ item }) => item.space === space && item.status === 'active');
+    const keys = await Promise.all(remaining.map(async ({ item }) => ({ row: rowOf(item), sealed: await sealHpke(unpackBytes(item.hpkeKey), EPOCH_INFO, engine.keys.space, key) })));
+    engine.keys.epochs.set(epoch, key);
+    const known = keychain.get('space', space);
+    if (known) keychain.put('space', space, spaceToItem(engine.keys, { app: String(known.app), name: String(known.name) }));
+    await engine.control([{ public: { type: 'epoch', epoch, keys }, sealed: null }]);
+    account.home.nudge();
+  }
+
+  const answer = async (id: string, document: Uint8Array): Promise<ConnectOutcome> => {
+    const asked = keychain.get('request', id);
+    if (!asked) throw new SluiceError('NOT_FOUND', 'There is no such request');
+    const hash = hexToBytes(id);
+    while (clock.nowMs() < Number(asked.expiresAt)) {
+      const left = Math.max(1, Math.min(LONG_POLL_S, Math.ceil((Number(asked.expiresAt) - clock.nowMs()) / 1000)));
+      const sealed = await account.http.takeDrop(hash, left);
+      if (!sealed.ok) throw new SluiceError(sealed.error.type === 'offline' ? 'OFFLINE' : `NODE_${sealed.error.code}`);
+      if (!sealed.value) continue;
+      const opened = await openConnectAnswer(sealed.value, hash, hpkeKeyPairFromSecret(unpackBytes(asked.hpkeSecret)), account.resolver, clock.nowMs());
+      if (!opened.ok) throw new SluiceError('BAD_MESSAGE', `The answer cannot be used: ${opened.error}`);
+      if (opened.value.type === 'declined') return { status: 'declined' };
+      const { keys, owner, row, expiresAtMs } = opened.value;
+      keychain.put('received', `session/${id}`, {
+        session: true, owner, context: String(asked.context), row: packBytes(row), expiresAt: expiresAtMs, signSeed: String(asked.signSeed), hpkeSecret: String(asked.hpkeSecret), keys: keysToJson(keys),
+      });
+      account.home.nudge();
+      return { status: 'connected', session: open(id) };
+    }
+    void document;
+    return { status: 'expired' };
+  };
+
+  const open = (id: string): AppSession => {
+    const item = keychain.get('received', `session/${id}`);
+    if (!item) throw new SluiceError('NOT_FOUND', 'There is no such session');
+    const keys = jsonToKeys(item.keys as JsonObject);
+    return openAppSession({
+      platform, db: account.store.db, owner: String(item.owner) as Did, context: String(item.context), keys, row: toRowId(unpackBytes(item.row)),
+      key: signingKeyFromSeed(unpackBytes(item.signSeed)),
+      hpke: hpkeKeyPairFromSecret(unpackBytes(item.hpkeSecret)),
+      onNewEpoch: () => {
+        keychain.put('received', `session/${id}`, { ...item, keys: keysToJson(keys) });
+        account.home.nudge();
+      },
+    });
+  };
+
+  return {
+    request: async (context) => {
+      const origin = didWebOrigin(account.did);
+      if (!origin) throw new SluiceError('NOT_ALLOWED', 'Only an app, known by a did:web, can ask to connect');
+      const session = createSigningKey(random);
+      const hpke = createHpkeKeyPair(random);
+      const expiresAtMs = clock.nowMs() + REQUEST_MS;
+      const document = signConnectRequest({ context, sessionKey: session.publicKey, hpkeKey: hpke.publicKey, dropUrl: account.secret.node.url, expiresAtMs, origin }, random(16), signer);
+      const opened = await openConnectRequest(document, account.resolver, clock.nowMs());
+      if (!opened.ok) throw new SluiceError('BAD_REQUEST', `Others cannot verify this request: ${opened.error}. Publish the app’s DID document first`);
+      const id = bytesToHex(opened.value.hash);
+      keychain.put('request', id, { kind: 'connect', context, expiresAt: expiresAtMs, signSeed: packBytes(session.seed.reveal()), hpkeSecret: packBytes(hpke.secret.reveal()) });
+      return { document, id, answer: () => answer(id, document) };
+    },
+    sessions: () => keychain.list('received').flatMap(({ id, item }) => (item.session === true ? [{ id: id.slice('session/'.length), owner: String(item.owner) as Did, context: String(item.context) }] : [])),
+    open,
+    inspect,
+    approve: async (document, { sessionMs = SESSION_MS } = {}) => {
+      const request = await inspect(document);
+      const engine = await siloOf(request.app, request.context);
+      const id = bytesToHex(request.hash).slice(0, 32);
+      if (keychain.get('session', id)) throw new SluiceError('ALREADY_ANSWERED');
+      const createdAtMs = clock.nowMs();
+      const item: JsonObject = {
+        app: request.app, context: request.context, space: packBytes(engine.keys.space), key: packBytes(request.sessionKey), hpkeKey: packBytes(request.hpkeKey),
+        createdAt: createdAtMs, expiresAt: createdAtMs + sessionMs, status: 'active', row: packBytes(hexToBytes(id)),
+      };
+      await engine.control([{ public: sessionRow(item, 'active'), sealed: null }]);
+      keychain.put('session', id, item);
+      account.home.nudge();
+      const expiresAtMs = createdAtMs + sessionMs;
+      await leave(request, await sealConnectAnswer(request, { type: 'approved', keys: engine.keys, row: toRowId(hexToBytes(id)), expiresAtMs }, signer));
+      return { id, app: request.app, context: request.context, createdAtMs, expiresAtMs, status: 'active' };
+    },
+    decline: async (document) => {
+      const request = await inspect(document);
+      await leave(request, await sealConnectAnswer(request, { type: 'declined' }, signer));
+    },
+    given: () => keychain.list('session').map(({ id, item }) => ({
+      id, app: String(item.app) as Did, context: String(item.context), createdAtMs: Number(item.createdAt), expiresAtMs: Number(item.expiresAt),
+      status: item.status === 'active' ? (Number(item.expiresAt) > clock.nowMs() ? 'active' : 'expired') : 'closed',
+    })),
+    closeSession: (id) => endSessions([id]),
+    revokeApp: async (app) => {
+      const ids = keychain.list('session').filter(({ item }) => item.app === app && item.status === 'active').map(({ id }) => id);
+      if (ids.length > 0) await endSessions(ids);
+      return ids.length;
+    },
+  };
+}
+
+const rowOf = (item: JsonObject): RowId => toRowId(unpackBytes(item.row));
+
+/** A session may use every collection of its silo and see who else may; nothing more. */
+const sessionRow = (item: JsonObject, status: CtlRow['status']): CtlRow => ({
+  type: 'row',
+  id: rowOf(item),
+  key: toVerifyKey(unpackBytes(item.key)),
+  role: 'session',
+  access: [
+    { target: Uint8Array.of(STREAM_KIND.own), verbs: VERB.read + VERB.write },
+    { target: Uint8Array.of(STREAM_KIND.ctl), verbs: VERB.read },
+  ],
+  status,
+  expiresMs: Number(item.expiresAt),
+});
+

@@ -1,0 +1,108 @@
+/** The door of the SDK: accounts in use, and contexts opened through them. */
+
+import type { Did } from '@sluice/core/base';
+import { type AccountOptions, type CreateOptions, createAccount, openAccount, type RestoreOptions, restoreAccount } from './account/account-life.ts';
+import { type OpenAccount, VAULT_CONTEXT } from './account/account.ts';
+import { type AppSession } from './connect/app-session.ts';
+import { type Connect, createConnect } from './connect/connect.ts';
+import { type Context, createContext } from './context.ts';
+import { SluiceError } from './errors.ts';
+import { createMailbox, createMessaging, type Mailbox, type Messaging } from './messaging/index.ts';
+import { createSchemaLoader, type SchemaLoader } from './schema/index.ts';
+import { createSharing, type Sharing } from './sharing/sharing.ts';
+
+/** An account in use: its context, messages, sharing and connections. */
+export type Account = {
+  readonly did: Did;
+  readonly open: OpenAccount;
+  readonly schemas: SchemaLoader;
+  /** The Vault's own context. */
+  readonly vault: Context;
+  readonly messaging: Messaging;
+  readonly mailbox: Mailbox;
+  readonly sharing: Sharing;
+  readonly connect: Connect;
+  /** Opens a context of this account by application and name; undefined when it is absent and not to be created. */
+  readonly context: (name: string, options?: { readonly app?: string; readonly create?: boolean }) => Promise<Context | undefined>;
+  readonly synced: (timeoutMs?: number) => Promise<void>;
+  readonly close: () => Promise<void>;
+};
+
+/** Makes, opens and restores accounts. */
+export const Account = {
+  /** Creates an account at a node; the recovery phrase is returned once. */
+  create: async (options: CreateOptions): Promise<{ readonly account: Account; readonly phrase: string }> => {
+    const { account, phrase } = await createAccount(options);
+    return { account: await assemble(account), phrase };
+  },
+  /** Opens the account of a local store with its passphrase. */
+  open: async (options: AccountOptions): Promise<Account> => assemble(await openAccount(options)),
+  /** Joins an account as a new device from its twelve words and a node address. */
+  restore: async (options: RestoreOptions): Promise<Account> => assemble(await restoreAccount(options)),
+};
+
+async function assemble(open: OpenAccount): Promise<Account> {
+  const { platform } = open;
+  const schemas = createSchemaLoader({
+    fetchText: platform.fetchText,
+    ...(platform.readFile ? { readFile: platform.readFile } : {}),
+  });
+  const vault = createContext(VAULT_CONTEXT, open.did, open.home, platform, schemas);
+  const mailbox = createMailbox(open);
+  const messaging = createMessaging({ account: open, mailbox, vault, schemas });
+  const sharing = createSharing({ account: open, mailbox, vault });
+  const connect = createConnect(open);
+  const contexts = new Map<string, Context>([[`${open.did}|${VAULT_CONTEXT}`, vault]]);
+  mailbox.start();
+  await sharing.start();
+  return {
+    did: open.did,
+    open,
+    schemas,
+    vault,
+    messaging,
+    mailbox,
+    sharing,
+    connect,
+    context: async (name, { app = open.did, create = false } = {}) => {
+      const key = `${app}|${name}`;
+      const known = contexts.get(key);
+      if (known) return known;
+      const engine = await open.openContext({ app, name }, create);
+      if (!engine) return undefined;
+      const context = createContext(name, open.did, engine, platform, schemas);
+      contexts.set(key, context);
+      return context;
+    },
+    synced: open.synced,
+    close: async () => {
+      sharing.close();
+      await open.close();
+    },
+  };
+}
+
+/** A person's account as an app reaches it: through a session that the person approved in the Vault. */
+export class VaultAccount {
+  readonly session: AppSession;
+  readonly schemas: SchemaLoader;
+
+  constructor(session: AppSession, schemas: SchemaLoader) {
+    this.session = session;
+    this.schemas = schemas;
+  }
+}
+
+export const Network = {
+  /**
+   * Opens a context: of an own account (created when absent), or the one silo that a session unlocks.
+   *
+   * Errors: NOT_FOUND, OFFLINE (only when the context has to be created).
+   */
+  connect: async ({ account, context }: { readonly account: Account | VaultAccount; readonly context: { readonly name: string } }): Promise<Context> => {
+    if (account instanceof VaultAccount) return account.session.open(account.schemas);
+    const opened = await account.context(context.name, { create: true });
+    if (!opened) throw new SluiceError('NOT_FOUND');
+    return opened;
+  },
+};
