@@ -4,7 +4,7 @@ export { type AccountOptions, type CreateOptions, createAccount, openAccount, ty
 export { type OpenAccount, VAULT_CONTEXT } from './account/account.ts';
 export { type Context, createContext } from './context.ts';
 export type { Database, DatastoreChange, FindOptions, SaveOptions, SaveResult } from './datastore.ts';
-export { Account, Network, VaultAccount } from './network.ts';
+export { Account, didDocumentOf, Network, VaultAccount } from './network.ts';
 export type { AppSession } from './connect/app-session.ts';
 export type { Connect, ConnectOutcome, PendingConnect, SessionInfo } from './connect/connect.ts';
 export type { ConnectRequest } from './connect/connect-request.ts';

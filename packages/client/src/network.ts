@@ -1,9 +1,11 @@
 /** The door of the SDK: accounts in use, and contexts opened through them. */
 
 import type { Did } from '@sluice/core/base';
+import { buildDidDocument, type DidDocument } from '@sluice/core/identity';
+import { inboxStreamId } from '@sluice/core/stream';
 import { type AccountOptions, type CreateOptions, createAccount, openAccount, type RestoreOptions, restoreAccount } from './account/account-life.ts';
 import { type OpenAccount, VAULT_CONTEXT } from './account/account.ts';
-import { type AppSession } from './connect/app-session.ts';
+import type { AppSession } from './connect/app-session.ts';
 import { type Connect, createConnect } from './connect/connect.ts';
 import { type Context, createContext } from './context.ts';
 import { SluiceError } from './errors.ts';
@@ -80,6 +82,18 @@ async function assemble(open: OpenAccount): Promise<Account> {
       await open.close();
     },
   };
+}
+
+/** The DID document of an account, for an app to publish at its origin. */
+export function didDocumentOf({ open }: Account): DidDocument {
+  const { node } = open.secret;
+  return buildDidDocument({
+    did: open.did,
+    identityKey: open.identityKey.publicKey,
+    sealingKey: open.sealing.publicKey,
+    node,
+    inbox: { url: node.url, space: open.home.keys.space, stream: inboxStreamId(open.home.keys.space) },
+  });
 }
 
 /** A person's account as an app reaches it: through a session that the person approved in the Vault. */

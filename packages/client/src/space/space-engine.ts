@@ -10,6 +10,7 @@ import { type AccessState, checkPage, type CtlEntry, type Tampering, writerKey }
 import { encodePush, type ErrorCode, firstRefusal, MAX_BATCH_ENTRIES, type Page, type PageEntry, type PartAnswer, type PushPart } from '@sluice/core/wire';
 import { SluiceError } from '../errors.ts';
 import { type LiveLink, LinkOffline, LinkRefusal } from '../link/live-link.ts';
+import { readLog } from '../link/read-log.ts';
 import type { Platform } from '../platform.ts';
 import { type Collection, type CollectionKeys, type CollectionShape, openCollection } from '../store/collection.ts';
 import { restageOutbox } from '../store/restage.ts';
@@ -268,9 +269,12 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
       feeds = source;
     },
     nudge,
-    synced: (timeoutMs) => {
+    synced: async (timeoutMs) => {
       nudge();
-      return waitUntil(clock, waiters, isSynced, () => stopReason(status), timeoutMs);
+      await waitUntil(clock, waiters, isSynced, () => stopReason(status), timeoutMs);
+      // Caught up is what was true at some moment before; asking once more makes it true as of this call.
+      await readLog(link, keys.space, { type: 'ctl' }, store.cursor('ctl'), onControlPage);
+      await readLog(link, keys.space, { type: 'own' }, store.cursor('own'), onOwnPage);
     },
     status: () => status,
     onAlarm: (listener) => add(alarms, listener),

@@ -142,7 +142,7 @@ function setPin(db: StoreDb, stream: number, pin: Pin & { readonly writer: Write
 }
 
 function setCursor(db: StoreDb, space: number, log: string, seq: number): void {
-  db.sql('INSERT INTO cursor (space, log, seq) VALUES (?, ?, ?) ON CONFLICT (space, log) DO UPDATE SET seq = excluded.seq').run(space, log, seq);
+  db.sql('INSERT INTO cursor (space, log, seq) VALUES (?, ?, ?) ON CONFLICT (space, log) DO UPDATE SET seq = max(seq, excluded.seq)').run(space, log, seq);
 }
 
 function readPins(db: StoreDb, space: number, streamRow: (stream: StreamId) => number): Pins {

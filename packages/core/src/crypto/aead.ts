@@ -1,71 +1,57 @@
-/** XChaCha20-Poly1305 with a random nonce, and key commitments. */
+/** Sealing with a shared key: XChaCha20-Poly1305 under random nonces, and the commitment that makes a key unambiguous. */
 
-import { hchacha, xchacha20poly1305 } from '@noble/ciphers/chacha.js';
 import type { Brand } from '../base/brand.ts';
 import { equalBytes, utf8ToBytes } from '../base/bytes.ts';
 import type { Random } from '../base/random.ts';
 import { err, ok, type Result } from '../base/result.ts';
+import { primitives } from './backend/primitives-in-use.ts';
 import { hmacSha256 } from './hash.ts';
-import { node } from './platform.ts';
 
+/** A key that seals, 32 bytes. */
 export type AeadKey = Brand<Uint8Array, 'AeadKey'>;
-export type CannotOpenBox = { readonly type: 'cannot-open' };
-const NONCE = 24;
-const TAG = 16;
-const SIGMA = Uint32Array.of(0x61707865, 0x3320646e, 0x79622d32, 0x6b206574);
+/** Wrong key, other context or any changed byte: one failure on purpose. */
+export type CannotOpen = { readonly type: 'cannot-open' };
 
+const KEY_BYTES = 32;
+const NONCE_BYTES = 24;
+const TAG_BYTES = 16;
+const COMMITMENT_LABEL = utf8ToBytes('sluice/kc/1');
+
+/** Brands a sealing key. Throws TypeError unless it has 32 bytes. */
 export function toAeadKey(bytes: Uint8Array): AeadKey {
-  if (bytes.length !== 32) throw new TypeError('AeadKey must be 32 bytes');
+  if (!(bytes instanceof Uint8Array) || bytes.length !== KEY_BYTES) throw new TypeError('AeadKey must be 32 bytes');
   return bytes as AeadKey;
 }
 
-const words = (b: Uint8Array): Uint32Array => new Uint32Array(b.slice().buffer);
-function subkey(key: Uint8Array, nonce: Uint8Array): Uint8Array {
-  const out = new Uint32Array(8);
-  hchacha(SIGMA, words(key), words(nonce.subarray(0, 16)), out);
-  return new Uint8Array(out.buffer);
-}
-function iv(nonce: Uint8Array): Uint8Array {
-  const out = new Uint8Array(12);
-  out.set(nonce.subarray(16), 4);
-  return out;
-}
-
-/** Seals: nonce[24] || ciphertext || tag[16]. */
+/**
+ * Seals bytes under a key.
+ *
+ * Shape: nonce[24] || ciphertext[n] || tag[16]; the nonce is random. `aad` is authenticated and not carried.
+ * Source: spec/crypto.md CRY-3; draft-irtf-cfrg-xchacha-03; vectors/crypto.json.
+ */
 export function sealAead(key: AeadKey, aad: Uint8Array, plaintext: Uint8Array, random: Random): Uint8Array {
-  const nonce = random(NONCE);
-  const out = new Uint8Array(NONCE + plaintext.length + TAG);
-  out.set(nonce);
-  if (!node) {
-    out.set(xchacha20poly1305(key, nonce, aad).encrypt(plaintext), NONCE);
-    return out;
-  }
-  const cipher = node.createCipheriv('chacha20-poly1305', subkey(key, nonce), iv(nonce), { authTagLength: TAG });
-  cipher.setAAD(aad, { plaintextLength: plaintext.length });
-  out.set(cipher.update(plaintext), NONCE);
-  cipher.final();
-  out.set(cipher.getAuthTag(), NONCE + plaintext.length);
-  return out;
+  const nonce = random(NONCE_BYTES);
+  if (nonce.length !== NONCE_BYTES) throw new TypeError('the source of randomness gave another length');
+  return primitives.sealXChaCha(key, nonce, aad, plaintext);
 }
 
-/** Opens what `sealAead` made. */
-export function openAead(key: AeadKey, aad: Uint8Array, sealed: Uint8Array): Result<Uint8Array, CannotOpenBox> {
-  if (sealed.length < NONCE + TAG) return err({ type: 'cannot-open' });
-  const nonce = sealed.subarray(0, NONCE);
-  try {
-    if (!node) return ok(xchacha20poly1305(key, nonce, aad).decrypt(sealed.subarray(NONCE)));
-    const size = sealed.length - NONCE - TAG;
-    const decipher = node.createDecipheriv('chacha20-poly1305', subkey(key, nonce), iv(nonce), { authTagLength: TAG });
-    decipher.setAAD(aad, { plaintextLength: size });
-    decipher.setAuthTag(sealed.subarray(NONCE + size));
-    const plain = decipher.update(sealed.subarray(NONCE, NONCE + size));
-    decipher.final();
-    return ok(new Uint8Array(plain.buffer, plain.byteOffset, plain.length));
-  } catch {
-    return err({ type: 'cannot-open' });
-  }
+/**
+ * Opens what `sealAead` made for the same key and `aad`.
+ *
+ * Errors: cannot-open. Source: spec/crypto.md CRY-3, CRY-4.
+ */
+export function openAead(key: AeadKey, aad: Uint8Array, sealed: Uint8Array): Result<Uint8Array, CannotOpen> {
+  if (sealed.length < NONCE_BYTES + TAG_BYTES) return err({ type: 'cannot-open' });
+  const plaintext = primitives.openXChaCha(key, aad, sealed);
+  return plaintext === undefined ? err({ type: 'cannot-open' }) : ok(plaintext);
 }
 
-const COMMITMENT = utf8ToBytes('sluice/kc/1');
-export const keyCommitment = (key: Uint8Array): Uint8Array => hmacSha256(key, COMMITMENT);
-export const checkCommitment = (key: Uint8Array, commitment: Uint8Array): boolean => equalBytes(keyCommitment(key), commitment);
+/**
+ * The commitment to a key, 32 bytes. A ciphertext of this cipher can be made to open under two keys, so the commitment travels
+ * with every key hand-over. Source: spec/crypto.md CRY-5.
+ */
+export const keyCommitment = (key: Uint8Array): Uint8Array => hmacSha256(key, COMMITMENT_LABEL);
+
+/** Tells whether a key is the one committed to, in constant time. */
+export const checkCommitment = (key: Uint8Array, commitment: Uint8Array): boolean =>
+  equalBytes(keyCommitment(key), commitment);

@@ -1,30 +1,23 @@
-/** Hashes, MACs and key derivation; the back end is chosen by what the platform has. */
+/** Hashes and key derivation. */
 
-import { hkdf as nobleHkdf } from '@noble/hashes/hkdf.js';
-import { hmac } from '@noble/hashes/hmac.js';
-import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js';
-import { concatBytes, utf8ToBytes } from '../base/bytes.ts';
-import { node } from './platform.ts';
+import { utf8ToBytes } from '../base/bytes.ts';
+import { hkdfExpand, hkdfExtract } from './backend/hkdf.ts';
+import { primitives } from './backend/primitives-in-use.ts';
 
-const view = (b: Uint8Array): Uint8Array => new Uint8Array(b.buffer, b.byteOffset, b.length);
+const NO_SALT = new Uint8Array(0);
 
-/** SHA-256 over the joined parts, 32 bytes. */
-export function sha256(...parts: readonly Uint8Array[]): Uint8Array {
-  if (!node) return nobleSha256(concatBytes(...parts));
-  const hash = node.createHash('sha256');
-  for (const part of parts) hash.update(part);
-  return view(hash.digest());
-}
+/** SHA-256 over the parts one after the other: 32 bytes. NOTE: the borders between parts are not hashed. */
+export const sha256 = (...parts: readonly Uint8Array[]): Uint8Array => primitives.sha256(parts);
 
-/** HMAC-SHA256 over the joined parts, 32 bytes. */
-export function hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
-  if (!node) return hmac(nobleSha256, key, concatBytes(...parts));
-  const mac = node.createHmac('sha256', key);
-  for (const part of parts) mac.update(part);
-  return view(mac.digest());
-}
+/** HMAC-SHA256 over the parts one after the other: 32 bytes. NOTE: the borders between parts are not hashed. */
+export const hmacSha256 = (key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array =>
+  primitives.hmacSha256(key, parts);
 
-/** HKDF-SHA256 with info `sluice/<label>`. */
-export function hkdf(ikm: Uint8Array, label: string, length = 32, salt: Uint8Array = new Uint8Array(0)): Uint8Array {
-  return nobleHkdf(nobleSha256, ikm, salt, utf8ToBytes(`sluice/${label}`), length);
+/**
+ * Derives `length` bytes with HKDF-SHA256 under the info `sluice/LABEL`.
+ *
+ * Source: spec/crypto.md CRY-2; RFC 5869; vectors/crypto.json.
+ */
+export function hkdf(ikm: Uint8Array, label: string, length = 32, salt: Uint8Array = NO_SALT): Uint8Array {
+  return hkdfExpand(primitives, hkdfExtract(primitives, salt, ikm), utf8ToBytes(`sluice/${label}`), length);
 }

@@ -1,6 +1,14 @@
 export * from './aead.ts';
 export * from './hash.ts';
-export * from './hpke.ts';
+export {
+  createHpkeKeyPair,
+  type HpkeKeyPair,
+  type HpkePublicKey,
+  hpkeKeyPairFromSecret,
+  openHpke,
+  sealHpke,
+  toHpkePublicKey,
+} from './hpke.ts';
 export * from './keys.ts';
 export * from './padme.ts';
 export * from './passphrase.ts';

@@ -1,33 +1,108 @@
-/** Wrapping under a passphrase: Argon2id, then the AEAD. */
+/** Secrets wrapped with a passphrase, for this device only: what is wrapped so can be guessed at by whoever holds it. */
 
 import { argon2id } from 'hash-wasm';
-import type { Random } from '../base/random.ts';
 import { utf8ToBytes } from '../base/bytes.ts';
-import { err, ok, type Result } from '../base/result.ts';
-import { encodeCbor } from '../wire/cbor.ts';
-import { bytes, fixed, oneOf, readShape, tuple, uint } from '../wire/shape.ts';
-import { openAead, sealAead, toAeadKey } from './aead.ts';
+import type { Random } from '../base/random.ts';
+import { err, type Result } from '../base/result.ts';
+import { type CborValue, decodeCbor, encodeCbor } from '../wire/cbor.ts';
+import { type AeadKey, type CannotOpen, openAead, sealAead, toAeadKey } from './aead.ts';
 
+/** The cost of one guess. Units: `memoryKiB` in KiB. */
 export type Argon2Params = { readonly memoryKiB: number; readonly passes: number; readonly lanes: number };
-export const DEFAULT_ARGON2: Argon2Params = { memoryKiB: 65_536, passes: 3, lanes: 1 };
-const FLOOR: Argon2Params = { memoryKiB: 19_456, passes: 2, lanes: 1 };
-const outer = tuple(['head', bytes(256)], ['box', bytes(65_536)]);
-const head = tuple(['version', oneOf(1)], ['salt', fixed(16)], ['memoryKiB', uint(4_194_304)], ['passes', uint(64)], ['lanes', uint(16)]);
 
-async function derive(passphrase: string, salt: Uint8Array, p: Argon2Params) {
-  return toAeadKey(await argon2id({ password: utf8ToBytes(passphrase.normalize('NFKC')), salt, parallelism: p.lanes, iterations: p.passes, memorySize: p.memoryKiB, hashLength: 32, outputType: 'binary' }));
+/** `allowWeak` opens what was wrapped below the floor. For tests only. */
+export type UnwrapOptions = { readonly allowWeak?: boolean };
+
+export const DEFAULT_ARGON2: Argon2Params = { memoryKiB: 64 * 1024, passes: 3, lanes: 1 };
+/** The least that is opened without `allowWeak`. */
+export const FLOOR_ARGON2: Argon2Params = { memoryKiB: 19 * 1024, passes: 2, lanes: 1 };
+/** The most that is opened: whoever can change the box must not get to exhaust memory. */
+const CEILING_ARGON2: Argon2Params = { memoryKiB: 1024 * 1024, passes: 16, lanes: 4 };
+
+const NAME = 'sluice/passphrase';
+const VERSION = 1;
+const SALT_BYTES = 16;
+const LIMITS = { maxBytes: 1024 * 1024, maxDepth: 1 } as const;
+
+/**
+ * Wraps a secret with a passphrase, which is normalised to NFC.
+ *
+ * Shape: CBOR [version, memoryKiB, passes, lanes, salt, sealed]; `sealed` is the secret under Argon2id of the passphrase, with
+ * the fields before it as AAD. Throws on an empty passphrase and on a cost Argon2 does not have.
+ * NOTE: what is wrapped below the floor opens only with `allowWeak`.
+ * Source: spec/crypto.md CRY-10, CRY-11; RFC 9106; vectors/crypto.json.
+ */
+export async function wrapWithPassphrase(
+  secret: Uint8Array,
+  passphrase: string,
+  params: Argon2Params | undefined,
+  random: Random,
+): Promise<Uint8Array> {
+  const cost = params ?? DEFAULT_ARGON2;
+  if (passphrase === '') throw new TypeError('the passphrase is empty');
+  if (!isAtMost(cost, CEILING_ARGON2)) throw new RangeError('Argon2id: more than anybody would open');
+  const salt = random(SALT_BYTES);
+  const key = await passphraseKey(passphrase, cost, salt);
+  const head = [VERSION, cost.memoryKiB, cost.passes, cost.lanes, salt];
+  return encodeCbor([...head, sealAead(key, aadOf(head), secret, random)]);
 }
-export async function wrapWithPassphrase(secret: Uint8Array, passphrase: string, params: Argon2Params = DEFAULT_ARGON2, random: Random): Promise<Uint8Array> {
-  const salt = random(16);
-  const encoded = encodeCbor([1, salt, params.memoryKiB, params.passes, params.lanes]);
-  return encodeCbor([encoded, sealAead(await derive(passphrase, salt, params), encoded, secret, random)]);
+
+/**
+ * Opens what `wrapWithPassphrase` made.
+ *
+ * Errors: cannot-open (wrong passphrase, changed bytes, a cost below the floor or beyond reason). Source: spec/crypto.md CRY-11.
+ */
+export async function unwrapWithPassphrase(
+  wrapped: Uint8Array,
+  passphrase: string,
+  options: UnwrapOptions = {},
+): Promise<Result<Uint8Array, CannotOpen>> {
+  const box = parseBox(wrapped);
+  if (box === undefined || passphrase === '') return err({ type: 'cannot-open' });
+  const { cost, salt, head, sealed } = box;
+  const isWeak = !isAtMost(FLOOR_ARGON2, cost);
+  if (!isAtMost(cost, CEILING_ARGON2) || (isWeak && options.allowWeak !== true)) return err({ type: 'cannot-open' });
+  let key: AeadKey;
+  try {
+    key = await passphraseKey(passphrase, cost, salt);
+  } catch {
+    return err({ type: 'cannot-open' });
+  }
+  return openAead(key, aadOf(head), sealed);
 }
-export async function unwrapWithPassphrase(wrapped: Uint8Array, passphrase: string, options: { readonly allowWeak?: boolean } = {}): Promise<Result<Uint8Array, { readonly type: 'cannot-open' }>> {
-  const read = readShape(outer, wrapped, 70_000);
-  const params = read.ok ? readShape(head, read.value.head, 256) : read;
-  if (!read.ok || !params.ok) return err({ type: 'cannot-open' });
-  const p = params.value;
-  if (!options.allowWeak && (p.memoryKiB < FLOOR.memoryKiB || p.passes < FLOOR.passes)) return err({ type: 'cannot-open' });
-  const opened = openAead(await derive(passphrase, p.salt, p), read.value.head, read.value.box);
-  return opened.ok ? ok(opened.value) : err({ type: 'cannot-open' });
+
+type Box = {
+  readonly cost: Argon2Params;
+  readonly salt: Uint8Array;
+  readonly head: readonly CborValue[];
+  readonly sealed: Uint8Array;
+};
+
+function parseBox(wrapped: Uint8Array): Box | undefined {
+  const decoded = decodeCbor(wrapped, LIMITS);
+  if (!decoded.ok || !Array.isArray(decoded.value) || decoded.value.length !== 6) return undefined;
+  const [version, memoryKiB, passes, lanes, salt, sealed] = decoded.value as readonly CborValue[];
+  if (version !== VERSION || !isCount(memoryKiB) || !isCount(passes) || !isCount(lanes)) return undefined;
+  if (!(salt instanceof Uint8Array) || salt.length !== SALT_BYTES || !(sealed instanceof Uint8Array)) return undefined;
+  return { cost: { memoryKiB, passes, lanes }, salt, head: [version, memoryKiB, passes, lanes, salt], sealed };
+}
+
+const isCount = (value: CborValue | undefined): value is number => typeof value === 'number' && value > 0;
+
+const isAtMost = (a: Argon2Params, b: Argon2Params): boolean =>
+  a.memoryKiB <= b.memoryKiB && a.passes <= b.passes && a.lanes <= b.lanes;
+
+const aadOf = (head: readonly CborValue[]): Uint8Array => encodeCbor([NAME, ...head]);
+
+async function passphraseKey(passphrase: string, cost: Argon2Params, salt: Uint8Array): Promise<AeadKey> {
+  const key = await argon2id({
+    password: utf8ToBytes(passphrase.normalize('NFC')),
+    salt,
+    memorySize: cost.memoryKiB,
+    iterations: cost.passes,
+    parallelism: cost.lanes,
+    hashLength: 32,
+    outputType: 'binary',
+  });
+  return toAeadKey(key);
 }

@@ -1,7 +1,13 @@
 /** What of node:crypto is used, by structure: present in Node, undefined elsewhere. */
 
 type Hash = { update(data: Uint8Array): Hash; digest(): Uint8Array };
-type Cipher = { setAAD(aad: Uint8Array, o: { plaintextLength: number }): void; update(d: Uint8Array): Uint8Array; final(): Uint8Array; getAuthTag(): Uint8Array; setAuthTag(t: Uint8Array): void };
+type Cipher = {
+  setAAD(aad: Uint8Array, o: { plaintextLength: number }): void;
+  update(d: Uint8Array): Uint8Array;
+  final(): Uint8Array;
+  getAuthTag(): Uint8Array;
+  setAuthTag(t: Uint8Array): void;
+};
 export type KeyObject = { readonly type: string };
 export type NodeCrypto = {
   createHash(name: string): Hash;
@@ -16,4 +22,6 @@ export type NodeCrypto = {
 
 type Host = { process?: { getBuiltinModule?(name: string): unknown } };
 
-export const node = (globalThis as unknown as Host).process?.getBuiltinModule?.('node:crypto') as NodeCrypto | undefined;
+export const node = (globalThis as unknown as Host).process?.getBuiltinModule?.('node:crypto') as
+  | NodeCrypto
+  | undefined;

@@ -1,0 +1,154 @@
+/** Messages: sealed to a DID, signed inside by the sender's device, so that the node sees neither (spec/message.md). */
+
+import { bytesToHex, bytesToUtf8, equalBytes, utf8ToBytes } from '../base/bytes.ts';
+import { type Did, isDid } from '../base/ids.ts';
+import { isJsonObject, type JsonObject, parseJson } from '../base/json.ts';
+import type { Random } from '../base/random.ts';
+import { err, ok, type Result } from '../base/result.ts';
+import { sha256 } from '../crypto/hash.ts';
+import { type HpkeKeyPair, openHpke, sealHpke } from '../crypto/hpke.ts';
+import { padPlaintext, unpadPlaintext } from '../crypto/padme.ts';
+import { type SigningKey, sign, toVerifyKey, type VerifyKey, verify } from '../crypto/sign.ts';
+import { openDeviceCard } from '../identity/device-card.ts';
+import type { DidFailure } from '../identity/did-failure.ts';
+import type { Identity } from '../identity/did-document.ts';
+import { encodeCbor } from '../wire/cbor.ts';
+import { MAX_MESSAGE_BYTES } from '../wire/limits.ts';
+import { bytes, fixed, nullable, oneOf, readShape, text, tuple, uint } from '../wire/shape.ts';
+
+/** How far a message may be dated ahead of the reader's clock, in ms. */
+const MAX_AHEAD_MS = 5 * 60_000;
+/** The longest a message may live, in ms: readers remember ids that long. */
+export const MAX_MESSAGE_LIFE_MS = 30 * 24 * 3600 * 1000;
+const DOMAIN = 'sluice/msg/1';
+const INFO = utf8ToBytes('sluice/msg/1');
+const MAX_TEXT = 2_000;
+
+export type Message = {
+  /** 16 bytes in hex, random. */
+  readonly id: string;
+  readonly type: string;
+  readonly from: Did;
+  readonly to: Did;
+  readonly context?: string;
+  readonly replyTo?: string;
+  /** Plain text for people. */
+  readonly message: string;
+  readonly data: JsonObject;
+  readonly createdMs: number;
+  readonly expiresMs: number;
+};
+export type MessageSender = { readonly did: Did; readonly key: SigningKey; readonly card: Uint8Array };
+export type MessageFailure =
+  | { readonly type: 'cannot-open' }
+  | { readonly type: 'malformed' }
+  | { readonly type: 'not-for-me' }
+  | { readonly type: 'expired' }
+  | { readonly type: 'from-the-future' }
+  | { readonly type: 'bad-sender' }
+  | { readonly type: 'unresolved'; readonly cause: DidFailure };
+
+const headerShape = tuple(
+  ['version', oneOf(1)],
+  ['id', fixed(16)],
+  ['type', text(128)],
+  ['from', text(1100)],
+  ['fromKey', fixed(32)],
+  ['to', text(1100)],
+  ['toKey', fixed(16)],
+  ['created', uint()],
+  ['expires', uint()],
+  ['context', nullable(text(128))],
+  ['replyTo', nullable(fixed(16))],
+);
+const innerShape = tuple(['header', bytes(8192)], ['body', bytes(MAX_MESSAGE_BYTES)], ['card', bytes(4096)], ['signature', fixed(64)]);
+
+/** What a recipient's sealing key is called in the header. */
+const keyName = (sealingKey: Uint8Array): Uint8Array => sha256(sealingKey).slice(0, 16);
+
+/**
+ * Seals a message to a resolved DID.
+ *
+ * Shape:  HPKE(enc || ciphertext) of Padme-padded CBOR [header, body, card, signature]; the header names sender, recipient and both keys.
+ * Errors: too-large (over 256 KiB sealed).
+ * Source: spec/message.md MSG-1 to MSG-3.
+ */
+export async function sealMessage(m: Message, sender: MessageSender, recipient: Identity): Promise<Result<Uint8Array, { readonly type: 'too-large' }>> {
+  const header = encodeCbor([
+    1, hexBytes(m.id), m.type, m.from, sender.key.publicKey, m.to, keyName(recipient.sealingKey), m.createdMs, m.expiresMs,
+    m.context ?? null, m.replyTo === undefined ? null : hexBytes(m.replyTo),
+  ]);
+  const body = utf8ToBytes(JSON.stringify({ message: m.message, data: m.data }));
+  if (body.length > MAX_MESSAGE_BYTES) return err({ type: 'too-large' });
+  const signature = sign(sender.key, DOMAIN, sha256(header), sha256(body));
+  const inner = padPlaintext(encodeCbor([header, body, sender.card, signature]));
+  const sealed = await sealHpke(recipient.sealingKey, INFO, utf8ToBytes(recipient.did), inner);
+  return sealed.length > MAX_MESSAGE_BYTES ? err({ type: 'too-large' }) : ok(sealed);
+}
+
+export type OpenMessageDeps = {
+  readonly me: Did;
+  readonly sealing: HpkeKeyPair;
+  readonly resolve: (did: Did) => Promise<Result<Identity, DidFailure>>;
+  readonly nowMs: number;
+};
+
+/**
+ * Opens a message and verifies its sender before anything of it is returned.
+ *
+ * Errors: cannot-open, malformed, not-for-me (sealed on to somebody it was not written for), expired, from-the-future, bad-sender
+ *         (signature, card or key), unresolved (the sender's DID: the one failure that may pass).
+ * Source: spec/message.md MSG-4 to MSG-8.
+ */
+export async function openMessage(sealed: Uint8Array, deps: OpenMessageDeps): Promise<Result<Message, MessageFailure>> {
+  if (sealed.length > MAX_MESSAGE_BYTES) return err({ type: 'malformed' });
+  const padded = await openHpke(deps.sealing, INFO, utf8ToBytes(deps.me), sealed);
+  const plain = padded.ok ? unpadPlaintext(padded.value) : padded;
+  if (!plain.ok) return err({ type: 'cannot-open' });
+  const inner = readShape(innerShape, plain.value, 2 * MAX_MESSAGE_BYTES);
+  const head = inner.ok ? readShape(headerShape, inner.value.header, 8192) : inner;
+  if (!inner.ok || !head.ok || !isDid(head.value.from)) return err({ type: 'malformed' });
+  const h = head.value;
+  const from = head.value.from as Did;
+  if (h.to !== deps.me || !equalBytes(h.toKey, keyName(deps.sealing.publicKey))) return err({ type: 'not-for-me' });
+  if (h.created > deps.nowMs + MAX_AHEAD_MS) return err({ type: 'from-the-future' });
+  if (h.expires <= deps.nowMs || h.expires > h.created + MAX_MESSAGE_LIFE_MS + 1) return err({ type: 'expired' });
+  const sender = await deps.resolve(from);
+  if (!sender.ok) return err({ type: 'unresolved', cause: sender.error });
+  const key = toVerifyKey(h.fromKey);
+  if (!speaksFor(key, inner.value.card, sender.value, deps.nowMs)) return err({ type: 'bad-sender' });
+  if (!verify(key, inner.value.signature, DOMAIN, sha256(inner.value.header), sha256(inner.value.body))) return err({ type: 'bad-sender' });
+  const content = readBody(inner.value.body);
+  if (!content) return err({ type: 'malformed' });
+  return ok({
+    id: bytesToHex(h.id), type: h.type, from, to: deps.me, createdMs: h.created, expiresMs: h.expires, ...content,
+    ...(h.context === null ? {} : { context: h.context }),
+    ...(h.replyTo === null ? {} : { replyTo: bytesToHex(h.replyTo) }),
+  });
+}
+
+/** The identity key itself, or a device whose card it signed. */
+function speaksFor(key: VerifyKey, card: Uint8Array, sender: Identity, nowMs: number): boolean {
+  if (equalBytes(key, sender.identityKey)) return true;
+  const opened = openDeviceCard(card, sender.identityKey, { did: sender.did, nowMs });
+  return opened.ok && equalBytes(opened.value.deviceKey, key);
+}
+
+function readBody(body: Uint8Array): { readonly message: string; readonly data: JsonObject } | undefined {
+  try {
+    const parsed = parseJson(bytesToUtf8(body), { maxBytes: MAX_MESSAGE_BYTES, maxDepth: 48 });
+    if (!parsed.ok || !isJsonObject(parsed.value)) return undefined;
+    const { message, data } = parsed.value;
+    return typeof message === 'string' && message.length <= MAX_TEXT && isJsonObject(data) ? { message, data } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A fresh random message id. */
+export const createMessageId = (random: Random): string => bytesToHex(random(16));
+
+function hexBytes(id: string): Uint8Array {
+  if (!/^[0-9a-f]{32}$/.test(id)) throw new TypeError('a message id is 32 hex digits');
+  return Uint8Array.from({ length: 16 }, (_, i) => Number.parseInt(id.slice(2 * i, 2 * i + 2), 16));
+}

@@ -1,0 +1,2 @@
+export { publishApp } from './publish-app.ts';
+export { createTestNetwork, type NetworkOptions, NODE_ORIGIN, type Persona, TEST_ARGON2, type TestNetwork } from './test-network.ts';
