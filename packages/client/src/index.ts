@@ -13,3 +13,7 @@ export type { GivenGrant, ReceivedGrant } from './sharing/grant-item.ts';
 export type { GrantDatastore, GrantHandle } from './sharing/grant-handle.ts';
 export type { Preview } from './sharing/preview.ts';
 export type { Narrowing, PendingRequest, RequestAnswer, RequestItem, RequestOptions, RequestPreview, Sharing } from './sharing/sharing.ts';
+export { LinkOffline, LinkRefusal, type LiveLink, openLiveLink } from './link/live-link.ts';
+export { readLog } from './link/read-log.ts';
+export * from './import/index.ts';
+export * from './messaging/index.ts';

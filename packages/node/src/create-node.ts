@@ -1,101 +1,138 @@
 /** The storage node, assembled: storage, service, HTTP and live connections behind one `close`. */
 
+import { readFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { bytesToBase64url, type Clock, type Random } from '@sluice/core/base';
-import { createHpkeKeyPair } from '@sluice/core/crypto';
-import type { ErrorCode } from '@sluice/core/wire';
-import Fastify from 'fastify';
-import { type Logger, pino } from 'pino';
-import { Problem, problemDocument } from './http/problem.ts';
-import { DEFAULT_LIMITS, type Limits, registerRoutes } from './http/routes.ts';
+import type { Clock, Random } from '@sluice/core/base';
+import { hkdf, hpkeKeyPairFromSecret } from '@sluice/core/crypto';
+import { didWebOrigin } from '@sluice/core/identity';
+import { type Logger, type LoggerOptions, pino } from 'pino';
+import { createAuthenticator } from './http/authenticate.ts';
+import { registerDidRoutes, registerDropRoutes, registerRecoveryRoutes } from './http/blob-routes.ts';
+import { createHttpServer } from './http/http-server.ts';
+import { createLimiters, type Limits } from './http/limiters.ts';
+import { registerPublicRoutes } from './http/public-routes.ts';
+import { bodyOf } from './http/request.ts';
+import type { RouteDeps } from './http/route-deps.ts';
+import { registerSpaceRoutes, spaceNewsName } from './http/space-routes.ts';
+import { createWakeups } from './http/wakeups.ts';
 import { createLiveServer } from './live/live-server.ts';
 import { createService, type NodeIdentity, type SpacePolicy } from './service.ts';
 import type { Storage } from './storage/port.ts';
 
 export type NodeDeps = {
+  /** Closed with the node. */
   readonly storage: Storage;
   readonly clock: Clock;
   readonly random: Random;
-  readonly identity: NodeIdentity;
-  /** The node's https address as others know it; signatures are bound to it. */
+  /** `sealingKey` is an X25519 public key; without it the one that follows from the signing key is published. */
+  readonly identity: NodeIdentity & { readonly sealingKey?: Uint8Array };
+  /** The https origin of the node as others know it, e.g. `https://node.example`; signatures are bound to it. */
   readonly publicUrl: string;
   readonly policy: SpacePolicy;
-  readonly listen: { readonly host?: string; readonly port: number };
-  readonly logger?: Logger;
+  /** `host` is 127.0.0.1 unless given. `proxies` are the reverse proxies whose `x-forwarded-for` is believed. */
+  readonly listen: { readonly host?: string; readonly port: number; readonly proxies?: readonly string[] };
+  readonly logger?: Logger | LoggerOptions;
   readonly limits?: Limits;
 };
 export type SluiceNode = {
   /** Where it really listens, e.g. `http://127.0.0.1:40123`. */
   readonly url: string;
   readonly port: number;
+  /** Stops accepting, answers what is in progress, ends live connections and closes the storage; takes at most 5 seconds. */
   readonly close: () => Promise<void>;
 };
 
-const CORS = {
-  'access-control-allow-origin': '*',
-  'access-control-allow-methods': 'GET, PUT, POST, OPTIONS',
-  'access-control-allow-headers': 'content-type, content-digest, signature, signature-input, sluice-invite, sluice-space',
-  'cache-control': 'no-store',
-};
+const CLOSE_MS = 5000;
 
-/** Starts a node. Resolves when it listens. */
+/**
+ * Starts a node. Resolves when it listens.
+ *
+ * Throws TypeError if `publicUrl` is no https origin or not the one its DID speaks for.
+ */
 export async function createNode(deps: NodeDeps): Promise<SluiceNode> {
-  const { storage, clock, random, identity, publicUrl, policy } = deps;
-  const logger = deps.logger ?? pino({ level: 'silent' });
+  const { storage, clock, random, identity, publicUrl, policy, listen } = deps;
+  if (didWebOrigin(identity.did) !== publicUrl) throw new TypeError('publicUrl is not the https origin of the DID');
+  const logger = createLogger(deps.logger);
   let stopping = false;
+  const isStopping = (): boolean => stopping;
+
   const service = createService({ storage, clock, random, did: identity.did, policy });
-  const app = Fastify({ logger: false, genReqId: () => bytesToBase64url(random(9)), routerOptions: { maxParamLength: 200 }, forceCloseConnections: true });
+  const limiters = createLimiters(deps.limits ?? {}, clock, random, listen.proxies ?? []);
+  const authenticate = createAuthenticator(publicUrl, clock);
+  const wakeups = createWakeups(clock);
+  const stopNews = storage.onCommit((touched) => {
+    for (const { space } of touched) wakeups.wake(spaceNewsName(space));
+  });
 
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
-    const buffer = body as Buffer;
-    done(null, new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength));
-  });
-  app.addHook('onRequest', async (request, reply) => {
-    reply.headers(CORS);
-    if (request.method === 'OPTIONS') return reply.code(204).send();
-    if (stopping) throw new Problem('UNAVAILABLE');
-    return undefined;
-  });
-  app.addHook('onResponse', async (request, reply) => {
-    // The route's pattern, never the address: ids and queries stay out of the log.
-    logger.info({ requestId: request.id, method: request.method, route: request.routeOptions.url ?? 'none', status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'request');
-  });
-  const problem = (code: ErrorCode, requestId: string) => problemDocument(code, requestId, clock.nowMs());
-  app.setErrorHandler((error, request, reply) => {
-    const code = codeOf(error);
-    if (code === 'INTERNAL') logger.error({ requestId: request.id, err: error }, 'request failed');
-    const { status, headers, body } = problem(code, request.id);
-    return reply.code(status).headers(headers).send(body);
-  });
-  app.setNotFoundHandler((request, reply) => {
-    const { status, headers, body } = problem('NOT_FOUND', request.id);
-    return reply.code(status).headers(headers).send(body);
-  });
-  const sealingKey = createHpkeKeyPair(random).publicKey;
-  registerRoutes(app, { service, storage, clock, random, identity: { ...identity, sealingKey }, publicUrl, policy, limits: deps.limits ?? DEFAULT_LIMITS, stopping: () => stopping });
-  const live = createLiveServer(app.server, { service, did: identity.did, clock, random });
-  await app.listen({ host: deps.listen.host ?? '127.0.0.1', port: deps.listen.port });
-  const { port } = app.server.address() as AddressInfo;
-  logger.info({ port, did: identity.did }, 'node listens');
+  const app = createHttpServer({ clock, random, logger, isStopping });
+  const routeDeps: RouteDeps = {
+    service,
+    blobs: storage.blobs,
+    storageReady: () => storage.ready(),
+    clock,
+    identity: { ...identity, sealingKey: identity.sealingKey ?? sealingKeyOf(identity) },
+    publicUrl,
+    policy,
+    limiters,
+    signer: (request) => {
+      limiters.check('requests', request);
+      const body = bodyOf(request);
+      const { method, url: path, headers } = request;
+      return authenticate({ method, path, headers, body: body.length > 0 ? body : undefined });
+    },
+    wakeups,
+    isStopping,
+    version: readVersion(),
+    logger,
+  };
+  registerSpaceRoutes(app, routeDeps);
+  registerRecoveryRoutes(app, routeDeps);
+  registerDidRoutes(app, routeDeps);
+  registerDropRoutes(app, routeDeps);
+  registerPublicRoutes(app, routeDeps);
+  const mayOpen = (request: IncomingMessage): boolean => limiters.take('sockets', request) === 0;
+  const live = createLiveServer(app.server, { service, did: identity.did, clock, random, logger, isStopping, mayOpen });
 
+  await app.listen({ host: listen.host ?? '127.0.0.1', port: listen.port });
+  const address = app.server.address() as AddressInfo;
+  logger.info({ port: address.port, did: identity.did }, 'node listens');
+
+  const stop = async (): Promise<void> => {
+    stopping = true;
+    wakeups.wakeAll();
+    const cancelCut = clock.timer(CLOSE_MS, () => app.server.closeAllConnections());
+    await Promise.all([live.close(), app.close()]);
+    cancelCut();
+    stopNews();
+    await storage.close();
+    logger.info('node stopped');
+  };
+  let stopped: Promise<void> | undefined;
   return {
-    url: `http://127.0.0.1:${port}`,
-    port,
-    close: async () => {
-      if (stopping) return;
-      stopping = true;
-      live.close();
-      await app.close();
-      await storage.close();
-      logger.info('node stopped');
+    url: urlOf(address),
+    port: address.port,
+    close: () => {
+      stopped ??= stop();
+      return stopped;
     },
   };
 }
 
-function codeOf(error: unknown): ErrorCode {
-  if (error instanceof Problem) return error.code;
-  const status = (error as { statusCode?: number }).statusCode;
-  if (status === 413) return 'TOO_LARGE';
-  return status !== undefined && status >= 400 && status < 500 ? 'MALFORMED' : 'INTERNAL';
+function createLogger(logger: Logger | LoggerOptions = { level: 'silent' }): Logger {
+  return 'child' in logger ? (logger as Logger) : pino(logger as LoggerOptions);
+}
+
+/** The address to reach it from this machine. */
+function urlOf({ address, family, port }: AddressInfo): string {
+  const host = address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address;
+  return `http://${family === 'IPv6' ? `[${host}]` : host}:${port}`;
+}
+
+const sealingKeyOf = ({ key }: NodeIdentity): Uint8Array =>
+  hpkeKeyPairFromSecret(hkdf(key.seed.reveal(), 'node-sealing')).publicKey;
+
+function readVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return String((JSON.parse(text) as { readonly version?: unknown }).version);
 }

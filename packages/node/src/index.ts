@@ -1,6 +1,7 @@
 export { createNode, type NodeDeps, type SluiceNode } from './create-node.ts';
-export { DEFAULT_LIMITS, type Limits } from './http/routes.ts';
-export { loadOrCreateNodeKey } from './node-identity.ts';
+export { DEFAULT_LIMITS, type LimitName, type Limits } from './http/limiters.ts';
+export type { Bucket } from './http/rate-limit.ts';
+export { loadOrCreateNodeIdentity } from './node-identity.ts';
 export type { NodeIdentity, SpacePolicy } from './service.ts';
 export type { Storage } from './storage/port.ts';
 export { openSqliteStorage, type SqliteStorageOptions } from './storage/sqlite/sqlite-storage.ts';

@@ -1,6 +1,7 @@
 /** The dev-hosts file: names that stand for loopback servers on this machine. One line each: `name=127.0.0.1:PORT`. */
 
-import { appendFile, readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { appendFile } from 'node:fs/promises';
 import { isDevAddress, isDnsName } from '@sluice/core/identity';
 
 /**
@@ -9,8 +10,13 @@ import { isDevAddress, isDnsName } from '@sluice/core/identity';
  * Result: empty if there is no file, and then the fetch refuses everything. Throws on a line of another form, with its number.
  */
 export async function readDevHosts(path: string): Promise<ReadonlyMap<string, string>> {
+  return readDevHostsNow(path);
+}
+
+/** The same at once, for a platform that asks at every use. */
+export function readDevHostsNow(path: string): ReadonlyMap<string, string> {
   const hosts = new Map<string, string>();
-  const lines = (await readIfPresent(path)).split('\n');
+  const lines = readIfPresent(path).split('\n');
   for (const [index, line] of lines.entries()) {
     const text = line.trim();
     if (text === '' || text.startsWith('#')) continue;
@@ -34,9 +40,9 @@ export async function writeDevHosts(path: string, name: string, address: string)
   await appendFile(path, `\n${name}=${address}\n`, { mode: 0o600 });
 }
 
-async function readIfPresent(path: string): Promise<string> {
+function readIfPresent(path: string): string {
   try {
-    return await readFile(path, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return '';
     throw cause;

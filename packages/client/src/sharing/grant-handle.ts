@@ -35,6 +35,8 @@ export type GrantHandle = {
   readonly upToDate: (timeoutMs?: number) => Promise<void>;
   /** Removes the local copy; returns how many records it held. */
   readonly wipe: () => number;
+  /** Bytes on this grant's connection so far. */
+  readonly traffic: LiveLink['traffic'];
   readonly close: () => void;
 };
 
@@ -78,6 +80,7 @@ export function openGrantHandle(account: OpenAccount, grant: ReceivedGrant, owne
     }),
     upToDate: (timeoutMs = UP_TO_DATE_MS) => reader.upToDate(timeoutMs),
     wipe: reader.wipe,
+    traffic: link.traffic,
     close: () => {
       reader.close();
       link.close();

@@ -1,7 +1,7 @@
 /** What a grant would reveal, said before anybody agrees: the same engine that will run it counts and samples (spec/grant.md). */
 
 import type { JsonObject } from '@sluice/core/base';
-import { bindFilter, describe, type Filter, parseInstant } from '@sluice/core/filter';
+import { bindFilter, describe, type Filter, parseFilter, parseInstant } from '@sluice/core/filter';
 import { type GrantTerms, project } from '@sluice/core/grant';
 import type { LoadedSchema } from '../schema/index.ts';
 import type { Collection } from '../store/collection.ts';
@@ -42,7 +42,7 @@ export function previewTerms(terms: GrantTerms, filter: Filter, schema: LoadedSc
   }
   const span = spanOf(instants);
   return {
-    sentence: consentSentence(terms, filter, schema, who),
+    sentence: consentSentence(terms, schema, who),
     total,
     matching: count,
     fields: terms.fields ?? 'all',
@@ -52,10 +52,11 @@ export function previewTerms(terms: GrantTerms, filter: Filter, schema: LoadedSc
 }
 
 /** The sentence an owner reads: who, may do what, with which records, which parts of them, for how long. */
-export function consentSentence(terms: GrantTerms, filter: Filter, schema: LoadedSchema, who: string): string {
+export function consentSentence(terms: GrantTerms, schema: LoadedSchema, who: string): string {
   const verb = { read: 'read', write: 'add', readwrite: 'read and change' }[terms.access];
   const what = schema.titlePlural ?? `${schema.title} records`;
-  const words = describe(filter);
+  const filter = parseFilter(terms.filter, schema.formats);
+  const words = filter.ok ? describe(filter.value) : '';
   const condition = Object.keys(terms.filter).length === 0 ? 'all' : `those where ${words}`;
   const parts = terms.fields ? `, only ${terms.fields.join(', ')}` : ', the whole records';
   const time = terms.duration === 'once' ? 'once' : 'from now on, until you revoke it';

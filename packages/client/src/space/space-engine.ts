@@ -273,8 +273,11 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
       nudge();
       await waitUntil(clock, waiters, isSynced, () => stopReason(status), timeoutMs);
       // Caught up is what was true at some moment before; asking once more makes it true as of this call.
-      await readLog(link, keys.space, { type: 'ctl' }, store.cursor('ctl'), onControlPage);
-      await readLog(link, keys.space, { type: 'own' }, store.cursor('own'), onOwnPage);
+      const rounds = [
+        () => readLog(link, keys.space, { type: 'ctl' }, store.cursor('ctl'), onControlPage),
+        () => readLog(link, keys.space, { type: 'own' }, store.cursor('own'), onOwnPage),
+      ];
+      for (const round of rounds) await within(clock, timeoutMs, round());
     },
     status: () => status,
     onAlarm: (listener) => add(alarms, listener),
@@ -283,6 +286,14 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
       for (const collection of collections.values()) collection.saveSnapshot();
     },
   };
+}
+
+/** Gives up on the node after a time; the work itself goes on when it is back. */
+function within<T>(clock: Clock, timeoutMs: number, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.timer(timeoutMs, () => reject(new SluiceError('OFFLINE')));
+    work.then(resolve, reject).finally(cancel);
+  });
 }
 
 function add<T>(set: Set<T>, item: T): () => void {

@@ -3,9 +3,11 @@
  * Must not know any message.
  */
 
-import { encode, Token, Tokenizer, tokensToObject, Type } from 'cborg';
-import { bytesToUtf8, compareBytes } from '../base/bytes.ts';
+import { tokensToObject } from 'cborg';
+import { compareBytes, utf8ToBytes } from '../base/bytes.ts';
 import { err, ok, type Result } from '../base/result.ts';
+import { CanonicalTokenizer, DECODE_OPTIONS, NOT_CANONICAL, TOO_DEEP } from './canonical-tokenizer.ts';
+import { fractionSize, writeFraction } from './cbor-fraction.ts';
 
 /** What travels: integers of 64 bits (as bigint beyond 2^53 - 1), finite fractions, text, bytes, lists, maps with text keys. */
 export type CborValue =
@@ -22,30 +24,27 @@ export type CborValue =
 export type CborLimits = { readonly maxBytes: number; readonly maxDepth: number };
 export type CborFailure = { readonly type: 'malformed' | 'too-large' | 'too-deep' | 'not-canonical' };
 
-const DECODE_OPTIONS = { allowIndefinite: false, allowUndefined: false, allowBigInt: true };
+/** The upper three bits of a head. */
+const MAJOR = { uint: 0x00, negative: 0x20, bytes: 0x40, text: 0x60, list: 0x80, map: 0xa0 } as const;
+const SIMPLE = { false: 0xf4, true: 0xf5, null: 0xf6 } as const;
+/** The low five bits of a head with one byte to follow. */
+const LONG_HEAD = 24;
 const MAX_UINT64 = 2n ** 64n - 1n;
-const LONE_SURROGATE = /\p{Surrogate}/u;
-const MAJOR = { bytes: 2, text: 3, list: 4, map: 5, tag: 6 } as const;
-/** Up to here engines keep byte arrays in their own heap, where a copy costs no more than a view. */
-const COPIED_BYTES = 64;
-/** Bytes of a head by the low five bits of its first byte. */
-const HEAD_BYTES = [...Array<number>(24).fill(1), 2, 3, 5, 9];
-
-const TOO_DEEP = new Error('too deep');
-const NOT_CANONICAL = new Error('not canonical');
-const MALFORMED = new Error('malformed');
+/** Up to here a loop over ASCII is sooner done than a call of the encoder. */
+const SHORT_TEXT = 64;
+const encoder = new TextEncoder();
 
 /**
  * Encodes a value deterministically into bytes of its own.
  *
+ * NOTE: written out here, since cborg gives a fraction between 2^-24 and 2^-14 four bytes where two hold it exactly.
  * Throws TypeError on what has no single encoding: undefined, NaN, infinities, integers a number cannot hold exactly, integers
- * beyond 64 bits, text with a lone surrogate, objects that are not plain. Source: spec/crypto.md CRY-1.
+ * beyond 64 bits, text with a lone surrogate, objects that are not plain. Source: spec/crypto.md CRY-1; vectors/crypto.json.
  */
 export function encodeCbor(value: CborValue): Uint8Array {
-  assertEncodable(value);
-  const bytes = encode(value);
-  // cborg may answer with a view into a larger buffer that also holds other values.
-  return bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice();
+  const out = new Uint8Array(sizeOf(value));
+  writeValue({ out, at: 0 }, value);
+  return out;
 }
 
 /**
@@ -70,121 +69,113 @@ export function decodeCbor(bytes: Uint8Array, limits: CborLimits): Result<CborVa
   }
 }
 
-/** An open list or map; in a map keys and values count alike, and `keyStart` is where the last key's encoding begins. */
-type Frame = { left: number; readonly isMap: boolean; keyStart: number; keyEnd: number };
-
-/**
- * Checks each head as it is read, so that canonical form is proved in the same pass instead of by encoding again: shortest heads,
- * shortest fractions, keys in ascending order of their encoded bytes.
- */
-class CanonicalTokenizer extends Tokenizer {
-  private readonly maxDepth: number;
-  private readonly frames: Frame[] = [];
-
-  constructor(data: Uint8Array, maxDepth: number) {
-    super(data, DECODE_OPTIONS);
-    this.maxDepth = maxDepth;
-  }
-
-  override next(): Token {
-    const { data, frames, _pos: start } = this;
-    const first = data[start] as number;
-    const major = first >>> 5;
-    const minor = first & 31;
-    const token = major === MAJOR.bytes && minor > 23 && minor < 27 ? this.readLongBytes(start, minor) : super.next();
-    if (minor > 23 && major <= MAJOR.tag && !isShortestHead(data, start, minor)) throw NOT_CANONICAL;
-    if (frames.length > 0) this.countItem(frames[frames.length - 1] as Frame, start);
-    if (major === MAJOR.list || major === MAJOR.map) this.openFrame(token.value as number, major === MAJOR.map);
-    while (frames.length > 0 && frames[frames.length - 1]?.left === 0) frames.pop();
-    if (first > 0xf8) assertShortestFraction(token);
-    return major === MAJOR.text ? this.readText(token, start + (HEAD_BYTES[minor] as number)) : token;
-  }
-
-  /** Reads a byte string whose length takes 1, 2 or 4 bytes without the copy cborg makes. */
-  private readLongBytes(start: number, minor: number): Token {
-    const { data } = this;
-    const body = start + (HEAD_BYTES[minor] as number);
-    if (body > data.length) throw MALFORMED;
-    let size = 0;
-    for (let i = start + 1; i < body; i++) size = size * 256 + (data[i] as number);
-    const end = body + size;
-    if (end > data.length) throw MALFORMED;
-    this._pos = end;
-    const bytes = size > COPIED_BYTES ? data.subarray(body, end) : data.slice(body, end);
-    return new Token(Type.bytes, bytes, end - start);
-  }
-
-  private countItem(frame: Frame, start: number): void {
-    if (frame.isMap && frame.left % 2 === 0) {
-      const previous = this.data.subarray(frame.keyStart, frame.keyEnd);
-      frame.keyStart = start;
-      frame.keyEnd = this._pos;
-      if (compareBytes(previous, this.data.subarray(start, this._pos)) >= 0) throw NOT_CANONICAL;
-    }
-    frame.left -= 1;
-  }
-
-  private openFrame(count: number, isMap: boolean): void {
-    if (this.frames.length >= this.maxDepth) throw TOO_DEEP;
-    this.frames.push({ left: isMap ? count * 2 : count, isMap, keyStart: 0, keyEnd: 0 });
-  }
-
-  /** cborg replaces bad UTF-8 and drops a leading byte order mark; text that is not plain ASCII is read again, strictly. */
-  private readText(token: Token, start: number): Token {
-    const text = token.value as string;
-    if (text.length === this._pos - start && !text.includes('\ufffd')) return token;
-    return new Token(Type.string, bytesToUtf8(this.data.subarray(start, this._pos)), token.encodedLength);
-  }
-}
-
-/** Tells whether no shorter head carries the same number. The bytes are there: the token has been read. */
-function isShortestHead(data: Uint8Array, start: number, minor: number): boolean {
-  const at = (offset: number): number => data[start + offset] as number;
-  if (minor === 24) return at(1) > 23;
-  if (minor === 25) return at(1) !== 0;
-  if (minor === 26) return (at(1) | at(2)) !== 0;
-  return (at(1) | at(2) | at(3) | at(4)) !== 0;
-}
-
-function assertShortestFraction(token: Token): void {
-  const value = token.value as number;
-  if (!Number.isFinite(value)) throw MALFORMED;
-  if (Number.isInteger(value) || encode(value).length !== token.encodedLength) throw NOT_CANONICAL;
-}
-
-function assertEncodable(value: CborValue): void {
+/** The size of a value's encoding; also the gate that refuses what has none. */
+function sizeOf(value: CborValue): number {
   switch (typeof value) {
     case 'boolean':
-      return;
+      return 1;
     case 'number':
-      if (Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value)) return;
+      if (Number.isSafeInteger(value)) return headSize(value < 0 ? -1 - value : value);
+      if (Number.isFinite(value) && !Number.isInteger(value)) return fractionSize(value);
       throw new TypeError('CBOR: a number that is no exact integer and no finite fraction');
     case 'bigint':
-      if (value <= MAX_UINT64 && value >= -1n - MAX_UINT64) return;
+      if (value <= MAX_UINT64 && value >= -1n - MAX_UINT64) return headSize(value < 0n ? -1n - value : value);
       throw new TypeError('CBOR: an integer beyond 64 bits');
     case 'string':
-      if (!LONE_SURROGATE.test(value)) return;
-      throw new TypeError('CBOR: text with a lone surrogate');
+      return withHead(utf8Size(value));
     case 'object':
-      assertEncodableObject(value);
-      return;
+      return value === null ? 1 : sizeOfObject(value);
     default:
       throw new TypeError(`CBOR: ${typeof value} cannot be encoded`);
   }
 }
 
-function assertEncodableObject(
-  value: null | Uint8Array | readonly CborValue[] | { readonly [k: string]: CborValue },
-): void {
-  if (value === null || value instanceof Uint8Array) return;
+function sizeOfObject(value: Exclude<CborValue & object, null>): number {
+  if (value instanceof Uint8Array) return withHead(value.length);
   if (Array.isArray(value)) {
-    for (const item of value) assertEncodable(item);
-    return;
+    let size = headSize(value.length);
+    for (const item of value) size += sizeOf(item);
+    return size;
   }
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== null && prototype !== Object.prototype) throw new TypeError('CBOR: not a plain object');
-  for (const [key, item] of Object.entries(value)) {
-    assertEncodable(key);
-    assertEncodable(item);
+  const entries = Object.entries(value);
+  let size = headSize(entries.length);
+  for (const [key, item] of entries) size += sizeOf(key) + sizeOf(item);
+  return size;
+}
+
+const headSize = (n: number | bigint): number =>
+  n < 24 ? 1 : n < 256 ? 2 : n < 65_536 ? 3 : n < 4_294_967_296 ? 5 : 9;
+const withHead = (length: number): number => headSize(length) + length;
+
+function utf8Size(text: string): number {
+  let size = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x80) continue;
+    size += unit < 0x800 ? 1 : 2;
+    if (unit < 0xd800 || unit > 0xdfff) continue;
+    const low = text.charCodeAt(++i);
+    if (unit > 0xdbff || !(low >= 0xdc00 && low <= 0xdfff)) throw new TypeError('CBOR: text with a lone surrogate');
   }
+  return size;
+}
+
+type Writer = { readonly out: Uint8Array; at: number };
+
+function writeValue(w: Writer, value: CborValue): void {
+  if (typeof value === 'number') writeNumber(w, value);
+  else if (typeof value === 'bigint')
+    writeHead(w, value < 0n ? MAJOR.negative : MAJOR.uint, value < 0n ? -1n - value : value);
+  else if (typeof value === 'string') writeText(w, value);
+  else if (typeof value === 'boolean') w.out[w.at++] = value ? SIMPLE.true : SIMPLE.false;
+  else if (value === null) w.out[w.at++] = SIMPLE.null;
+  else if (value instanceof Uint8Array) {
+    writeHead(w, MAJOR.bytes, value.length);
+    w.out.set(value, w.at);
+    w.at += value.length;
+  } else if (Array.isArray(value)) {
+    writeHead(w, MAJOR.list, value.length);
+    for (const item of value) writeValue(w, item);
+  } else writeMap(w, value as { readonly [key: string]: CborValue });
+}
+
+function writeNumber(w: Writer, value: number): void {
+  if (!Number.isInteger(value)) w.at += writeFraction(w.out, w.at, value);
+  else if (value < 0) writeHead(w, MAJOR.negative, -1 - value);
+  else writeHead(w, MAJOR.uint, value);
+}
+
+function writeText(w: Writer, text: string): void {
+  const size = utf8Size(text);
+  writeHead(w, MAJOR.text, size);
+  if (size > text.length || size > SHORT_TEXT) encoder.encodeInto(text, w.out.subarray(w.at, w.at + size));
+  else for (let i = 0; i < size; i++) w.out[w.at + i] = text.charCodeAt(i);
+  w.at += size;
+}
+
+/** Among texts the order of encodings is that of their lengths in bytes, then of the bytes. */
+function writeMap(w: Writer, map: { readonly [key: string]: CborValue }): void {
+  const entries = Object.entries(map).map(([key, item]) => ({ key, bytes: utf8ToBytes(key), item }));
+  entries.sort((a, b) => a.bytes.length - b.bytes.length || compareBytes(a.bytes, b.bytes));
+  writeHead(w, MAJOR.map, entries.length);
+  for (const { key, item } of entries) {
+    writeText(w, key);
+    writeValue(w, item);
+  }
+}
+
+function writeHead(w: Writer, major: number, n: number | bigint): void {
+  const size = headSize(n);
+  w.out[w.at++] = major | (size === 1 ? Number(n) : LONG_HEAD + Math.log2(size - 1));
+  if (size === 9) {
+    writeUint(w, Number(BigInt(n) >> 32n), 4);
+    writeUint(w, Number(BigInt(n) & 0xffffffffn), 4);
+  } else if (size > 1) writeUint(w, Number(n), size - 1);
+}
+
+/** Writes at most 4 bytes, big-endian. By hand: a DataView would move every small result out of the engine's own heap. */
+function writeUint(w: Writer, n: number, size: number): void {
+  for (let i = size - 1; i >= 0; i--) w.out[w.at++] = n >>> (8 * i);
 }
