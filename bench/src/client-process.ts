@@ -194,4 +194,5 @@ process.on('message', (message: { readonly step: string; readonly args: Args }) 
     (cause: unknown) => process.send?.({ ok: false, error: String((cause as Error).stack ?? cause) }),
   );
 });
+process.once('disconnect', () => process.exit(0));
 process.send?.({ ready: true });

@@ -46,6 +46,6 @@ export async function startClient(hostsFile: string, synchronous: string): Promi
       if (!answer.ok) throw new Error(`${name}: ${answer.error}`);
       return answer.value;
     },
-    stop: () => void child.kill('SIGKILL'),
+    stop: () => child.disconnect(),
   };
 }

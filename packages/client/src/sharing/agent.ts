@@ -12,7 +12,7 @@ import { decodeHeader, ENTRY_KIND, type FeedEntry, type Header, type Page, type 
 import type { LiveLink } from '../link/live-link.ts';
 import { readLog } from '../link/read-log.ts';
 import type { FeedSource, SpaceEngine } from '../space/space-engine.ts';
-import type { Collection } from '../store/collection.ts';
+import type { ChangedRecord, Collection } from '../store/collection.ts';
 import type { StoreDb } from '../store/store-db.ts';
 
 /** One grant as its agent needs it. */
@@ -53,9 +53,14 @@ export type Agent = {
 const STEP_RECORDS = 400;
 const MAX_STEP_BYTES = 1024 * 1024;
 
-type Progress = { ls: number; n: number; cursor: number; basis: Basis; digest: RunningDigest };
-type Work = { readonly grant: AgentGrant; readonly rule: FeedRule; readonly keys: FeedKeys; progress: Progress; doubtful: boolean; ended: boolean };
-type Staged = { readonly work: Work; readonly puts: readonly { tag: Tag; memo: Memo }[]; readonly gone: readonly Tag[]; readonly ls: number; readonly n: number; readonly basis: Basis; readonly completes: boolean };
+/** `closed`: a checkpoint stands in the feed, so the grantee has been told even if there was nothing to tell. */
+type Progress = { ls: number; n: number; cursor: number; basis: Basis; closed: boolean; digest: RunningDigest };
+/** The records a new feed starts with: found once by index, sent in steps. `upTo` is the local number they reflect. */
+type Backfill = { readonly tags: readonly Tag[]; readonly upTo: number; at: number };
+type Work = { readonly grant: AgentGrant; readonly rule: FeedRule; readonly keys: FeedKeys; progress: Progress; doubtful: boolean; ended: boolean; backfill?: Backfill };
+type Staged = { readonly work: Work; readonly puts: readonly { tag: Tag; memo: Memo }[]; readonly gone: readonly Tag[]; readonly n: number; readonly basis: Basis; readonly closes: boolean; readonly completes: boolean; readonly advance: () => number };
+/** Records to evaluate next. `taken` says how many of them were; `advance` gives the local number that is then evaluated. */
+type Batch = { readonly records: readonly ChangedRecord[]; readonly finished: (taken: number) => boolean; readonly advance: (taken: number) => number };
 
 /** Creates the agent of one space. */
 export function createAgent(deps: AgentDeps): Agent {
@@ -90,17 +95,18 @@ export function createAgent(deps: AgentDeps): Agent {
   function nextStep(work: Work): { readonly entries: FeedEntry[]; readonly staged: Staged } | undefined {
     const { grant, rule, keys, progress } = work;
     const nowMs = clock.nowMs();
-    const changed = grant.collection.changedSince(progress.ls, STEP_RECORDS);
-    const last = changed.records.at(-1)?.ls ?? progress.ls;
+    const batch = progress.ls === 0 ? nextBackfill(work, nowMs) : nextChanges(work);
     const entries: FeedEntry[] = [];
     const puts: { tag: Tag; memo: Memo }[] = [];
     const gone: Tag[] = [];
     let { n } = progress;
-    let size = 0;
-    let ls = changed.more ? last : Math.max(last, changed.upTo);
     const place = (): FeedPlace => ({ writer: engine.self, n: ++n, hlc: engine.hlc.tick(), epoch: 1 });
     const done = new Set<string>();
-    for (const record of changed.records) {
+    let size = 0;
+    let taken = 0;
+    for (const record of batch.records) {
+      if (size > MAX_STEP_BYTES) break;
+      taken++;
       // Concurrent heads list one record twice; its merged state counts once.
       if (done.has(record.state.id)) continue;
       done.add(record.state.id);
@@ -115,23 +121,54 @@ export function createAgent(deps: AgentDeps): Agent {
         entries.push(sealFeedDelete(keys, place(), step.tag, step.id, deps.random));
         gone.push(step.tag);
       }
-      if (size > MAX_STEP_BYTES) {
-        ls = record.ls;
-        break;
-      }
     }
-    const finished = ls >= changed.upTo;
+    const finished = batch.finished(taken);
     const expired = finished ? expiredTags(grant.feed, nowMs) : [];
-    const basis = basisOf(work);
-    const first = progress.cursor === 0;
-    const closes = finished && (entries.length > 0 || expired.length > 0 || first || grant.once || !hasCheckpoint(work));
-    if (!closes && entries.length === 0) {
+    const closes = finished && (entries.length > 0 || expired.length > 0 || grant.once || !progress.closed);
+    if (entries.length === 0 && !closes) {
       // Nothing to tell the grantee: remember how far was looked, so that it is not looked at again.
-      if (ls > progress.ls) saveProgress(work, { ls });
+      const ls = batch.advance(taken);
+      if (ls > progress.ls) db.transactLazily(() => saveProgress(work, { ls }));
+      if (!finished) engine.nudge();
       return undefined;
     }
+    const basis = basisOf(work);
     if (closes) entries.push(...closing(work, place, { puts, gone: [...gone, ...expired], basis, once: grant.once }));
-    return { entries, staged: { work, puts, gone: [...gone, ...expired], ls, n, basis: closes ? basis : progress.basis, completes: closes && grant.once } };
+    const staged: Staged = {
+      work, puts, gone: [...gone, ...expired], n, basis: closes ? basis : progress.basis, closes, completes: closes && grant.once, advance: () => batch.advance(taken),
+    };
+    return { entries, staged };
+  }
+
+  /** The first evaluation of a feed looks only at what an index says can match, not at the whole collection. */
+  function nextBackfill(work: Work, nowMs: number): Batch {
+    const { collection, filter } = work.grant;
+    work.backfill ??= { tags: collection.candidates(filter, nowMs), upTo: collection.lastLs(), at: 0 };
+    const { backfill } = work;
+    const records = backfill.tags.slice(backfill.at, backfill.at + STEP_RECORDS).flatMap((tag) => collection.stateOf(tag) ?? []);
+    const isLast = (taken: number): boolean => taken === records.length && backfill.at + STEP_RECORDS >= backfill.tags.length;
+    return {
+      records,
+      finished: isLast,
+      advance: (taken) => {
+        if (isLast(taken)) return Math.max(1, backfill.upTo);
+        backfill.at += taken === records.length ? STEP_RECORDS : taken;
+        return 0;
+      },
+    };
+  }
+
+  function nextChanges(work: Work): Batch {
+    const { records, more, upTo } = work.grant.collection.changedSince(work.progress.ls, STEP_RECORDS);
+    const last = records.at(-1)?.ls ?? work.progress.ls;
+    return {
+      records,
+      finished: (taken) => taken === records.length && !more,
+      advance: (taken) => {
+        if (taken === records.length) return more ? last : Math.max(last, upTo);
+        return records[taken - 1]?.ls ?? work.progress.ls;
+      },
+    };
   }
 
   function closing(work: Work, place: () => FeedPlace, change: { puts: Staged['puts']; gone: readonly Tag[]; basis: Basis; once: boolean }): FeedEntry[] {
@@ -167,12 +204,10 @@ export function createAgent(deps: AgentDeps): Agent {
   const expiredTags = (feed: StreamId, nowMs: number): Tag[] =>
     db.sql('SELECT tag FROM sent WHERE feed = ? AND expires IS NOT NULL AND expires <= ? LIMIT ?').all(feed, nowMs, STEP_RECORDS).map((r) => r.tag as Tag);
 
-  const hasCheckpoint = (work: Work): boolean => work.progress.basis.length > 0 || work.progress.cursor > 0;
-
-  function saveProgress(work: Work, change: { ls?: number; n?: number; cursor?: number; basis?: Basis }): void {
+  function saveProgress(work: Work, change: Partial<Omit<Progress, 'digest'>>): void {
     work.progress = { ...work.progress, ...change };
-    const { ls, n, cursor, basis } = work.progress;
-    const state = utf8ToBytes(JSON.stringify({ ls, n, basis: basis.map((b) => [bytesToHex(b.writer), b.n]) }));
+    const { ls, n, cursor, basis, closed } = work.progress;
+    const state = utf8ToBytes(JSON.stringify({ ls, n, closed, basis: basis.map((b) => [bytesToHex(b.writer), b.n]) }));
     db.sql('INSERT INTO feed (stream, cursor, state) VALUES (?, ?, ?) ON CONFLICT (stream) DO UPDATE SET cursor = excluded.cursor, state = excluded.state').run(work.grant.feed, cursor, state);
   }
 
@@ -181,7 +216,7 @@ export function createAgent(deps: AgentDeps): Agent {
     staged = [];
     for (const [i, step] of mine.entries()) {
       const answer = answers?.[i];
-      if (answer?.type === 'ok') db.transact(() => commit(step, answer.head));
+      if (answer?.type === 'ok') db.transactLazily(() => commit(step, answer.head));
       else if (answer === undefined || answer.code === 'STALE_HEAD') step.work.doubtful = true;
       else if (answer.code === 'REVOKED' || answer.code === 'FORBIDDEN' || answer.code === 'CLOSED') end(step.work, answer.code === 'CLOSED' ? 'completed' : 'revoked');
       if (step.work.doubtful && answers) await fold(step.work);
@@ -205,7 +240,7 @@ export function createAgent(deps: AgentDeps): Agent {
       drop(tag);
       db.sql('DELETE FROM sent WHERE feed = ? AND tag = ?').run(feed, tag);
     }
-    saveProgress(work, { ls: step.ls, n: step.n, cursor: head, basis: step.basis });
+    saveProgress(work, { ls: step.advance(), n: step.n, cursor: head, basis: step.basis, closed: step.closes || work.progress.closed });
     if (step.completes) end(work, 'completed');
   }
 
@@ -223,7 +258,7 @@ export function createAgent(deps: AgentDeps): Agent {
     if (folding) return;
     folding = true;
     try {
-      const done = await readLog(deps.link, deps.space, { type: 'stream', stream: work.grant.feed }, work.progress.cursor, (page) => db.transact(() => foldPage(work, page)));
+      const done = await readLog(deps.link, deps.space, { type: 'stream', stream: work.grant.feed }, work.progress.cursor, (page) => db.transactLazily(() => foldPage(work, page)));
       if (!done.ok && (done.code === 'REVOKED' || done.code === 'FORBIDDEN')) end(work, 'revoked');
       work.progress = { ...work.progress, digest: loadDigest(db, work.grant.feed) };
       work.doubtful = false;
@@ -234,15 +269,17 @@ export function createAgent(deps: AgentDeps): Agent {
   }
 
   function foldPage(work: Work, page: Page): void {
-    let { n, basis } = work.progress;
+    let { n, basis, closed } = work.progress;
     for (const item of page.entries) {
       const header = decodeHeader(item.header);
       if (!header.ok) continue;
       const head = header.value;
       if (bytesToHex(head.writer) === bytesToHex(engine.self)) n = Math.max(n, head.n);
-      basis = foldEntry(work, item, head)?.basis ?? basis;
+      const checkpoint = foldEntry(work, item, head);
+      basis = checkpoint?.basis ?? basis;
+      closed ||= checkpoint !== undefined;
     }
-    saveProgress(work, { n, basis, cursor: page.cursor });
+    saveProgress(work, { n, basis, closed, cursor: page.cursor });
   }
 
   function foldEntry(work: Work, item: Page['entries'][number], head: Header): Checkpoint | undefined {
@@ -272,7 +309,7 @@ export function createAgent(deps: AgentDeps): Agent {
     remove: (grantId) => {
       works.delete(grantId);
     },
-    upToDate: () => [...works.values()].every((w) => w.ended || (!w.doubtful && w.grant.collection.changedSince(w.progress.ls, 1).records.length === 0 && w.progress.cursor > 0)),
+    upToDate: () => [...works.values()].every((w) => w.ended || (!w.doubtful && w.progress.closed && w.grant.collection.changedSince(w.progress.ls, 1).records.length === 0)),
     source: { prepare, settle },
   };
 }
@@ -281,9 +318,9 @@ function loadProgress(db: StoreDb, feed: StreamId): { readonly progress: Progres
   const row = db.sql('SELECT cursor, state FROM feed WHERE stream = ?').get(feed);
   const digest = loadDigest(db, feed);
   const parsed = row?.state ? parseJson(bytesToUtf8(row.state as Uint8Array), { maxBytes: 1024 * 1024, maxDepth: 4 }) : undefined;
-  if (!row || !parsed?.ok || !isJsonObject(parsed.value)) return { progress: { ls: 0, n: 0, cursor: 0, basis: [], digest }, known: false };
-  const { ls, n, basis } = parsed.value as unknown as { ls: number; n: number; basis: readonly (readonly [string, number])[] };
-  return { progress: { ls, n, cursor: Number(row.cursor), basis: basis.map(([w, at]) => ({ writer: toWriterId(hexToBytes(w)), n: at })), digest }, known: true };
+  if (!row || !parsed?.ok || !isJsonObject(parsed.value)) return { progress: { ls: 0, n: 0, cursor: 0, basis: [], closed: false, digest }, known: false };
+  const { ls, n, closed, basis } = parsed.value as unknown as { ls: number; n: number; closed: boolean; basis: readonly (readonly [string, number])[] };
+  return { progress: { ls, n, closed, cursor: Number(row.cursor), basis: basis.map(([w, at]) => ({ writer: toWriterId(hexToBytes(w)), n: at })), digest }, known: true };
 }
 
 function loadDigest(db: StoreDb, feed: StreamId): RunningDigest {

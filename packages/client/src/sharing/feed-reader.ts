@@ -161,7 +161,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     const changes: FeedChange[] = [];
     let wrong: FeedAlarm['what'] | undefined;
     try {
-      db.transact(() => {
+      db.transactLazily(() => {
         for (const item of page.entries) {
           if (item.seq <= state.cursor) continue;
           settled = false;

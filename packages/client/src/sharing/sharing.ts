@@ -21,7 +21,7 @@ import type { ControlChange } from '../space/control-log.ts';
 import { type Agent, createAgent } from './agent.ts';
 import { type GrantHandle, openGrantHandle } from './grant-handle.ts';
 import { type GivenGrant, givenToItem, itemToGiven, itemToReceived, type ReceivedGrant, receivedToItem } from './grant-item.ts';
-import { type Preview, previewTerms } from './preview.ts';
+import { consentSentence, type Preview, previewTerms } from './preview.ts';
 import { openSyncRequest, signSyncRequest, STATUS, SYNC_GRANT, SYNC_REQUEST, type SyncRequest } from './sync-request.ts';
 
 export type RequestItem = {
@@ -255,6 +255,9 @@ export function createSharing({ account, mailbox, vault }: SharingDeps): Sharing
       return previewTerms(terms, filterOf(terms, schema), schema, vault.registry.openWith(schema), clock.nowMs(), displayName(from));
     }));
 
+  const sentencesOf = async (request: SyncRequest, from: Did): Promise<readonly string[]> =>
+    Promise.all(request.items.map(async (terms) => consentSentence(terms, await loadSchema(terms.schema), displayName(from))));
+
   return {
     request: async (did, options) => {
       const to = toDid(did);
@@ -281,7 +284,7 @@ export function createSharing({ account, mailbox, vault }: SharingDeps): Sharing
     consent: async (requestId, narrowing) => {
       const { item, request } = await openForAnswer(requestId, narrowing);
       if (request.items.some((t) => t.access !== 'read')) throw new SluiceError('BAD_REQUEST', 'Only read access can be granted by this version');
-      const shown = (await previewOf(request, item.from)).map((p) => p.sentence).join(' ');
+      const shown = (await sentencesOf(request, item.from)).join(' ');
       const given = await give(item, request, shown);
       mailbox.update(requestId, { status: 'accepted', read: true });
       for (const grant of given) await runGrant(grant);

@@ -71,7 +71,7 @@ export function openControlLog(db: StoreDb, store: SpaceStore, keys: SpaceKeys, 
         }
       }),
     addPage: (page) =>
-      db.transact(() => {
+      db.transactLazily(() => {
         if (page.head < store.cursor('ctl')) return err({ type: 'tampered', what: 'rollback' });
         const fresh: CtlEntry[] = [];
         for (const item of page.entries) {

@@ -109,7 +109,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
   const onOwnPage = (page: Page): void => {
     const checked = checkPage(page, store.pins(), (w) => writerKey(control.state, w, writerId), self);
     if (!checked.ok) return stopFor(checked.error);
-    const added = db.transact(() => store.addPage(checked.value.entries, checked.value.pins, 'own', page.cursor));
+    const added = db.transactLazily(() => store.addPage(checked.value.entries, checked.value.pins, 'own', page.cursor));
     const arrived = new Map<string, { ls: number; tag: Tag }[]>();
     for (const { stream, ls, tag } of added) {
       const key = bytesToHex(stream);
@@ -160,7 +160,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
     if (parts.length === 0) return false;
     try {
       const answer = await link.push(keys.space, encodePush(parts));
-      db.transact(() => {
+      db.transactLazily(() => {
         batch?.acked();
         for (const tag of tags) db.sql('DELETE FROM drain WHERE space = ? AND tag = ?').run(store.spaceRow, tag);
       });

@@ -71,6 +71,10 @@ export type Collection = {
   /** Up to `limit` records whose local sequence number is above `ls`, in its order, with their present state. `upTo` is how far was looked if not `more`. */
   readonly changedSince: (ls: number, limit: number) => { readonly records: readonly ChangedRecord[]; readonly more: boolean; readonly upTo: number };
   readonly lastLs: () => number;
+  /** Pseudonyms of a superset of the records that match now, found by an index where there is one. */
+  readonly candidates: (filter: Filter, nowMs: number) => readonly Tag[];
+  /** The present state under a pseudonym. */
+  readonly stateOf: (tag: Tag) => ChangedRecord | undefined;
   /** Tells the collection that a pulled page added entries to it. */
   readonly arrived: (entries: readonly { readonly ls: number; readonly tag: Tag }[]) => void;
   readonly onChange: (listener: (change: RecordChange) => void) => () => void;
@@ -263,6 +267,15 @@ export function openCollection(deps: CollectionDeps): Collection {
       return { records, more: rows.length > limit, upTo };
     },
     lastLs: () => newestLs(db),
+    candidates: (filter, nowMs) => {
+      const all = indexed();
+      const plan = planIndex(filter, shape.indexes, nowMs);
+      return [...(plan ? all.candidates(plan) : all.all())].map(tagFromName);
+    },
+    stateOf: (tag) => {
+      const { current } = load(tag);
+      return current && { ls: current.ls, tag, state: current.state };
+    },
     arrived: (entries) => {
       const last = new Map(entries.map((e) => [tagName(e.tag), e]));
       for (const { tag } of last.values()) {

@@ -181,7 +181,7 @@ function readOutbox(db: StoreDb, space: number, self: WriterId): OutboxBatch | u
     return { type: 'sealed', stream: row.name as StreamId, entries, seal: row.seal as Uint8Array };
   });
   const acked = (): void =>
-    db.transact(() => {
+    db.transactLazily(() => {
       for (const row of taken) {
         db.sql('DELETE FROM outbox WHERE id = ?').run(Number(row.id));
         db.sql('DELETE FROM entry WHERE ls BETWEEN ? AND ? AND live = 0').run(Number(row.first_ls), Number(row.last_ls));

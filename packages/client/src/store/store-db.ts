@@ -13,6 +13,8 @@ export type StoreDb = {
   readonly sql: (text: string) => StoreStatement;
   readonly exec: (text: string) => void;
   readonly transact: <T>(body: () => T) => T;
+  /** Without waiting for the disk: only for what the node can give again. Never for own entries, whose numbers must not be lost. */
+  readonly transactLazily: <T>(body: () => T) => T;
   readonly close: () => void;
 };
 

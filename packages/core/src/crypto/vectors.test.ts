@@ -1,4 +1,4 @@
-/** Cases for other implementations: written here from fixed input, and read back as strangers' bytes. Refresh with `vitest run -u`. */
+/** Cases for other implementations: written here from fixed input, and read back as strangers' bytes. Refresh with `vitest run PATH -u`. */
 
 import { readFileSync } from 'node:fs';
 import { ed25519 } from '@noble/curves/ed25519.js';

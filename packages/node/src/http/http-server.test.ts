@@ -5,8 +5,10 @@ import { parseDidDocument } from '@sluice/core/identity';
 import { encodeCbor, PROTOCOL_VERSION } from '@sluice/core/wire';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
+import { createHttpServer } from './http-server.ts';
 import {
   type Answer,
+  createHandClock,
   createTestSpace,
   keyOf,
   NODE_DID,
@@ -15,6 +17,7 @@ import {
   outcomeOf,
   putSpace,
   rawCall,
+  seededRandom,
   startNode,
 } from './node-fixture.ts';
 
@@ -179,6 +182,24 @@ describe('refusals', () => {
       const logged = parsed().find((line) => line.requestId === json(answer).requestId && line.err !== undefined);
       expect(JSON.stringify(logged?.err)).toContain('canary');
     }
+  });
+});
+
+describe('a server that stops', () => {
+  it('[NODE-22, NODE-25] refuses what still arrives, tells that it is up, and ends each connection', async () => {
+    let stopping = false;
+    const clock = createHandClock();
+    const logger = pino({ level: 'silent' });
+    const app = createHttpServer({ clock, random: seededRandom('http'), logger, isStopping: () => stopping });
+    for (const path of ['/health', '/ready', '/v1/info']) app.get(path, async () => ({}));
+    const statuses = async () => {
+      const answers = await Promise.all(['/health', '/ready', '/v1/info'].map((url) => app.inject({ url })));
+      return answers.map(({ statusCode, headers }) => `${statusCode} ${headers.connection ?? ''}`);
+    };
+    expect(await statuses()).toEqual(['200 keep-alive', '200 keep-alive', '200 keep-alive']);
+    stopping = true;
+    expect(await statuses()).toEqual(['200 close', '503 close', '503 close']);
+    await app.close();
   });
 });
 

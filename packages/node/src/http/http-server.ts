@@ -70,6 +70,10 @@ export function createHttpServer(deps: HttpServerDeps): FastifyInstance {
     if (isStopping() && request.routeOptions.url !== '/health') throw new Problem('UNAVAILABLE');
     return undefined;
   });
+  app.addHook('onSend', async (_request, reply) => {
+    // A connection kept alive would hold up the end.
+    if (isStopping()) reply.header('connection', 'close');
+  });
   app.addHook('onResponse', async (request, reply) => {
     logger.info(
       {

@@ -10,8 +10,8 @@ export type FrameOf<T extends ServerFrame['type']> = Extract<ServerFrame, { read
 export type LiveClient = {
   readonly socket: WebSocket;
   readonly frames: readonly ServerFrame[];
-  /** Bytes of page frames received. */
-  readonly pageBytes: () => number;
+  /** The size of every page frame received, in bytes. */
+  readonly pageSizes: readonly number[];
   readonly send: (frame: ClientFrame) => void;
   /** Resolves with the first frame of the type that `matches`, past or to come. */
   readonly next: <T extends ServerFrame['type']>(
@@ -26,11 +26,11 @@ export type LiveClient = {
 export async function connectLive(fixture: NodeFixture): Promise<LiveClient> {
   const socket = new WebSocket(`${fixture.node.url.replace('http', 'ws')}/v1/live`);
   const frames: ServerFrame[] = [];
-  let pageBytes = 0;
+  const pageSizes: number[] = [];
   socket.on('message', (data: Buffer) => {
     const frame = decodeServerFrame(new Uint8Array(data));
     if (!frame.ok) throw new Error('the node sent what is no frame');
-    if (frame.value.type === 'page') pageBytes += data.length;
+    if (frame.value.type === 'page') pageSizes.push(data.length);
     frames.push(frame.value);
   });
   socket.on('error', () => undefined);
@@ -44,7 +44,7 @@ export async function connectLive(fixture: NodeFixture): Promise<LiveClient> {
     return find() as Wanted;
   };
   const send = (frame: ClientFrame): void => socket.send(encodeClientFrame(frame));
-  const client = { socket, frames, pageBytes: () => pageBytes, send, next, closed };
+  const client = { socket, frames, pageSizes, send, next, closed };
   await next('welcome');
   return client;
 }

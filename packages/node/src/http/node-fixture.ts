@@ -121,6 +121,10 @@ export async function startNode(
     storage,
     clock,
     random,
+  }).catch(async (cause: unknown) => {
+    await storage.close();
+    rmSync(directory, { recursive: true, force: true });
+    throw cause;
   });
 
   const sign = (path: string, { method = 'GET', body, key, signAs = {} }: Call): Record<string, string> => {
