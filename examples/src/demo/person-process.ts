@@ -82,7 +82,7 @@ serveSteps(
     revokeApp: async ({ app }: { app: string }) => account.connect.revokeApp(app),
     preview: async ({ id }: { id: string }) => {
       await until(() => account.mailbox.get(id));
-      return account.sharing.preview(id);
+      return { ...(await account.sharing.preview(id)), nowMs: clock.nowMs() };
     },
     consent: async ({ id }: { id: string }) => {
       await until(() => account.mailbox.get(id));
