@@ -25,7 +25,7 @@ describe('signed requests', () => {
     );
   });
 
-  it('[HTTP-2, NODE-1] a request signed for another node is refused here, whatever its Host says', async () => {
+  it('[HTTP-2] [NODE-1] a request signed for another node is refused here, whatever its Host says', async () => {
     const relayed = fixture.sign(PULL, { key: device, signAs: { origin: OTHER_NODE } });
     expect(await rawCall(fixture, PULL, relayed)).toEqual({ status: 401, code: 'UNAUTHENTICATED' });
     const withHost = { ...relayed, host: 'other.sluice.test', 'x-forwarded-host': 'other.sluice.test' };

@@ -91,7 +91,7 @@ describe('DID logs', () => {
   const put = (path: string, log: string, call: Call = {}) =>
     fixture.call(path, { method: 'PUT', key: device, headers: { 'sluice-space': space }, ...call, body: bytesOf(log) });
 
-  it('[NODE-15, NODE-16] a log put by an admin of a space here is public, byte for byte', async () => {
+  it('[NODE-15] [NODE-16] a log put by an admin of a space here is public, byte for byte', async () => {
     const made = await create();
     expect(outcomeOf(await fixture.call(pathOf(made)))).toBe('404 NOT_FOUND');
     expect(outcomeOf(await put(pathOf(made), made.log))).toBe('200');
@@ -221,7 +221,7 @@ describe('drops', () => {
     expect(textOf((await fixture.call(path(26))).body)).toBe('answer');
   });
 
-  it('[NODE-18, NODE-19] of a wrong form are refused', async () => {
+  it('[NODE-18] [NODE-19] of a wrong form are refused', async () => {
     expect(outcomeOf(await fixture.call('/v1/drops/AAAA'))).toBe('400 MALFORMED');
     expect(outcomeOf(await fixture.call(`${path(27)}?wait=26`))).toBe('400 MALFORMED');
     expect(outcomeOf(await fixture.call(path(27), { method: 'PUT' }))).toBe('400 MALFORMED');

@@ -6,6 +6,7 @@ import { encodeCbor, PROTOCOL_VERSION } from '@sluice/core/wire';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createHttpServer } from './http-server.ts';
+import { openLive } from './live-client.ts';
 import {
   type Answer,
   createHandClock,
@@ -19,6 +20,7 @@ import {
   rawCall,
   seededRandom,
   startNode,
+  until,
 } from './node-fixture.ts';
 
 const device = keyOf('device');
@@ -157,9 +159,10 @@ describe('refusals', () => {
     expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '')).toMatchObject({ code: 'MALFORMED' });
   });
 
-  it('[ERR-3, ERR-4] a fault of the storage is INTERNAL, its cause only in the log, under the request id', async () => {
+  it('[ERR-3] [ERR-4] a fault of the storage is INTERNAL, its cause only in the log, under the request id', async () => {
     const broken = (): never => {
-      throw new Error('canary: /var/lib/node.db is damaged');
+      // With a status of its own, as errors of libraries have: it is still no statement about the request.
+      throw Object.assign(new Error('canary: /var/lib/node.db is damaged'), { statusCode: 404 });
     };
     let isBroken = false;
     const { fixture, parsed } = await startLogged((storage) => ({
@@ -186,7 +189,7 @@ describe('refusals', () => {
 });
 
 describe('a server that stops', () => {
-  it('[NODE-22, NODE-25] refuses what still arrives, tells that it is up, and ends each connection', async () => {
+  it('[NODE-22] [NODE-25] refuses what still arrives, tells that it is up, and ends each connection', async () => {
     let stopping = false;
     const clock = createHandClock();
     const logger = pino({ level: 'silent' });
@@ -236,6 +239,11 @@ describe('the log', () => {
     await fixture.call(`${owned.path}/inbox`, { method: 'POST', body: new TextEncoder().encode('body-canary') });
     await fixture.call('/v1/query-canary/%', { headers });
     await fixture.call(`${owned.path}/inbox`, { method: 'POST', body: encodeCbor([new Uint8Array(40)]) });
+    const live = await openLive(fixture, device);
+    live.send({ type: 'sub', id: 1, space: owned.space, log: 'own', after: 0, credit: 1 });
+    await live.next('page');
+    live.socket.close();
+    await until(() => lines.some((line) => line.includes('/v1/live')));
     await fixture.node.close();
     const text = lines.join('\n');
     const named = [owned.space, device.publicKey, owned.root.publicKey, owned.genesis];

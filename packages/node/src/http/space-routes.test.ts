@@ -96,7 +96,7 @@ describe('creating a space', () => {
 });
 
 describe('push and pull', () => {
-  it('[NODE-8, NODE-9] what one device pushes another pulls, page by page of the log it asks for', async () => {
+  it('[NODE-8] [NODE-9] what one device pushes another pulls, page by page of the log it asks for', async () => {
     const other = keyOf('tablet');
     const space = createTestSpace('one', device);
     await putSpace(fixture, space, device);
@@ -250,7 +250,7 @@ describe('deposits', () => {
     expect(outcomeOf(await deposit(absent, [message(1)]))).toBe('404 NOT_FOUND');
   });
 
-  it('[NODE-3, ERR-5] over the limit of the address are refused whole, with the time to wait', async () => {
+  it('[NODE-3] [ERR-5] over the limit of the address are refused whole, with the time to wait', async () => {
     const limited = await startNode({
       limits: { messages: { perSecond: 2, burst: 10 } },
       listen: { port: 0, proxies: ['127.0.0.1'] },

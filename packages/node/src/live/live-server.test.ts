@@ -103,7 +103,7 @@ describe('opening a live connection', () => {
     ]);
   });
 
-  it('[HTTP-8, HTTP-9] ends on a hello for another node, connection or time', async () => {
+  it('[HTTP-8] [HTTP-9] ends on a hello for another node, connection or time', async () => {
     const fixture = await start();
     const nowMs = fixture.clock.nowMs();
     const other = await connectLive(fixture);
