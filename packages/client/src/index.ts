@@ -17,3 +17,6 @@ export { LinkOffline, LinkRefusal, type LiveLink, openLiveLink } from './link/li
 export { readLog } from './link/read-log.ts';
 export * from './import/index.ts';
 export * from './messaging/index.ts';
+export type { SubscriptionEvents } from './link/live-link.ts';
+export { type FeedAlarm, openFeedReader } from './sharing/feed-reader.ts';
+export { CLIENT_TABLES } from './store/store-db.ts';

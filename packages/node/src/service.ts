@@ -2,7 +2,7 @@
 
 import type { Clock, Did, Random, SpaceId } from '@sluice/core/base';
 import { type SigningKey, type VerifyKey, writerId } from '@sluice/core/crypto';
-import { access, logTarget, openGenesis } from '@sluice/core/stream';
+import { access, isNamed, logTarget, openGenesis } from '@sluice/core/stream';
 import { decodePush, type ErrorCode, type LogName, MAX_DEPOSIT, MAX_DEPOSIT_BYTES, MAX_MESSAGE_BYTES, type Page, type PushAnswer, type WireFailure } from '@sluice/core/wire';
 import { checkParts } from './storage/checked-part.ts';
 import type { Outcome, Storage } from './storage/port.ts';
@@ -50,6 +50,9 @@ export function createService({ storage, clock, did, policy }: ServiceDeps): Nod
   const push = async (space: SpaceId, requester: VerifyKey, bytes: Uint8Array): Promise<Outcome<PushAnswer>> => {
     const decoded = decodePush(bytes);
     if (!decoded.ok) return refuse(wireCode(decoded.error));
+    // A stranger learns nothing from what it pushes: not whether the space exists, nor how far its logs are.
+    const state = storage.accessState(space);
+    if (!state || !isNamed(state, requester)) return refuse('FORBIDDEN');
     const parts = checkParts(space, decoded.value, requester);
     if (!parts.ok) return refuse(parts.error);
     return storage.push({ space, requester, parts: parts.value, nowMs: clock.nowMs() });

@@ -36,7 +36,7 @@ export async function grantItems(owner: Persona, app: Persona, items: readonly R
 
 /** Ten posts, of which the app reads those that the terms let through. */
 export async function sharePosts(net: TestNetwork, item: Partial<RequestItem> = {}, owner?: Persona, app?: Persona): Promise<SharedPosts> {
-  const person = owner ?? (await net.person('owner'));
+  const person = owner ?? (await net.person('poster'));
   const reader = app ?? (await net.app('https://reader.example'));
   const posts = await person.account.vault.openDatastore('social/post');
   if (!owner) await posts.saveMany(Array.from({ length: 10 }, (_, i) => post(i)));

@@ -43,6 +43,8 @@ export type OpenAccount = {
   readonly onAlarm: (listener: (alarm: Alarm) => void) => () => void;
   /** Resolves when the home space (and every opened one) is in step with the node. */
   readonly synced: (timeoutMs?: number) => Promise<void>;
+  /** Whether `close` was called: what is still under way must not touch the store. */
+  readonly closed: () => boolean;
   readonly close: () => Promise<void>;
 };
 
@@ -69,6 +71,7 @@ export function assembleAccount({ platform, store, secret, device, link }: Assem
   const home = openSpaceEngine({ platform, db, link, keys: itemToSpace(homeItem).keys, writer: device });
   const keychain = createKeychain(home.collection(KEYCHAIN, keychainShape, keychainKeys(secret.root)));
   const alarms = new Set<(alarm: Alarm) => void>();
+  let closed = false;
   const engines = new Map<string, SpaceEngine>([[bytesToHex(home.keys.space), home]]);
   const http = createNodeHttp(platform, secret.node);
   const watch = (engine: SpaceEngine): void => {
@@ -130,7 +133,10 @@ export function assembleAccount({ platform, store, secret, device, link }: Assem
     synced: async (timeoutMs = SYNC_TIMEOUT_MS) => {
       await Promise.all([...engines.values()].map((engine) => engine.synced(timeoutMs)));
     },
+    closed: () => closed,
     close: async () => {
+      if (closed) return;
+      closed = true;
       for (const engine of engines.values()) engine.close();
       link.close();
       db.close();

@@ -124,6 +124,7 @@ export function createMailbox(account: OpenAccount): Mailbox {
   const drain = async (entries: readonly PageEntry[], cursor: number | undefined): Promise<void> => {
     const deps = { me: account.did, sealing: account.sealing, resolve: resolver.resolve, nowMs: clock.nowMs() };
     const opened = await Promise.all(entries.map(async (entry) => ({ entry, result: entry.body ? await openMessage(entry.body, deps) : undefined })));
+    if (account.closed()) return;
     const reasons: MessageFailure['type'][] = [];
     store.db.transact(() => {
       const saves = opened.flatMap(({ entry, result }) => {

@@ -76,6 +76,10 @@ export function access(state: AccessState, key: VerifyKey, target: AccessTarget,
   return sawRevoked ? 'revoked' : 'forbidden';
 }
 
+/** Whether the key is the root or stands in any row, live or not. */
+export const isNamed = (state: AccessState, key: VerifyKey): boolean =>
+  equalBytes(key, state.root) || [...state.rows.values()].some((row) => equalBytes(row.key, key));
+
 export type AccessTarget = { readonly kind: StreamKind; readonly stream?: StreamId };
 
 /** What a reader of a log must be allowed to read. */

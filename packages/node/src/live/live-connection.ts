@@ -21,6 +21,8 @@ export type LiveDeps = { readonly service: NodeService; readonly did: Did; reado
 
 /** How long a connection may stay without a valid hello, in ms. */
 const HELLO_TIMEOUT_MS = 10_000;
+/** Frames before the hello are at most this large, in bytes. */
+const MAX_HELLO_BYTES = 2_048;
 /** Pushes one connection may have unanswered. */
 const MAX_PUSHES = 64;
 
@@ -88,6 +90,7 @@ export function createLiveConnection(port: LivePort, { service, did, clock, rand
   return {
     receive: (bytes) => {
       if (!open) return;
+      if (!key && bytes.length > MAX_HELLO_BYTES) return fail('too large before hello');
       const frame = decodeClientFrame(bytes);
       if (!frame.ok || bytes.length > MAX_FRAME_BYTES) return fail('malformed frame');
       if (key) return handle(frame.value, key);

@@ -36,14 +36,16 @@ export function createCommitQueue(db: Db, hooks: { readonly onCommitted: () => v
   const flush = (): void => {
     const group = waiting.splice(0, MAX_GROUP);
     let answers: (() => void)[];
+    let committed = true;
     try {
       answers = db.transact(() => group.map(runOne));
-      hooks.onCommitted();
     } catch (cause) {
       hooks.onRolledBack();
       answers = group.map((job) => () => answerFailure(job, cause));
+      committed = false;
     }
     for (const answer of answers) answer();
+    if (committed) hooks.onCommitted();
     scheduled = waiting.length > 0;
     if (scheduled) setImmediate(flush);
     else for (const done of idle.splice(0)) done();

@@ -1,0 +1,155 @@
+/** A hostile node, and a hostile holder of the feed's key: what the grantee's reader refuses. */
+
+import { createSystemClock, type StreamId, systemRandom, type Tag, toDid, toSpaceId } from '@sluice/core/base';
+import { createSigningKey, type SigningKey, toGrantSecret, streamId, streamTagKey, type TagSecret, toAeadKey, writerId } from '@sluice/core/crypto';
+import { type Basis, checkpointTag, encodeFeedRecord, feedDigest, openFeedPut, openMemo, recordPrint, sealCheckpoint, sealFeedPut } from '@sluice/core/grant';
+import { createDeviceCard, openDeviceCard } from '@sluice/core/identity';
+import { ENTRY_KIND, type FeedEntry, type Page } from '@sluice/core/wire';
+import { openDb } from '@sluice/sqlite';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { CLIENT_TABLES, type FeedAlarm, type LiveLink, openFeedReader, type SubscriptionEvents } from '@sluice/client';
+
+const OWNER = toDid('did:web:owner.example');
+const clock = createSystemClock();
+
+describe('a grantee’s reader against tampering', () => {
+  const identity = createSigningKey(systemRandom);
+  const device = createSigningKey(systemRandom);
+  const card = createDeviceCard({ did: OWNER, deviceKey: device.publicKey, issuedAt: clock.nowMs() - 1000 }, identity);
+  const secret = toGrantSecret(systemRandom(32)) as unknown as TagSecret;
+  const stream: StreamId = streamId(4, secret, 'feed');
+  const keys = { stream, key: toAeadKey(systemRandom(32)) };
+  const tagKey = streamTagKey(secret, stream);
+  const writer = writerId(device.publicKey);
+  const space = toSpaceId(systemRandom(32));
+  let n = 0;
+  let subscriptions: SubscriptionEvents[];
+  let alarms: FeedAlarm[];
+
+  const place = (ms = clock.nowMs()) => ({ writer, n: ++n, hlc: { ms: Math.trunc(ms), counter: n }, epoch: 1 });
+  const put = (id: number, text: string) => {
+    const tag = new Uint8Array(16).fill(id) as Tag;
+    const plaintext = encodeFeedRecord({ id: `r${id}`, record: { _id: `r${id}`, text } });
+    const print = recordPrint(plaintext);
+    return { tag, print, entry: sealFeedPut(keys, place(), tag, plaintext, { print, expiresMs: null }, systemRandom) };
+  };
+  const checkpoint = (rows: readonly { tag: Tag; print: Uint8Array }[], more: { basis?: Basis; ms?: number; signer?: SigningKey; count?: number } = {}): FeedEntry =>
+    sealCheckpoint(keys, place(more.ms), checkpointTag(tagKey), ENTRY_KIND.CKPT, { count: more.count ?? rows.length, digest: feedDigest(rows), basis: more.basis ?? [{ writer, n: 1 }], card }, more.signer ?? device, systemRandom);
+  const page = (entries: readonly FeedEntry[], firstSeq = 1, head = firstSeq + entries.length - 1): Page => ({
+    cursor: head, head, more: false, nowMs: clock.nowMs(), seals: [], dead: [], holes: [], whole: true, vector: [],
+    entries: entries.map((e, i) => ({ seq: firstSeq + i, stream, header: e.header, body: e.body, memo: e.memo })),
+  });
+  const link = { subscribe: (_space: unknown, _log: unknown, events: SubscriptionEvents) => { subscriptions.push(events); return () => undefined; } } as unknown as LiveLink;
+  const open = () => {
+    const db = openDb(':memory:');
+    db.exec(CLIENT_TABLES);
+    const reader = openFeedReader({
+      db, link, clock, space, keys, formats: new Map(),
+      isOwnersDevice: (signer, proof) => {
+        const opened = openDeviceCard(proof, identity.publicKey, { did: OWNER, nowMs: clock.nowMs() });
+        return opened.ok && opened.value.deviceKey.every((b, i) => b === signer[i]);
+      },
+    });
+    reader.onAlarm((a) => alarms.push(a));
+    reader.start();
+    return reader;
+  };
+  const serve = (p: Page): void => void subscriptions.at(-1)?.onPage(p, 0);
+
+  beforeEach(() => {
+    subscriptions = [];
+    alarms = [];
+    n = 0;
+  });
+
+  it('[FEED-2] a changed byte, another header or another stream makes a record unreadable', () => {
+    const { entry } = put(1, 'hello');
+    expect(openFeedPut(keys, entry).ok).toBe(true);
+    for (let at = 0; at < entry.body.length; at += 7) {
+      const body = entry.body.slice();
+      body[at] = (body[at] as number) ^ 1;
+      expect(openFeedPut(keys, { ...entry, body }).ok).toBe(false);
+    }
+    const other = put(2, 'other').entry;
+    expect(openFeedPut(keys, { ...entry, header: other.header }).ok).toBe(false);
+    expect(openFeedPut({ ...keys, stream: streamId(4, secret, 'another') }, entry).ok).toBe(false);
+    expect(openFeedPut({ ...keys, key: toAeadKey(systemRandom(32)) }, entry).ok).toBe(false);
+    expect(openMemo(keys, other.header, entry.memo as Uint8Array).ok).toBe(false);
+  });
+
+  it('[FEED-2] a node that serves one record under another’s header is caught', () => {
+    const reader = open();
+    const a = put(1, 'a');
+    const b = put(2, 'b');
+    serve(page([{ ...a.entry, body: b.entry.body }, checkpoint([a])]));
+    expect(alarms).toEqual([{ type: 'tampered', what: 'cannot-open' }]);
+    expect(reader.status()).toBe('alarm');
+    expect(reader.count()).toBe(0);
+  });
+
+  it('[FEED-8] a record held back by the node shows in the checkpoint’s count: once more from the start, then an alarm', () => {
+    const reader = open();
+    const a = put(1, 'a');
+    const b = put(2, 'b');
+    const end = checkpoint([a, b]);
+    serve(page([a.entry, end]));
+    expect(alarms).toEqual([]);
+    expect(subscriptions).toHaveLength(2);
+    expect(subscriptions[1]?.cursor()).toBe(0);
+    serve(page([a.entry, end]));
+    expect(alarms).toEqual([{ type: 'tampered', what: 'count' }]);
+    expect(reader.status()).toBe('alarm');
+  });
+
+  it('[FEED-8] an older version served for a newer one shows in the digest', () => {
+    open();
+    const old = put(1, 'old');
+    const fresh = put(1, 'new');
+    const end = checkpoint([fresh]);
+    serve(page([old.entry, end]));
+    serve(page([old.entry, end]));
+    expect(alarms).toEqual([{ type: 'tampered', what: 'digest' }]);
+  });
+
+  it('[FEED-8] the second reading from the start heals a copy that was wrong by itself', () => {
+    const reader = open();
+    const a = put(1, 'a');
+    const b = put(2, 'b');
+    const end = checkpoint([a, b]);
+    serve(page([a.entry, end]));
+    serve(page([a.entry, b.entry, end]));
+    expect(alarms).toEqual([]);
+    expect(reader.status()).toBe('live');
+    expect(reader.count()).toBe(2);
+  });
+
+  it('[FEED-9] a checkpoint by a key that no card of the owner names is refused', () => {
+    const reader = open();
+    const a = put(1, 'a');
+    serve(page([a.entry, checkpoint([a], { signer: createSigningKey(systemRandom) })]));
+    expect(alarms).toEqual([{ type: 'tampered', what: 'foreign-signer' }]);
+    expect(reader.count()).toBe(0);
+  });
+
+  it('[FEED-10] a basis or an instant that goes back is refused, and what was held stays', () => {
+    for (const back of [{ basis: [{ writer, n: 3 }] }, { ms: clock.nowMs() - 60_000 }]) {
+      alarms = [];
+      const reader = open();
+      const a = put(1, 'a');
+      serve(page([a.entry, checkpoint([a], { basis: [{ writer, n: 5 }] })]));
+      expect(reader.status()).toBe('live');
+      const b = put(2, 'b');
+      serve(page([b.entry, checkpoint([a, b], { basis: [{ writer, n: 5 }], ...back })], 3));
+      expect(alarms).toEqual([{ type: 'tampered', what: 'basis' }]);
+      expect(reader.count()).toBe(1);
+    }
+  });
+
+  it('[FEED-10] a feed whose head is behind what was read is an alarm', () => {
+    open();
+    const a = put(1, 'a');
+    serve(page([a.entry, checkpoint([a])]));
+    serve(page([], 1, 1));
+    expect(alarms).toEqual([{ type: 'tampered', what: 'rollback' }]);
+  });
+});
