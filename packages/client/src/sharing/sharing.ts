@@ -6,7 +6,7 @@
 import { bytesToBase64url, bytesToHex, base64urlToBytes, type Did, hexToBytes, isJsonObject, type JsonObject, toDid, toGrantId, toRowId, toSpaceId, toStreamId, utf8ToBytes } from '@sluice/core/base';
 import { checkCommitment, createHpkeKeyPair, createSigningKey, hpkeKeyPairFromSecret, keyCommitment, openHpke, sealAead, sealHpke, signingKeyFromSeed, streamId, type TagSecret, toAeadKey, toGrantSecret } from '@sluice/core/crypto';
 import { type Filter, filterFailureText, parseFilter } from '@sluice/core/filter';
-import { type GrantAccess, type GrantDuration, type GrantTerms, parseTerms, RECEIPT_TYPE, receiptPayload } from '@sluice/core/grant';
+import { type GrantAccess, type GrantDuration, type GrantTerms, MAX_REQUEST_ITEMS, parseTerms, RECEIPT_TYPE, receiptPayload } from '@sluice/core/grant';
 import { openDocument, signDocument } from '@sluice/core/identity';
 import { type CtlRow, VERB } from '@sluice/core/stream';
 import { encodeCbor, fixed, list, readShape, STREAM_KIND, tuple } from '@sluice/core/wire';
@@ -261,7 +261,9 @@ export function createSharing({ account, mailbox, vault }: SharingDeps): Sharing
   return {
     request: async (did, options) => {
       const to = toDid(did);
-      const items = await Promise.all(('items' in options ? options.items : [options]).map(toTerms));
+      const asked = 'items' in options ? options.items : [options];
+      if (asked.length === 0 || asked.length > MAX_REQUEST_ITEMS) throw new SluiceError('BAD_REQUEST', `A request holds 1 to ${MAX_REQUEST_ITEMS} items`);
+      const items = await Promise.all(asked.map(toTerms));
       const pairwise = createSigningKey(random);
       const hpke = createHpkeKeyPair(random);
       const expiresAtMs = clock.nowMs() + (options.expiresInMs ?? REQUEST_MS);
