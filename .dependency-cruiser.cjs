@@ -4,7 +4,7 @@
  * `@sluice/x/y` resolves to that package's source, so rules speak of paths under packages/ and so on.
  */
 
-const CORE_LAYERS = ['base', 'wire', 'crypto', 'identity', 'stream', 'record', 'filter', 'grant'];
+const CORE_LAYERS = ['base', 'wire', 'crypto', 'identity', 'stream', 'record', 'filter', 'message', 'grant'];
 const TEST_ONLY = '\\.(test|contract|oracle|bench)\\.tsx?$';
 const CLIENT_NODE = '^packages/client/src/node/';
 const WORKSPACE = '(packages/[^/]+|apps/[^/]+|schemas|examples|bench)';

@@ -76,19 +76,27 @@ const steps: { readonly [name: string]: (args: Args) => Promise<unknown> } = {
     account = await Account.open({ ...base, store: openStore(store) });
     const openMs = nowMs() - start;
     const datastore = await account.vault.openDatastore(SCHEMA);
-    const found = await datastore.getMany({ type: 'bloodPressure', date: { $gte: '2026-06-01T00:00:00Z' } }, { limit: 20 });
+    const found = await datastore.getMany(
+      { type: 'bloodPressure', date: { $gte: '2026-06-01T00:00:00Z' } },
+      { limit: 20 },
+    );
     return { ms: nowMs() - start, openMs, found: found.length };
   },
   ask: async ({ owner = '', count = '1', filter = '{}' }) => {
     const ids: string[] = [];
     for (let i = 0; i < Number(count); i++) {
-      const pending = await account.sharing.request(owner, { schema: SCHEMA, filter: JSON.parse(filter) as JsonObject, purpose: 'bench' });
+      const pending = await account.sharing.request(owner, {
+        schema: SCHEMA,
+        filter: JSON.parse(filter) as JsonObject,
+        purpose: 'bench',
+      });
       ids.push(pending.id);
     }
     return ids;
   },
   consent: async ({ count = '1' }) => {
-    while ((await account.sharing.requests()).length < Number(count)) await new Promise((resolve) => setTimeout(resolve, 5));
+    while ((await account.sharing.requests()).length < Number(count))
+      await new Promise((resolve) => setTimeout(resolve, 5));
     const start = nowMs();
     for (const item of await account.sharing.requests()) await account.sharing.consent(item.id);
     while (!account.sharing.feedsUpToDate()) await new Promise((resolve) => setTimeout(resolve, 2));
@@ -103,7 +111,8 @@ const steps: { readonly [name: string]: (args: Args) => Promise<unknown> } = {
     grants = answers.flatMap((a) => (a.status === 'granted' ? [...a.grants] : []));
     await Promise.all(grants.map((g) => g.upToDate()));
     const counts = await Promise.all(grants.map((g) => g.datastore().count()));
-    if (counts.some((c) => c !== Number(expect))) throw new Error(`expected ${expect} records in each feed, found ${counts.join(', ')}`);
+    if (counts.some((c) => c !== Number(expect)))
+      throw new Error(`expected ${expect} records in each feed, found ${counts.join(', ')}`);
     for (const grant of grants) follow(grant);
     return { ms: nowMs() - start };
   },
@@ -130,7 +139,10 @@ const steps: { readonly [name: string]: (args: Args) => Promise<unknown> } = {
     const datastore = await account.vault.openDatastore(SCHEMA);
     const known = await datastore.get('fan-out');
     const at = nowMs();
-    await datastore.save({ ...(known ?? { _id: 'fan-out', date: '2026-09-01T00:00:00Z' }), type: 'fanOut', version: Number(version) }, { force: true });
+    await datastore.save(
+      { ...(known ?? { _id: 'fan-out', date: '2026-09-01T00:00:00Z' }), type: 'fanOut', version: Number(version) },
+      { force: true },
+    );
     return { at };
   },
   update: async ({ id = '', version = '0' }) => {
@@ -163,7 +175,12 @@ const steps: { readonly [name: string]: (args: Args) => Promise<unknown> } = {
     return seen.splice(0);
   },
   sendMessages: async ({ to = '', count = '0' }) => {
-    const items = Array.from({ length: Number(count) }, (_, i) => ({ to: to as Account['did'], type: 'inbox/type/message', data: { subject: `n ${i}`, message: 'x'.repeat(400) }, message: 'hello' }));
+    const items = Array.from({ length: Number(count) }, (_, i) => ({
+      to: to as Account['did'],
+      type: 'inbox/type/message',
+      data: { subject: `n ${i}`, message: 'x'.repeat(400) },
+      message: 'hello',
+    }));
     const start = nowMs();
     await account.mailbox.sendMany(items);
     return { ms: nowMs() - start };
@@ -177,7 +194,8 @@ const steps: { readonly [name: string]: (args: Args) => Promise<unknown> } = {
     await account.close();
     const start = nowMs();
     account = await Account.open({ ...base, store: openStore(store) });
-    while (account.mailbox.list({ type: 'inbox/type/message' }, { limit: 100_000 }).length < Number(count)) await new Promise((resolve) => setTimeout(resolve, 10));
+    while (account.mailbox.list({ type: 'inbox/type/message' }, { limit: 100_000 }).length < Number(count))
+      await new Promise((resolve) => setTimeout(resolve, 10));
     return { ms: nowMs() - start };
   },
   close: async () => {

@@ -25,18 +25,35 @@ export async function measureLimits(): Promise<Limit[]> {
   const signing = createSigningKey(systemRandom);
   const sealed = sealAead(key, aad, bytes, systemRandom);
   const signature = sign(signing, 'bench', bytes);
-  const repeat = (count: number, body: () => void) => rate(count, () => {
-    for (let i = 0; i < count; i++) body();
-  });
+  const repeat = (count: number, body: () => void) =>
+    rate(count, () => {
+      for (let i = 0; i < count; i++) body();
+    });
   const limits: Limit[] = [
-    { name: 'seal 1 KiB (XChaCha20-Poly1305)', value: repeat(20_000, () => sealAead(key, aad, bytes, systemRandom)), unit: '/s' },
+    {
+      name: 'seal 1 KiB (XChaCha20-Poly1305)',
+      value: repeat(20_000, () => sealAead(key, aad, bytes, systemRandom)),
+      unit: '/s',
+    },
     { name: 'open 1 KiB', value: repeat(20_000, () => openAead(key, aad, sealed)), unit: '/s' },
     { name: 'sign 1 KiB (Ed25519)', value: repeat(4_000, () => sign(signing, 'bench', bytes)), unit: '/s' },
-    { name: 'verify 1 KiB', value: repeat(2_000, () => verify(signing.publicKey, signature, 'bench', bytes)), unit: '/s' },
+    {
+      name: 'verify 1 KiB',
+      value: repeat(2_000, () => verify(signing.publicKey, signature, 'bench', bytes)),
+      unit: '/s',
+    },
   ];
   for (const synchronous of ['FULL', 'NORMAL'] as const) {
-    limits.push({ name: `SQLite insert 1 KiB, 500 a transaction, ${synchronous}`, value: insertRate(synchronous, 500, 20_000, bytes), unit: 'rows/s' });
-    limits.push({ name: `SQLite insert 1 KiB, 1 a transaction, ${synchronous}`, value: insertRate(synchronous, 1, 1_000, bytes), unit: 'rows/s' });
+    limits.push({
+      name: `SQLite insert 1 KiB, 500 a transaction, ${synchronous}`,
+      value: insertRate(synchronous, 500, 20_000, bytes),
+      unit: 'rows/s',
+    });
+    limits.push({
+      name: `SQLite insert 1 KiB, 1 a transaction, ${synchronous}`,
+      value: insertRate(synchronous, 1, 1_000, bytes),
+      unit: 'rows/s',
+    });
   }
   limits.push({ name: 'WebSocket echo 1 KiB, one at a time, p50', value: await echoMs(bytes), unit: 'ms' });
   return limits;
@@ -63,7 +80,9 @@ async function echoMs(bytes: Uint8Array): Promise<number> {
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false });
   server.on('connection', (socket) => socket.on('message', (data) => socket.send(data)));
   await new Promise((resolve) => server.once('listening', resolve));
-  const socket = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`, { perMessageDeflate: false });
+  const socket = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`, {
+    perMessageDeflate: false,
+  });
   await new Promise((resolve) => socket.once('open', resolve));
   const times: number[] = [];
   for (let i = 0; i < 1_000; i++) {

@@ -16,7 +16,13 @@ const HELP = `Usage: npm run bench -- [options]
   --help`;
 
 const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '5' }, records: { type: 'string', default: '10000' }, sync: { type: 'string', default: 'both' }, json: { type: 'string' }, help: { type: 'boolean', default: false } },
+  options: {
+    rounds: { type: 'string', default: '5' },
+    records: { type: 'string', default: '10000' },
+    sync: { type: 'string', default: 'both' },
+    json: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
 });
 if (values.help) {
   process.stdout.write(`${HELP}\n`);
@@ -61,7 +67,13 @@ const TARGETS: { readonly [name: string]: string } = {
 print('\nMedian of the rounds (least to most)');
 print(`| figure | wanted | ${modes.join(' | ')} |`);
 print(`|---|---|${modes.map(() => '---|').join('')}`);
-const names = [...new Set(Object.values(results).flat().flatMap((f) => Object.keys(f)))];
+const names = [
+  ...new Set(
+    Object.values(results)
+      .flat()
+      .flatMap((f) => Object.keys(f)),
+  ),
+];
 for (const name of names) {
   const cells = modes.map((mode) => {
     const all = (results[mode] ?? []).map((f) => f[name] ?? Number.NaN).sort((a, b) => a - b);
@@ -69,7 +81,11 @@ for (const name of names) {
   });
   print(`| ${name} | ${TARGETS[name] ?? ''} | ${cells.join(' | ')} |`);
 }
-if (values.json) writeFileSync(values.json, `${JSON.stringify({ date: new Date().toISOString(), node: process.version, limits, results }, null, 2)}\n`);
+if (values.json)
+  writeFileSync(
+    values.json,
+    `${JSON.stringify({ date: new Date().toISOString(), node: process.version, limits, results }, null, 2)}\n`,
+  );
 
 function format(value: number): string {
   if (value >= 1000) return Math.round(value).toLocaleString('en');

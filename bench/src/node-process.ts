@@ -7,11 +7,20 @@ import { createSigningKey } from '@sluice/core/crypto';
 import { createNode, DEFAULT_LIMITS, openSqliteStorage } from '@sluice/node';
 
 const [directory = '.', synchronous = 'FULL'] = process.argv.slice(2);
-const storage = openSqliteStorage({ path: join(directory, 'node.db'), synchronous: synchronous === 'NORMAL' ? 'NORMAL' : 'FULL' });
+const storage = openSqliteStorage({
+  path: join(directory, 'node.db'),
+  synchronous: synchronous === 'NORMAL' ? 'NORMAL' : 'FULL',
+});
 const wide = { perSecond: 1e6, burst: 1e6 };
 const node = await createNode({
-  storage, clock: createSystemClock(), random: systemRandom, identity: { did: toDid('did:web:node.sluice.test'), key: createSigningKey(systemRandom) },
-  publicUrl: 'https://node.sluice.test', policy: { type: 'open' }, listen: { port: 0 }, limits: { ...DEFAULT_LIMITS, spaces: wide, messages: wide },
+  storage,
+  clock: createSystemClock(),
+  random: systemRandom,
+  identity: { did: toDid('did:web:node.sluice.test'), key: createSigningKey(systemRandom) },
+  publicUrl: 'https://node.sluice.test',
+  policy: { type: 'open' },
+  listen: { port: 0 },
+  limits: { ...DEFAULT_LIMITS, spaces: wide, messages: wide },
 });
 let peakRss = 0;
 const sampler = setInterval(() => {
@@ -20,8 +29,15 @@ const sampler = setInterval(() => {
 
 process.on('message', (message: { readonly command: string }) => {
   if (message.command === 'usage') {
-    const disk = readdirSync(directory).filter((f) => f.startsWith('node.db')).reduce((sum, f) => sum + statSync(join(directory, f)).size, 0);
-    process.send?.({ rss: process.memoryUsage.rss(), peakRss, disk, cpuUs: process.cpuUsage().user + process.cpuUsage().system });
+    const disk = readdirSync(directory)
+      .filter((f) => f.startsWith('node.db'))
+      .reduce((sum, f) => sum + statSync(join(directory, f)).size, 0);
+    process.send?.({
+      rss: process.memoryUsage.rss(),
+      peakRss,
+      disk,
+      cpuUs: process.cpuUsage().user + process.cpuUsage().system,
+    });
   }
   if (message.command === 'stop') {
     clearInterval(sampler);

@@ -7,7 +7,8 @@ export const SCHEMA = 'health/measurement';
 export const RECORD_BYTES = 1024;
 export const MATCHING = { type: 'bloodPressure', date: { $gte: '2026-06-01T00:00:00Z' } } as const;
 
-const WORDS = 'steady light morning reading after rest before walk calm evening note taken twice sitting left arm'.split(' ');
+const WORDS =
+  'steady light morning reading after rest before walk calm evening note taken twice sitting left arm'.split(' ');
 
 /** Record number `i`. Every tenth is a recent blood pressure. */
 export function benchRecord(i: number): JsonObject {

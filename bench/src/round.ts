@@ -5,16 +5,27 @@ import { join } from 'node:path';
 import { startClient, startNode } from './process.ts';
 import { MATCHING } from './records.ts';
 
-export type RoundOptions = { readonly directory: string; readonly synchronous: string; readonly records: number; readonly print: (line: string) => void };
+export type RoundOptions = {
+  readonly directory: string;
+  readonly synchronous: string;
+  readonly records: number;
+  readonly print: (line: string) => void;
+};
 
 const UPDATES = 500;
 const GRANTEES = 50;
 const MESSAGES = 2_000;
 const id = (i: number): string => `m${String(i).padStart(7, '0')}`;
-const percentile = (values: readonly number[], p: number): number => [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * p))] ?? Number.NaN;
+const percentile = (values: readonly number[], p: number): number =>
+  [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * p))] ?? Number.NaN;
 
 /** Runs the workloads and returns the figures by name. */
-export async function runRound({ directory, synchronous, records, print }: RoundOptions): Promise<{ [name: string]: number }> {
+export async function runRound({
+  directory,
+  synchronous,
+  records,
+  print,
+}: RoundOptions): Promise<{ [name: string]: number }> {
   const figures: { [name: string]: number } = {};
   const note = (name: string, value: number): void => {
     figures[name] = value;
@@ -26,9 +37,13 @@ export async function runRound({ directory, synchronous, records, print }: Round
   const saveHosts = (): void => writeFileSync(hostsFile, JSON.stringify(hosts));
   saveHosts();
   const owner = await startClient(hostsFile, synchronous);
-  const { did, phrase } = await owner.step<{ did: string; phrase: string }>('person', { store: join(directory, 'owner') });
+  const { did, phrase } = await owner.step<{ did: string; phrase: string }>('person', {
+    store: join(directory, 'owner'),
+  });
 
-  const ingest = await owner.step<{ ms: number; localMs: number; cpuUs: number; sent: number }>('ingest', { count: records });
+  const ingest = await owner.step<{ ms: number; localMs: number; cpuUs: number; sent: number }>('ingest', {
+    count: records,
+  });
   note('ingest, records/s', (records * 1000) / ingest.ms);
   note('ingest, client CPU us per record', ingest.cpuUs / records);
   note('ingest, wire bytes per record', ingest.sent / records);
@@ -36,13 +51,20 @@ export async function runRound({ directory, synchronous, records, print }: Round
   note('node disk per record, bytes', usage.disk / records);
 
   const second = await startClient(hostsFile, synchronous);
-  const sync = await second.step<{ ms: number; received: number }>('restore', { store: join(directory, 'second'), phrase, last: id(records - 1) });
+  const sync = await second.step<{ ms: number; received: number }>('restore', {
+    store: join(directory, 'second'),
+    phrase,
+    last: id(records - 1),
+  });
   note('initial sync, records/s', (records * 1000) / sync.ms);
   note('initial sync, wire bytes per record', sync.received / records);
   second.stop();
 
   const grantee = await startClient(hostsFile, synchronous);
-  const app = await grantee.step<{ did: string; port: number }>('app', { store: join(directory, 'grantee'), origin: 'https://grantee.example' });
+  const app = await grantee.step<{ did: string; port: number }>('app', {
+    store: join(directory, 'grantee'),
+    origin: 'https://grantee.example',
+  });
   hosts.push(['grantee.example', `127.0.0.1:${app.port}`]);
   saveHosts();
   await grantee.step('ask', { owner: did, count: 1, filter: JSON.stringify(MATCHING) });
@@ -54,7 +76,11 @@ export async function runRound({ directory, synchronous, records, print }: Round
 
   const targets = Array.from({ length: 20 }, (_, i) => id(i * 10));
   await grantee.step('watch');
-  const sent = await owner.step<{ version: number; at: number }[]>('updates', { count: UPDATES, perSecond: 50, ids: JSON.stringify(targets) });
+  const sent = await owner.step<{ version: number; at: number }[]>('updates', {
+    count: UPDATES,
+    perSecond: 50,
+    ids: JSON.stringify(targets),
+  });
   const seen = await grantee.step<{ version: number; at: number }[]>('seen', { count: UPDATES });
   const at = new Map(seen.map((s) => [s.version, s.at]));
   const latencies = sent.flatMap((s) => (at.has(s.version) ? [(at.get(s.version) as number) - s.at] : []));
@@ -62,7 +88,11 @@ export async function runRound({ directory, synchronous, records, print }: Round
   note('live p99, ms', percentile(latencies, 0.99));
   note(`live updates delivered of ${UPDATES}`, latencies.length);
 
-  const ids = await grantee.step<string[]>('ask', { owner: did, count: GRANTEES, filter: JSON.stringify({ type: 'fanOut' }) });
+  const ids = await grantee.step<string[]>('ask', {
+    owner: did,
+    count: GRANTEES,
+    filter: JSON.stringify({ type: 'fanOut' }),
+  });
   await owner.step('consent', { count: GRANTEES });
   await grantee.step('receive', { ids: JSON.stringify(ids), expect: 0 });
   const times: number[] = [];
@@ -79,7 +109,10 @@ export async function runRound({ directory, synchronous, records, print }: Round
   await reader.step('pauseInbox');
   const posted = await grantee.step<{ ms: number }>('sendMessages', { to: person.did, count: MESSAGES });
   note('messages sealed and signed, /s', (MESSAGES * 1000) / posted.ms);
-  const drained = await reader.step<{ ms: number }>('drainMessages', { store: join(directory, 'reader'), count: MESSAGES });
+  const drained = await reader.step<{ ms: number }>('drainMessages', {
+    store: join(directory, 'reader'),
+    count: MESSAGES,
+  });
   note('messages drained and verified, /s', (MESSAGES * 1000) / drained.ms);
   reader.stop();
 

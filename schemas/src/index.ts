@@ -9,7 +9,9 @@ export type SchemaBody = { readonly [key: string]: unknown };
 type Validator = { (value: unknown): boolean; errors?: readonly { instancePath: string; message?: string }[] | null };
 
 /** Schema bodies by `$id`. */
-export const bundledSchemas: ReadonlyMap<string, SchemaBody> = new Map(catalog.map(({ body }) => [body.$id, body as SchemaBody]));
+export const bundledSchemas: ReadonlyMap<string, SchemaBody> = new Map(
+  catalog.map(({ body }) => [body.$id, body as SchemaBody]),
+);
 
 /** `$id` by short name, e.g. `social/contact`. */
 export const bundledAliases: ReadonlyMap<string, string> = new Map(catalog.map(({ alias, body }) => [alias, body.$id]));
@@ -21,6 +23,10 @@ export const bundledValidators: ReadonlyMap<string, (value: unknown) => SchemaIs
   Object.entries(compiled as unknown as Record<string, Validator>).map(([id, validate]) => [
     id,
     (value: unknown): SchemaIssue[] =>
-      validate(value) ? [] : (validate.errors ?? []).slice(0, MAX_ISSUES).map((e) => ({ path: e.instancePath || '/', message: e.message ?? 'is not valid' })),
+      validate(value)
+        ? []
+        : (validate.errors ?? [])
+            .slice(0, MAX_ISSUES)
+            .map((e) => ({ path: e.instancePath || '/', message: e.message ?? 'is not valid' })),
   ]),
 );

@@ -3,7 +3,19 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { bytesToBase64url, type JsonObject } from '@sluice/core/base';
-import { Account, type AppSession, type DataAnswer, type FeedChange, type GrantHandle, Network, openLiveLink, readLog, type RequestAnswer, SluiceError, VaultAccount } from '@sluice/client';
+import {
+  Account,
+  type AppSession,
+  type DataAnswer,
+  type FeedChange,
+  type GrantHandle,
+  Network,
+  openLiveLink,
+  readLog,
+  type RequestAnswer,
+  SluiceError,
+  VaultAccount,
+} from '@sluice/client';
 import { createNodePlatform, openNodeStore, readDevHostsNow, writeDevHosts } from '@sluice/client/node';
 import { publishApp, TEST_ARGON2 } from '@sluice/testkit';
 import { serveSteps } from './process-link.ts';
@@ -14,7 +26,14 @@ const clock = createMovableClock(Number(asOf));
 const platform = createNodePlatform({ clock, devHosts: () => readDevHostsNow(devHosts) });
 const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 
-const { account } = await Account.create({ platform, passphrase: 'a passphrase for the demo', argon2: TEST_ARGON2, node: 'https://node.sluice.test', store: openNodeStore(store), appOrigin: origin });
+const { account } = await Account.create({
+  platform,
+  passphrase: 'a passphrase for the demo',
+  argon2: TEST_ARGON2,
+  node: 'https://node.sluice.test',
+  store: openNodeStore(store),
+  appOrigin: origin,
+});
 const server = createServer((request, response) => publishApp(account, request, response));
 await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 await writeDevHosts(devHosts, new URL(origin).host, `127.0.0.1:${(server.address() as AddressInfo).port}`);
@@ -38,14 +57,29 @@ const grantOf = (id: string): GrantHandle => {
 serveSteps(
   {
     did: async () => account.did,
-    send: async ({ to, data, message }: { to: string; data: JsonObject; message: string }) => account.messaging.send(to, 'inbox/type/dataSend', data, message),
+    send: async ({ to, data, message }: { to: string; data: JsonObject; message: string }) =>
+      account.messaging.send(to, 'inbox/type/dataSend', data, message),
     sentStatus: async ({ id }: { id: string }) => account.messaging.sentStatus(id),
-    request: async ({ to, request }: { to: string; request: { requestSchema: string; filter?: JsonObject; purpose?: string; expiresInMs?: number } }) => {
+    request: async ({
+      to,
+      request,
+    }: {
+      to: string;
+      request: { requestSchema: string; filter?: JsonObject; purpose?: string; expiresInMs?: number };
+    }) => {
       const pending = await account.messaging.request(to, { ...request, userSelect: true });
       answers.set(pending.id, pending.answer());
       return pending.id;
     },
-    sync: async ({ to, items, purpose }: { to: string; items: { schema: string; filter?: JsonObject; fields?: string[]; duration?: 'once' | 'standing' }[]; purpose: string }) => {
+    sync: async ({
+      to,
+      items,
+      purpose,
+    }: {
+      to: string;
+      items: { schema: string; filter?: JsonObject; fields?: string[]; duration?: 'once' | 'standing' }[];
+      purpose: string;
+    }) => {
       const pending = await account.sharing.request(to, { items, purpose });
       answers.set(pending.id, pending.answer());
       return pending.id;
@@ -94,7 +128,10 @@ serveSteps(
     },
     saveInSilo: async ({ context, schema, record }: { context: string; schema: string; record: JsonObject }) => {
       if (!session) throw new Error('not connected');
-      const silo = await Network.connect({ account: new VaultAccount(session, account.schemas), context: { name: context } });
+      const silo = await Network.connect({
+        account: new VaultAccount(session, account.schemas),
+        context: { name: context },
+      });
       await (await silo.openDatastore(schema)).save(record, { force: true });
       await silo.synced().catch((cause: unknown) => {
         if (!(cause instanceof SluiceError)) throw cause;

@@ -1,6 +1,11 @@
 /** An independent look at a FHIR bundle: what the window should hold, counted without any code of Sluice. */
 
-export type Scan = { readonly newestMs: number; readonly total: Record<string, number>; readonly resources: readonly { readonly type: string; readonly at: number }[]; readonly words: readonly string[] };
+export type Scan = {
+  readonly newestMs: number;
+  readonly total: Record<string, number>;
+  readonly resources: readonly { readonly type: string; readonly at: number }[];
+  readonly words: readonly string[];
+};
 
 const FIELDS: Record<string, string> = { Immunization: 'occurrenceDateTime', Observation: 'effectiveDateTime' };
 

@@ -28,7 +28,11 @@ const HELP = `Usage: npm run demo -- [options]
 
 const { values } = parseArgs({
   options: {
-    bundle: { type: 'string' }, 'as-of': { type: 'string' }, 'node-double': { type: 'string', default: 'honest' }, keep: { type: 'boolean', default: false }, help: { type: 'boolean', default: false },
+    bundle: { type: 'string' },
+    'as-of': { type: 'string' },
+    'node-double': { type: 'string', default: 'honest' },
+    keep: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 });
 if (values.help) {
@@ -59,13 +63,35 @@ try {
   print(`  bundle ${bundleFile.split('/').at(-1)}, present time ${new Date(asOfMs).toISOString()}`);
   const { mkdirSync } = await import('node:fs');
   for (const part of ['node', 'person', 'apps']) mkdirSync(join(directory, part));
-  const node = await start('node', `./node-process.${ext}`, [join(directory, 'node'), String(asOfMs), values['node-double']]);
+  const node = await start('node', `./node-process.${ext}`, [
+    join(directory, 'node'),
+    String(asOfMs),
+    values['node-double'],
+  ]);
   await writeDevHosts(devHosts, 'node.sluice.test', `127.0.0.1:${await node.call<number>('port')}`);
-  const person = await start('person', `./person-process.${ext}`, [join(directory, 'person'), devHosts, String(asOfMs)]);
-  const app = (host: string) => start(host, `./app-process.${ext}`, [join(directory, 'apps', host), devHosts, String(asOfMs), `https://${host}`]);
+  const person = await start('person', `./person-process.${ext}`, [
+    join(directory, 'person'),
+    devHosts,
+    String(asOfMs),
+  ]);
+  const app = (host: string) =>
+    start(host, `./app-process.${ext}`, [join(directory, 'apps', host), devHosts, String(asOfMs), `https://${host}`]);
   const { did, phrase } = await person.call<{ did: string; phrase: string }>('create');
   const stage: Stage = {
-    directory, devHosts, bundleFile, scan, print, claims, node, person, did, phrase, app, all: () => started as never, asOfMs, startPerson: (name, store, at) => start(name, `./person-process.${ext}`, [store, devHosts, String(at)]),
+    directory,
+    devHosts,
+    bundleFile,
+    scan,
+    print,
+    claims,
+    node,
+    person,
+    did,
+    phrase,
+    app,
+    all: () => started as never,
+    asOfMs,
+    startPerson: (name, store, at) => start(name, `./person-process.${ext}`, [store, devHosts, String(at)]),
   };
   await playSend(stage);
   await playRequests(stage);

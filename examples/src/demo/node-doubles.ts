@@ -19,6 +19,11 @@ export function leakingStorage(storage: Storage, logFile: string): Storage {
 /** A node that goes on serving a grantee after the revoke: it decides by rows it should have dropped. */
 export function stubbornStorage(storage: Storage): Storage {
   const revive = (state: AccessState | undefined): AccessState | undefined =>
-    state && { ...state, rows: new Map([...state.rows].map(([id, row]) => [id, row.role === 'grantee' ? { ...row, status: 'active' as const } : row])) };
+    state && {
+      ...state,
+      rows: new Map(
+        [...state.rows].map(([id, row]) => [id, row.role === 'grantee' ? { ...row, status: 'active' as const } : row]),
+      ),
+    };
   return { ...storage, accessState: (space) => revive(storage.accessState(space)) };
 }

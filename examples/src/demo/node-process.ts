@@ -11,10 +11,20 @@ import { createMovableClock } from './shared-clock.ts';
 const [directory = '', asOf = '', double = 'honest'] = process.argv.slice(2);
 const clock = createMovableClock(Number(asOf));
 const real = openSqliteStorage({ path: join(directory, 'node.db') });
-const storage = double === 'leaks' ? leakingStorage(real, join(directory, 'node.log')) : double === 'serves-after-revoke' ? stubbornStorage(real) : real;
+const storage =
+  double === 'leaks'
+    ? leakingStorage(real, join(directory, 'node.log'))
+    : double === 'serves-after-revoke'
+      ? stubbornStorage(real)
+      : real;
 const node = await createNode({
-  storage, clock, random: systemRandom, identity: { did: toDid('did:web:node.sluice.test'), key: createSigningKey(systemRandom) },
-  publicUrl: 'https://node.sluice.test', policy: { type: 'open' }, listen: { port: 0 },
+  storage,
+  clock,
+  random: systemRandom,
+  identity: { did: toDid('did:web:node.sluice.test'), key: createSigningKey(systemRandom) },
+  publicUrl: 'https://node.sluice.test',
+  policy: { type: 'open' },
+  listen: { port: 0 },
 });
 
 serveSteps(

@@ -42,10 +42,16 @@ serveSteps(
       const bundle = readFhirBundle(readFileSync(file, 'utf8'));
       if (!bundle.ok) throw new Error(`the bundle cannot be read: ${bundle.error.type}`);
       const bySchema = new Map<string, JsonObject[]>();
-      for (const { schema, record } of bundle.value.records) bySchema.set(schema, [...(bySchema.get(schema) ?? []), record]);
-      for (const [schema, records] of bySchema) await (await account.vault.openDatastore(schema)).saveMany(records, { force: true });
+      for (const { schema, record } of bundle.value.records)
+        bySchema.set(schema, [...(bySchema.get(schema) ?? []), record]);
+      for (const [schema, records] of bySchema)
+        await (await account.vault.openDatastore(schema)).saveMany(records, { force: true });
       await account.synced();
-      return { imported: bundle.value.records.length, problems: bundle.value.problems.length, schemas: [...bySchema].map(([s, r]) => [s, r.length]) };
+      return {
+        imported: bundle.value.records.length,
+        problems: bundle.value.problems.length,
+        schemas: [...bySchema].map(([s, r]) => [s, r.length]),
+      };
     },
     save: async ({ schema, record }: { schema: string; record: JsonObject }) => {
       const datastore = await account.vault.openDatastore(schema);
@@ -60,8 +66,10 @@ serveSteps(
       await datastore.save({ ...record, ...change });
       return { at };
     },
-    records: async ({ schema, filter = {} }: { schema: string; filter?: JsonObject }) => (await account.vault.openDatastore(schema)).getMany(filter, { limit: 10_000 }),
-    count: async ({ schema, filter = {} }: { schema: string; filter?: JsonObject }) => (await account.vault.openDatastore(schema)).count(filter),
+    records: async ({ schema, filter = {} }: { schema: string; filter?: JsonObject }) =>
+      (await account.vault.openDatastore(schema)).getMany(filter, { limit: 10_000 }),
+    count: async ({ schema, filter = {} }: { schema: string; filter?: JsonObject }) =>
+      (await account.vault.openDatastore(schema)).count(filter),
     collections: async () => account.vault.registry.collections(),
     silo: async ({ app, name, schema }: { app: string; name: string; schema: string }) => {
       const silo = await account.context(name, { app });

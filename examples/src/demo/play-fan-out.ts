@@ -3,47 +3,92 @@
 import { heading } from './claims.ts';
 import type { Stage } from './stage.ts';
 
-type Granted = { readonly status: string; readonly grants: readonly { readonly id: string; readonly schema: string }[] };
-type Seen = readonly { readonly change: { readonly type: string; readonly record?: Record<string, unknown> }; readonly at: number }[];
+type Granted = {
+  readonly status: string;
+  readonly grants: readonly { readonly id: string; readonly schema: string }[];
+};
+type Seen = readonly {
+  readonly change: { readonly type: string; readonly record?: Record<string, unknown> };
+  readonly at: number;
+}[];
 const APPS = ['bank.example', 'school.example', 'courier.example'] as const;
 
 export async function playFanOut(stage: Stage): Promise<void> {
   const { print, claims, person, did } = stage;
   print(heading('\nScenario 4, Synchronize: one phone number, three apps'));
-  const me = await person.call<{ id: string }>('save', { schema: 'social/contact', record: { name: 'Me', firstName: 'Ada', lastName: 'Example', email: 'ada@example.org', mobile: '+31 6 1111 1111' } });
+  const me = await person.call<{ id: string }>('save', {
+    schema: 'social/contact',
+    record: { name: 'Me', firstName: 'Ada', lastName: 'Example', email: 'ada@example.org', mobile: '+31 6 1111 1111' },
+  });
   const readers: { host: string; call: Stage['person']['call']; grant: string }[] = [];
   for (const host of APPS) {
     const app = await stage.app(host);
-    const id = await app.call<string>('sync', { to: did, items: [{ schema: 'social/contact', filter: { name: 'Me' }, fields: ['mobile'] }], purpose: 'To reach you' });
+    const id = await app.call<string>('sync', {
+      to: did,
+      items: [{ schema: 'social/contact', filter: { name: 'Me' }, fields: ['mobile'] }],
+      purpose: 'To reach you',
+    });
     await person.call('consent', { id });
     const granted = await app.call<Granted>('answer', { id });
     readers.push({ host, call: app.call, grant: granted.grants[0]?.id ?? '' });
   }
   for (const reader of readers) await reader.call('forget');
-  const { at } = await person.call<{ at: number }>('patch', { schema: 'social/contact', id: me.id, change: { mobile: '+31 6 2222 2222' } });
+  const { at } = await person.call<{ at: number }>('patch', {
+    schema: 'social/contact',
+    id: me.id,
+    change: { mobile: '+31 6 2222 2222' },
+  });
   const times: number[] = [];
   for (const reader of readers) {
     const seen = await reader.call<Seen>('changes', { id: reader.grant, count: 1 });
     if (seen[0]?.change.record?.mobile === '+31 6 2222 2222') times.push(seen[0].at - at);
   }
-  claims.check('one edit of the phone number reaches all three apps, live', times.length === 3, times.map((t, i) => `${APPS[i]} ${t.toFixed(1)} ms`).join(', '));
-  const copies = await Promise.all(readers.map((r) => r.call<Record<string, unknown>[]>('grantRecords', { id: r.grant })));
+  claims.check(
+    'one edit of the phone number reaches all three apps, live',
+    times.length === 3,
+    times.map((t, i) => `${APPS[i]} ${t.toFixed(1)} ms`).join(', '),
+  );
+  const copies = await Promise.all(
+    readers.map((r) => r.call<Record<string, unknown>[]>('grantRecords', { id: r.grant })),
+  );
   const ids = new Set(copies.map((c) => c[0]?._id));
   const fields = new Set(copies.flatMap((c) => c.flatMap((r) => Object.keys(r))));
-  claims.check('no two apps can join their copies by id', ids.size === 3 && !ids.has(me.id), `${ids.size} ids for one record`);
-  claims.check('each app sees the fields it asked for and no others', [...fields].every((f) => ['_id', 'schema', 'mobile'].includes(f)), [...fields].join(', '));
+  claims.check(
+    'no two apps can join their copies by id',
+    ids.size === 3 && !ids.has(me.id),
+    `${ids.size} ids for one record`,
+  );
+  claims.check(
+    'each app sees the fields it asked for and no others',
+    [...fields].every((f) => ['_id', 'schema', 'mobile'].includes(f)),
+    [...fields].join(', '),
+  );
 
   print(heading('\nScenario 4, Synchronize: an ad network reads along'));
   const ads = await stage.app('ads.example');
-  await person.call('save', { schema: 'preferences/advertising', record: { name: 'Advertising', interests: ['cycling'], optOut: [] } });
-  const id = await ads.call<string>('sync', { to: did, items: [{ schema: 'social/post' }, { schema: 'preferences/advertising' }], purpose: 'To show you fewer useless ads' });
+  await person.call('save', {
+    schema: 'preferences/advertising',
+    record: { name: 'Advertising', interests: ['cycling'], optOut: [] },
+  });
+  const id = await ads.call<string>('sync', {
+    to: did,
+    items: [{ schema: 'social/post' }, { schema: 'preferences/advertising' }],
+    purpose: 'To show you fewer useless ads',
+  });
   await person.call('consent', { id });
   const granted = await ads.call<Granted>('answer', { id });
   await ads.call('forget');
   const posts = granted.grants.find((g) => g.schema.includes('post'))?.id ?? '';
   const preferences = granted.grants.find((g) => g.schema.includes('advertising'))?.id ?? '';
-  const post = await person.call<{ at: number }>('save', { schema: 'social/post', record: { name: 'Ride', content: 'A long ride along the dike', createdAt: new Date(stage.asOfMs).toISOString() } });
+  const post = await person.call<{ at: number }>('save', {
+    schema: 'social/post',
+    record: { name: 'Ride', content: 'A long ride along the dike', createdAt: new Date(stage.asOfMs).toISOString() },
+  });
   const seen = await ads.call<Seen>('changes', { id: posts, count: 1 });
   const held = await ads.call<unknown[]>('grantRecords', { id: preferences });
-  claims.check('the ad network reads posts and preferences, live', seen.length === 1 && held.length === 1, `post after ${((seen[0]?.at ?? Number.NaN) - post.at).toFixed(1)} ms, ${held.length} preferences`);
+  claims.check(
+    'the ad network reads posts and preferences, live',
+    seen.length === 1 && held.length === 1,
+    `post after ${((seen[0]?.at ?? Number.NaN) - post.at).toFixed(1)} ms, ${held.length} preferences`,
+  );
 }

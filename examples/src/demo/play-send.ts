@@ -8,38 +8,89 @@ import type { Stage } from './stage.ts';
 export async function playSend(stage: Stage): Promise<void> {
   const { print, claims, person, did, scan } = stage;
   print(heading('\nThe person brings health records'));
-  const report = await person.call<{ imported: number; problems: number; schemas: [string, number][] }>('importBundle', { file: stage.bundleFile });
+  const report = await person.call<{ imported: number; problems: number; schemas: [string, number][] }>(
+    'importBundle',
+    { file: stage.bundleFile },
+  );
   print(dim(`  ${report.schemas.map(([s, n]) => `${n} ${s}`).join(', ')}; ${report.problems} could not be read`));
   const counts = new Map(report.schemas);
   const immunizations = await person.call<number>('count', { schema: 'fhir/immunization' });
   const observations = await person.call<number>('count', { schema: 'fhir/observation' });
   const expected = `${scan.total.Immunization ?? 0} and ${scan.total.Observation ?? 0}`;
-  claims.check('the import holds what an independent scan of the bundle counts (immunizations and observations)', `${immunizations} and ${observations}` === expected, `${immunizations} and ${observations}, scan ${expected}`);
+  claims.check(
+    'the import holds what an independent scan of the bundle counts (immunizations and observations)',
+    `${immunizations} and ${observations}` === expected,
+    `${immunizations} and ${observations}, scan ${expected}`,
+  );
   await person.call('importBundle', { file: stage.bundleFile });
   const again = await person.call<number>('count', { schema: 'fhir/immunization' });
-  claims.check('importing again updates instead of doubling', again === immunizations && counts.size > 0, `${again} immunizations after the second import`);
+  claims.check(
+    'importing again updates instead of doubling',
+    again === immunizations && counts.size > 0,
+    `${again} immunizations after the second import`,
+  );
 
   print(heading('\nScenario 1, Send: the clinic sends a lab result'));
   const clinic = await stage.app('clinic.example');
   const result = (value: number) => ({
-    schema: 'fhir/observation', resourceType: 'Observation', status: 'final', code: { text: `Haemoglobin ${LEAKED_CANARY}` }, effectiveDateTime: new Date(stage.asOfMs - 3600_000).toISOString(), valueQuantity: { value, unit: 'g/dL' },
+    schema: 'fhir/observation',
+    resourceType: 'Observation',
+    status: 'final',
+    code: { text: `Haemoglobin ${LEAKED_CANARY}` },
+    effectiveDateTime: new Date(stage.asOfMs - 3600_000).toISOString(),
+    valueQuantity: { value, unit: 'g/dL' },
   });
-  const first = await clinic.call<{ id: string }>('send', { to: did, data: { data: [result(13.9)] }, message: 'Your lab result' });
+  const first = await clinic.call<{ id: string }>('send', {
+    to: did,
+    data: { data: [result(13.9)] },
+    message: 'Your lab result',
+  });
   const item = await person.call<{ from: string; message: string; type: string }>('message', { id: first.id });
-  claims.check('the message is shown with a verified sender', item.from === 'did:web:clinic.example' && item.type === 'inbox/type/dataSend', `${item.from}: “${item.message}”`);
+  claims.check(
+    'the message is shown with a verified sender',
+    item.from === 'did:web:clinic.example' && item.type === 'inbox/type/dataSend',
+    `${item.from}: “${item.message}”`,
+  );
   const atNode = scanForWords(`${stage.directory}/node`, [LEAKED_CANARY, 'Haemoglobin', 'Your lab result']);
-  claims.check('what the node stored of it shows neither words nor sender', atNode.hits.length === 0 && scanForWords(`${stage.directory}/node`, ['did:web:clinic.example:nobody']).hits.length === 0, `${atNode.hits.length} hits in ${atNode.bytes} bytes of ${atNode.files} files`);
+  claims.check(
+    'what the node stored of it shows neither words nor sender',
+    atNode.hits.length === 0 &&
+      scanForWords(`${stage.directory}/node`, ['did:web:clinic.example:nobody']).hits.length === 0,
+    `${atNode.hits.length} hits in ${atNode.bytes} bytes of ${atNode.files} files`,
+  );
   const accepted = await person.call<{ saved: { id: string }[]; failed: unknown[] }>('accept', { id: first.id });
-  const saved = await person.call<{ sourceApplication: string; _id: string }[]>('records', { schema: 'fhir/observation', filter: { sourceApplication: 'did:web:clinic.example' } });
-  claims.check('accepting saves the record into the right datastore, under an id that the sender did not choose', accepted.saved.length === 1 && saved.length === 1, `${saved.length} record of ${saved[0]?.sourceApplication}`);
-  claims.check('the clinic learns that it was accepted', (await waitFor(() => clinic.call<string>('sentStatus', { id: first.id }), 'accepted')) === 'accepted', await clinic.call<string>('sentStatus', { id: first.id }));
+  const saved = await person.call<{ sourceApplication: string; _id: string }[]>('records', {
+    schema: 'fhir/observation',
+    filter: { sourceApplication: 'did:web:clinic.example' },
+  });
+  claims.check(
+    'accepting saves the record into the right datastore, under an id that the sender did not choose',
+    accepted.saved.length === 1 && saved.length === 1,
+    `${saved.length} record of ${saved[0]?.sourceApplication}`,
+  );
+  claims.check(
+    'the clinic learns that it was accepted',
+    (await waitFor(() => clinic.call<string>('sentStatus', { id: first.id }), 'accepted')) === 'accepted',
+    await clinic.call<string>('sentStatus', { id: first.id }),
+  );
 
-  const second = await clinic.call<{ id: string }>('send', { to: did, data: { data: [result(9.1)] }, message: 'A second result' });
+  const second = await clinic.call<{ id: string }>('send', {
+    to: did,
+    data: { data: [result(9.1)] },
+    message: 'A second result',
+  });
   await person.call('message', { id: second.id });
   await person.call('decline', { id: second.id });
-  const after = await person.call<unknown[]>('records', { schema: 'fhir/observation', filter: { sourceApplication: 'did:web:clinic.example' } });
+  const after = await person.call<unknown[]>('records', {
+    schema: 'fhir/observation',
+    filter: { sourceApplication: 'did:web:clinic.example' },
+  });
   const told = await waitFor(() => clinic.call<string>('sentStatus', { id: second.id }), 'declined');
-  claims.check('declining saves nothing and tells the clinic', after.length === 1 && told === 'declined', `${after.length} record kept, clinic sees “${told}”`);
+  claims.check(
+    'declining saves nothing and tells the clinic',
+    after.length === 1 && told === 'declined',
+    `${after.length} record kept, clinic sees “${told}”`,
+  );
 }
 
 /** Asks until the answer is the one expected, for at most 10 seconds; gives back the last answer. */

@@ -3,7 +3,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 
 export type Step = { readonly step: string; readonly args: Record<string, unknown> };
-export type StepAnswer = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: string };
+export type StepAnswer =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly error: string };
 
 export type ProcessLink = {
   readonly name: string;
@@ -14,7 +16,10 @@ export type ProcessLink = {
 
 /** Starts a child and waits for its first word. */
 export async function startProcess(name: string, script: URL, args: readonly string[]): Promise<ProcessLink> {
-  const child: ChildProcess = fork(script, [...args], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv: process.execArgv });
+  const child: ChildProcess = fork(script, [...args], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    execArgv: process.execArgv,
+  });
   let waiting: { resolve: (value: unknown) => void; reject: (cause: Error) => void } | undefined;
   let chain: Promise<unknown> = Promise.resolve();
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
@@ -50,13 +55,17 @@ export async function startProcess(name: string, script: URL, args: readonly str
 }
 
 /** The child's side: runs the named steps until the parent stops it. */
-export function serveSteps(steps: { readonly [name: string]: (args: never) => Promise<unknown> }, onStop: () => Promise<void>): void {
+export function serveSteps(
+  steps: { readonly [name: string]: (args: never) => Promise<unknown> },
+  onStop: () => Promise<void>,
+): void {
   process.on('message', (message: Step) => {
     const step = steps[message.step];
     const run = step ? step(message.args as never) : Promise.reject(new Error(`there is no step ${message.step}`));
     run.then(
       (value) => process.send?.({ ok: true, value: value ?? null }),
-      (cause: unknown) => process.send?.({ ok: false, error: cause instanceof Error ? `${cause.message}` : String(cause) }),
+      (cause: unknown) =>
+        process.send?.({ ok: false, error: cause instanceof Error ? `${cause.message}` : String(cause) }),
     );
   });
   process.once('SIGTERM', () => void onStop().finally(() => process.exit(0)));

@@ -22,7 +22,13 @@ export type Context = {
 const SYNC_MS = 60_000;
 
 /** Builds a context over its space. */
-export function createContext(name: string, did: Did, engine: SpaceEngine, platform: Platform, loader: SchemaLoader): Context {
+export function createContext(
+  name: string,
+  did: Did,
+  engine: SpaceEngine,
+  platform: Platform,
+  loader: SchemaLoader,
+): Context {
   const registry = createSchemaRegistry(engine, loader);
   const open = new Map<string, Database>();
   const deps = { engine, random: platform.random, nowMs: platform.clock.nowMs };

@@ -1,7 +1,14 @@
 /** Databases and datastores: what an application reads and writes. A datastore is a database whose records match a schema. */
 
 import { bytesToHex, isJsonObject, type JsonObject } from '@sluice/core/base';
-import { type FieldFormats, type Filter, filterFailureText, matches, parseFilter, type Sort } from '@sluice/core/filter';
+import {
+  type FieldFormats,
+  type Filter,
+  filterFailureText,
+  matches,
+  parseFilter,
+  type Sort,
+} from '@sluice/core/filter';
 import { SluiceError } from './errors.ts';
 import type { LoadedSchema } from './schema/index.ts';
 import type { SpaceEngine } from './space/space-engine.ts';
@@ -40,7 +47,10 @@ export type Database = {
    */
   readonly save: (record: JsonObject, options?: SaveOptions) => Promise<SaveResult>;
   /** Saves many; in steps of 500, each whole or not at all. `onProgress` hears the number saved so far. */
-  readonly saveMany: (records: readonly JsonObject[], options?: SaveOptions & { readonly onProgress?: (saved: number) => void }) => Promise<SaveResult[]>;
+  readonly saveMany: (
+    records: readonly JsonObject[],
+    options?: SaveOptions & { readonly onProgress?: (saved: number) => void },
+  ) => Promise<SaveResult[]>;
   readonly get: (id: string) => Promise<JsonObject | undefined>;
   readonly getOne: (filter?: JsonObject, options?: Omit<FindOptions, 'limit'>) => Promise<JsonObject | undefined>;
   /** Finds records. Default limit 20. */
@@ -67,7 +77,8 @@ export type DatabaseDeps = {
 export function createDatabase(deps: DatabaseDeps): Database {
   const { collection, engine, schema } = deps;
   const formats: FieldFormats = schema?.formats ?? new Map();
-  const inSchema = (record: JsonObject | undefined): JsonObject | undefined => (record && (!schema || record.schema === schema.id) ? record : undefined);
+  const inSchema = (record: JsonObject | undefined): JsonObject | undefined =>
+    record && (!schema || record.schema === schema.id) ? record : undefined;
 
   const toFilter = (input: JsonObject = {}): Filter => {
     const parsed = parseFilter(schema ? { $and: [{ schema: schema.id }, input] } : input, formats);
@@ -78,12 +89,24 @@ export function createDatabase(deps: DatabaseDeps): Database {
   const toItem = (record: JsonObject, force: boolean): SaveItem => {
     if (!isJsonObject(record)) throw new SluiceError('INVALID_RECORD', 'A record is a JSON object.');
     const { _id, _rev, ...content } = record;
-    if (_id !== undefined && (typeof _id !== 'string' || _id.length === 0 || _id.length > 256)) throw new SluiceError('INVALID_RECORD', '_id is text of 1 to 256 characters.');
+    if (_id !== undefined && (typeof _id !== 'string' || _id.length === 0 || _id.length > 256))
+      throw new SluiceError('INVALID_RECORD', '_id is text of 1 to 256 characters.');
     const id = _id ?? randomId(deps.random);
     const document = schema ? { ...content, schema: schema.id } : content;
     const issues = schema?.validate({ ...document, _id: id }) ?? [];
-    if (issues.length > 0) throw new SluiceError('INVALID_RECORD', `The record does not match ${schema?.title ?? 'its schema'}: ${issues[0]?.path} ${issues[0]?.message}`, issues);
-    return { id, document, force, ...(schema ? { schema: schema.id } : {}), ...(typeof _rev === 'string' ? { rev: _rev } : {}) };
+    if (issues.length > 0)
+      throw new SluiceError(
+        'INVALID_RECORD',
+        `The record does not match ${schema?.title ?? 'its schema'}: ${issues[0]?.path} ${issues[0]?.message}`,
+        issues,
+      );
+    return {
+      id,
+      document,
+      force,
+      ...(schema ? { schema: schema.id } : {}),
+      ...(typeof _rev === 'string' ? { rev: _rev } : {}),
+    };
   };
 
   const store = (items: readonly SaveItem[]): SaveResult[] => {
@@ -94,7 +117,8 @@ export function createDatabase(deps: DatabaseDeps): Database {
   const acked = async (options: SaveOptions): Promise<void> => {
     if (options.ack === 'node') await engine.synced(NODE_ACK_MS);
   };
-  const find = (filter: JsonObject | undefined, options: FindOptions) => collection.query(toFilter(filter), deps.nowMs(), { limit: DEFAULT_LIMIT, ...options });
+  const find = (filter: JsonObject | undefined, options: FindOptions) =>
+    collection.query(toFilter(filter), deps.nowMs(), { limit: DEFAULT_LIMIT, ...options });
 
   return {
     name: deps.name,
@@ -152,7 +176,10 @@ export function guardStore<T>(body: () => T): T {
   try {
     return body();
   } catch (cause) {
-    const code = (cause as { name?: string; code?: string }).name === 'SqliteFailure' ? (cause as { code: string }).code : undefined;
+    const code =
+      (cause as { name?: string; code?: string }).name === 'SqliteFailure'
+        ? (cause as { code: string }).code
+        : undefined;
     if (code === 'full') throw new SluiceError('STORE_FULL');
     if (code === 'corrupt') throw new SluiceError('STORE_CORRUPT');
     throw cause;
@@ -174,7 +201,10 @@ function splitRepeats(items: readonly SaveItem[]): SaveItem[][] {
   return runs;
 }
 
-const yieldToLoop = (): Promise<void> => new Promise((resolve) => (globalThis as unknown as { setTimeout(f: () => void, ms: number): void }).setTimeout(resolve, 0));
+const yieldToLoop = (): Promise<void> =>
+  new Promise((resolve) =>
+    (globalThis as unknown as { setTimeout(f: () => void, ms: number): void }).setTimeout(resolve, 0),
+  );
 
 /** A random (version 4 style) id: nothing of time or place is in it. */
 const randomId = (random: (length: number) => Uint8Array): string => bytesToHex(random(16));

@@ -1,6 +1,23 @@
 export { CLIENT_ERRORS, type ClientErrorCode, SluiceError, type SluiceErrorCode } from './errors.ts';
-export type { FetchAnswer, FetchFailure, FetchLimits, FetchRequest, NodeAddress, OpenedStore, Platform, Socket, SocketEvents } from './platform.ts';
-export { type AccountOptions, type CreateOptions, createAccount, openAccount, type RestoreOptions, restoreAccount } from './account/account-life.ts';
+export type {
+  FetchAnswer,
+  FetchFailure,
+  FetchLimits,
+  FetchRequest,
+  NodeAddress,
+  OpenedStore,
+  Platform,
+  Socket,
+  SocketEvents,
+} from './platform.ts';
+export {
+  type AccountOptions,
+  type CreateOptions,
+  createAccount,
+  openAccount,
+  type RestoreOptions,
+  restoreAccount,
+} from './account/account-life.ts';
 export { type OpenAccount, VAULT_CONTEXT } from './account/account.ts';
 export { type Context, createContext } from './context.ts';
 export type { Database, DatastoreChange, FindOptions, SaveOptions, SaveResult } from './datastore.ts';
@@ -12,7 +29,10 @@ export type { FeedChange, FeedStatus } from './sharing/feed-reader.ts';
 export type { GivenGrant, ReceivedGrant } from './sharing/grant-item.ts';
 export type { GrantDatastore, GrantHandle } from './sharing/grant-handle.ts';
 export type { Preview } from './sharing/preview.ts';
-export type { Narrowing, PendingRequest, RequestAnswer, RequestItem, RequestOptions, RequestPreview, Sharing } from './sharing/sharing.ts';
+export type { RequestPreview } from './sharing/granter.ts';
+export type { PendingRequest, RequestAnswer, RequestOptions } from './sharing/requester.ts';
+export type { Sharing } from './sharing/sharing.ts';
+export type { Narrowing, RequestItem } from './sharing/terms.ts';
 export { LinkOffline, LinkRefusal, type LiveLink, openLiveLink } from './link/live-link.ts';
 export { readLog } from './link/read-log.ts';
 export * from './import/index.ts';

@@ -3,7 +3,14 @@
 import type { Did } from '@sluice/core/base';
 import { buildDidDocument, type DidDocument } from '@sluice/core/identity';
 import { inboxStreamId } from '@sluice/core/stream';
-import { type AccountOptions, type CreateOptions, createAccount, openAccount, type RestoreOptions, restoreAccount } from './account/account-life.ts';
+import {
+  type AccountOptions,
+  type CreateOptions,
+  createAccount,
+  openAccount,
+  type RestoreOptions,
+  restoreAccount,
+} from './account/account-life.ts';
 import { type OpenAccount, VAULT_CONTEXT } from './account/account.ts';
 import type { AppSession } from './connect/app-session.ts';
 import { type Connect, createConnect } from './connect/connect.ts';
@@ -25,7 +32,10 @@ export type Account = {
   readonly sharing: Sharing;
   readonly connect: Connect;
   /** Opens a context of this account by application and name; undefined when it is absent and not to be created. */
-  readonly context: (name: string, options?: { readonly app?: string; readonly create?: boolean }) => Promise<Context | undefined>;
+  readonly context: (
+    name: string,
+    options?: { readonly app?: string; readonly create?: boolean },
+  ) => Promise<Context | undefined>;
   readonly synced: (timeoutMs?: number) => Promise<void>;
   readonly close: () => Promise<void>;
 };
@@ -113,7 +123,13 @@ export const Network = {
    *
    * Errors: NOT_FOUND, OFFLINE (only when the context has to be created).
    */
-  connect: async ({ account, context }: { readonly account: Account | VaultAccount; readonly context: { readonly name: string } }): Promise<Context> => {
+  connect: async ({
+    account,
+    context,
+  }: {
+    readonly account: Account | VaultAccount;
+    readonly context: { readonly name: string };
+  }): Promise<Context> => {
     if (account instanceof VaultAccount) return account.session.open(account.schemas);
     const opened = await account.context(context.name, { create: true });
     if (!opened) throw new SluiceError('NOT_FOUND');

@@ -10,7 +10,11 @@ export type FetchRequest = FetchLimits & {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
 };
-export type FetchAnswer = { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: Uint8Array };
+export type FetchAnswer = {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+};
 
 export type Socket = {
   readonly send: (bytes: Uint8Array) => void;

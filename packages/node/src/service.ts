@@ -3,7 +3,17 @@
 import type { Clock, Did, Random, SpaceId } from '@sluice/core/base';
 import { type SigningKey, type VerifyKey, writerId } from '@sluice/core/crypto';
 import { access, isNamed, logTarget, openGenesis } from '@sluice/core/stream';
-import { decodePush, type ErrorCode, type LogName, MAX_DEPOSIT, MAX_DEPOSIT_BYTES, MAX_MESSAGE_BYTES, type Page, type PushAnswer, type WireFailure } from '@sluice/core/wire';
+import {
+  decodePush,
+  type ErrorCode,
+  type LogName,
+  MAX_DEPOSIT,
+  MAX_DEPOSIT_BYTES,
+  MAX_MESSAGE_BYTES,
+  type Page,
+  type PushAnswer,
+  type WireFailure,
+} from '@sluice/core/wire';
 import { checkParts } from './storage/checked-part.ts';
 import type { Outcome, Storage } from './storage/port.ts';
 
@@ -22,7 +32,12 @@ export type NodeIdentity = { readonly did: Did; readonly key: SigningKey };
 
 export type NodeService = {
   /** Creates a space with its first control entries. Creating it again with the same entries gives the same answer. */
-  readonly createSpace: (genesis: Uint8Array, firstPush: Uint8Array, requester: VerifyKey, invite?: string) => Promise<Outcome<PushAnswer>>;
+  readonly createSpace: (
+    genesis: Uint8Array,
+    firstPush: Uint8Array,
+    requester: VerifyKey,
+    invite?: string,
+  ) => Promise<Outcome<PushAnswer>>;
   readonly push: (space: SpaceId, requester: VerifyKey, push: Uint8Array) => Promise<Outcome<PushAnswer>>;
   readonly pull: (space: SpaceId, requester: VerifyKey, log: LogName, after: number, whole: boolean) => Outcome<Page>;
   /** Whether the key may read the log now. */
@@ -80,7 +95,8 @@ export function createService({ storage, clock, did, policy }: ServiceDeps): Nod
     },
     mayRead,
     deposit: async (space, messages) => {
-      if (messages.length === 0 || messages.length > MAX_DEPOSIT) return refuse(messages.length === 0 ? 'MALFORMED' : 'TOO_LARGE');
+      if (messages.length === 0 || messages.length > MAX_DEPOSIT)
+        return refuse(messages.length === 0 ? 'MALFORMED' : 'TOO_LARGE');
       const size = messages.reduce((sum, m) => sum + m.length, 0);
       if (size > MAX_DEPOSIT_BYTES || messages.some((m) => m.length > MAX_MESSAGE_BYTES)) return refuse('TOO_LARGE');
       return storage.deposit(space, messages, clock.nowMs());

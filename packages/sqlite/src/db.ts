@@ -46,7 +46,11 @@ const PRIMARY = { 5: 'busy', 6: 'busy', 10: 'full', 11: 'corrupt', 13: 'full', 2
 
 type DatabaseSync = {
   exec(sql: string): void;
-  prepare(sql: string): { run(...p: unknown[]): { changes: number | bigint; lastInsertRowid: number | bigint }; get(...p: unknown[]): unknown; all(...p: unknown[]): unknown };
+  prepare(sql: string): {
+    run(...p: unknown[]): { changes: number | bigint; lastInsertRowid: number | bigint };
+    get(...p: unknown[]): unknown;
+    all(...p: unknown[]): unknown;
+  };
   close(): void;
 };
 
@@ -112,7 +116,13 @@ export function openDb(path: string, options: DbOptions = {}): Db {
     }
   };
 
-  return { sql, exec: (text) => guarded(() => raw.exec(text)), transact, transactLazily, close: () => guarded(() => raw.close()) };
+  return {
+    sql,
+    exec: (text) => guarded(() => raw.exec(text)),
+    transact,
+    transactLazily,
+    close: () => guarded(() => raw.close()),
+  };
 }
 
 /** A full disk may already have rolled the transaction back by itself; then there is nothing left to undo. */

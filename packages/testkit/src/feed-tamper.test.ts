@@ -1,8 +1,27 @@
 /** A hostile node, and a hostile holder of the feed's key: what the grantee's reader refuses. */
 
 import { createSystemClock, type StreamId, systemRandom, type Tag, toDid, toSpaceId } from '@sluice/core/base';
-import { createSigningKey, type SigningKey, toGrantSecret, streamId, streamTagKey, type TagSecret, toAeadKey, writerId } from '@sluice/core/crypto';
-import { type Basis, checkpointTag, encodeFeedRecord, feedDigest, openFeedPut, openMemo, recordPrint, sealCheckpoint, sealFeedPut } from '@sluice/core/grant';
+import {
+  createSigningKey,
+  type SigningKey,
+  toGrantSecret,
+  streamId,
+  streamTagKey,
+  type TagSecret,
+  toAeadKey,
+  writerId,
+} from '@sluice/core/crypto';
+import {
+  type Basis,
+  checkpointTag,
+  encodeFeedRecord,
+  feedDigest,
+  openFeedPut,
+  openMemo,
+  recordPrint,
+  sealCheckpoint,
+  sealFeedPut,
+} from '@sluice/core/grant';
 import { createDeviceCard, openDeviceCard } from '@sluice/core/identity';
 import { ENTRY_KIND, type FeedEntry, type Page } from '@sluice/core/wire';
 import { openDb } from '@sluice/sqlite';
@@ -33,18 +52,47 @@ describe('a grantee’s reader against tampering', () => {
     const print = recordPrint(plaintext);
     return { tag, print, entry: sealFeedPut(keys, place(), tag, plaintext, { print, expiresMs: null }, systemRandom) };
   };
-  const checkpoint = (rows: readonly { tag: Tag; print: Uint8Array }[], more: { basis?: Basis; ms?: number; signer?: SigningKey; count?: number } = {}): FeedEntry =>
-    sealCheckpoint(keys, place(more.ms), checkpointTag(tagKey), ENTRY_KIND.CKPT, { count: more.count ?? rows.length, digest: feedDigest(rows), basis: more.basis ?? [{ writer, n: 1 }], card }, more.signer ?? device, systemRandom);
+  const checkpoint = (
+    rows: readonly { tag: Tag; print: Uint8Array }[],
+    more: { basis?: Basis; ms?: number; signer?: SigningKey; count?: number } = {},
+  ): FeedEntry =>
+    sealCheckpoint(
+      keys,
+      place(more.ms),
+      checkpointTag(tagKey),
+      ENTRY_KIND.CKPT,
+      { count: more.count ?? rows.length, digest: feedDigest(rows), basis: more.basis ?? [{ writer, n: 1 }], card },
+      more.signer ?? device,
+      systemRandom,
+    );
   const page = (entries: readonly FeedEntry[], firstSeq = 1, head = firstSeq + entries.length - 1): Page => ({
-    cursor: head, head, more: false, nowMs: clock.nowMs(), seals: [], dead: [], holes: [], whole: true, vector: [],
+    cursor: head,
+    head,
+    more: false,
+    nowMs: clock.nowMs(),
+    seals: [],
+    dead: [],
+    holes: [],
+    whole: true,
+    vector: [],
     entries: entries.map((e, i) => ({ seq: firstSeq + i, stream, header: e.header, body: e.body, memo: e.memo })),
   });
-  const link = { subscribe: (_space: unknown, _log: unknown, events: SubscriptionEvents) => { subscriptions.push(events); return () => undefined; } } as unknown as LiveLink;
+  const link = {
+    subscribe: (_space: unknown, _log: unknown, events: SubscriptionEvents) => {
+      subscriptions.push(events);
+      return () => undefined;
+    },
+  } as unknown as LiveLink;
   const open = () => {
     const db = openDb(':memory:');
     db.exec(CLIENT_TABLES);
     const reader = openFeedReader({
-      db, link, clock, space, keys, formats: new Map(),
+      db,
+      link,
+      clock,
+      space,
+      keys,
+      formats: new Map(),
       isOwnersDevice: (signer, proof) => {
         const opened = openDeviceCard(proof, identity.publicKey, { did: OWNER, nowMs: clock.nowMs() });
         return opened.ok && opened.value.deviceKey.every((b, i) => b === signer[i]);

@@ -55,10 +55,15 @@ describe('feeds between an owner and a grantee', () => {
     await posts.save({ ...(await posts.get('post-2')), content: 'rewritten' });
     await until(() => changes.length === 2);
     expect(changes.map((c) => c.record?.content)).toEqual(['content 2', 'rewritten']);
-    const head = net.storage.head(owner.account.open.home.keys.space, { type: 'stream', stream: (await firstFeed(owner)).feed });
+    const head = net.storage.head(owner.account.open.home.keys.space, {
+      type: 'stream',
+      stream: (await firstFeed(owner)).feed,
+    });
     await posts.save({ ...(await posts.get('post-2')), summary: 'not revealed' });
     await owner.account.synced();
-    expect(net.storage.head(owner.account.open.home.keys.space, { type: 'stream', stream: (await firstFeed(owner)).feed })).toBe(head);
+    expect(
+      net.storage.head(owner.account.open.home.keys.space, { type: 'stream', stream: (await firstFeed(owner)).feed }),
+    ).toBe(head);
   });
 
   it('[FEED-6] a record edited out of the filter or deleted is gone at the grantee after the next checkpoint', async () => {
@@ -78,7 +83,9 @@ describe('feeds between an owner and a grantee', () => {
     await posts.save(post(1, { createdAt: new Date(nowMs - 40 * 86_400_000).toISOString() }));
     await posts.save(post(2, { createdAt: new Date(nowMs - 2 * 86_400_000).toISOString() }));
     const app = await net.app('https://reader.example');
-    const { grants } = await grantItems(owner, app, [{ schema: 'social/post', filter: { createdAt: { $within: 'P7D' } } }]);
+    const { grants } = await grantItems(owner, app, [
+      { schema: 'social/post', filter: { createdAt: { $within: 'P7D' } } },
+    ]);
     const [grant] = grants;
     expect(await grant?.datastore().count()).toBe(1);
     await owner.account.close();
@@ -152,7 +159,11 @@ describe('feeds between an owner and a grantee', () => {
     await posts.save(post(1, { createdAt: new Date(nowMs - 2 * 86_400_000).toISOString() }));
     await posts.save(post(2, { createdAt: new Date(nowMs - 86_400_000).toISOString() }));
     const app = await net.app('https://reader.example');
-    const pending = await app.account.sharing.request(owner.account.did, { schema: 'social/post', filter: { createdAt: { $within: 'P7D' } }, purpose: 'x' });
+    const pending = await app.account.sharing.request(owner.account.did, {
+      schema: 'social/post',
+      filter: { createdAt: { $within: 'P7D' } },
+      purpose: 'x',
+    });
     await until(() => owner.account.mailbox.get(pending.id));
     await owner.account.sharing.consent(pending.id);
     await until(() => owner.account.sharing.feedsUpToDate());

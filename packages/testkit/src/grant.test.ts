@@ -20,41 +20,74 @@ describe('asking for and giving grants', () => {
   });
   afterEach(() => net.close());
 
-  const codeOf = (work: Promise<unknown>): Promise<string> => work.then(() => 'done', (cause: unknown) => (cause instanceof SluiceError ? cause.code : String(cause)));
+  const codeOf = (work: Promise<unknown>): Promise<string> =>
+    work.then(
+      () => 'done',
+      (cause: unknown) => (cause instanceof SluiceError ? cause.code : String(cause)),
+    );
 
   it('[GRANT-1] a request signed by somebody else than its sender is refused', async () => {
     const thief = await net.app('https://thief.example');
     const genuine = await app.account.sharing.request(owner.account.did, { schema: 'note', purpose: 'x' });
     const stolen = (await until(() => owner.account.mailbox.get(genuine.id))).data.request;
-    const relayed = await thief.account.mailbox.send(owner.account.did, 'inbox/type/syncRequest', { request: String(stolen), purpose: 'x' }, 'x');
+    const relayed = await thief.account.mailbox.send(
+      owner.account.did,
+      'inbox/type/syncRequest',
+      { request: String(stolen), purpose: 'x' },
+      'x',
+    );
     await until(() => owner.account.mailbox.get(relayed.id));
     expect(await codeOf(owner.account.sharing.consent(relayed.id))).toBe('BAD_REQUEST');
   });
 
   it('[GRANT-1] a request that was altered, expired or meant for another is refused', async () => {
-    const payload = { to: 'did:web:somebody.example', items: [], purpose: 'x', expiresAt: net.clock.nowMs() + 1e6, signKey: bytesToBase64url(new Uint8Array(32)), hpkeKey: bytesToBase64url(new Uint8Array(32)) };
+    const payload = {
+      to: 'did:web:somebody.example',
+      items: [],
+      purpose: 'x',
+      expiresAt: net.clock.nowMs() + 1e6,
+      signKey: bytesToBase64url(new Uint8Array(32)),
+      hpkeKey: bytesToBase64url(new Uint8Array(32)),
+    };
     const { device, card, did } = app.account.open;
     const document = signDocument('sluice/sync-request/1', payload, { did, key: device, card });
     const altered = document.slice();
     altered[altered.length - 1] = (altered.at(-1) as number) ^ 1;
     for (const bytes of [document, altered]) {
-      const sent = await app.account.mailbox.send(owner.account.did, 'inbox/type/syncRequest', { request: bytesToBase64url(bytes), purpose: 'x' }, 'x');
+      const sent = await app.account.mailbox.send(
+        owner.account.did,
+        'inbox/type/syncRequest',
+        { request: bytesToBase64url(bytes), purpose: 'x' },
+        'x',
+      );
       await until(() => owner.account.mailbox.get(sent.id));
       expect(await codeOf(owner.account.sharing.preview(sent.id))).toBe('BAD_REQUEST');
     }
-    const late = await app.account.sharing.request(owner.account.did, { schema: 'note', purpose: 'x', expiresInMs: 60_000 });
+    const late = await app.account.sharing.request(owner.account.did, {
+      schema: 'note',
+      purpose: 'x',
+      expiresInMs: 60_000,
+    });
     await until(() => owner.account.mailbox.get(late.id));
     offsetMs = 120_000;
     expect(await codeOf(owner.account.sharing.consent(late.id))).toBe('BAD_REQUEST');
   });
 
   it('[GRANT-2] bad terms are refused before anything is sent', async () => {
-    const ask = (item: object) => codeOf(app.account.sharing.request(owner.account.did, { schema: 'social/post', purpose: 'x', ...item } as never));
+    const ask = (item: object) =>
+      codeOf(app.account.sharing.request(owner.account.did, { schema: 'social/post', purpose: 'x', ...item } as never));
     expect(await ask({ fields: [] })).toBe('BAD_REQUEST');
     expect(await ask({ fields: ['_rev'] })).toBe('BAD_REQUEST');
     expect(await ask({ schema: 'no/such' })).toBe('UNKNOWN_SCHEMA');
     expect(await ask({ filter: { content: { $where: 'code' } } })).toBe('BAD_FILTER');
-    expect(await codeOf(app.account.sharing.request(owner.account.did, { items: Array.from({ length: 17 }, () => ({ schema: 'note' })), purpose: 'x' }))).toBe('BAD_REQUEST');
+    expect(
+      await codeOf(
+        app.account.sharing.request(owner.account.did, {
+          items: Array.from({ length: 17 }, () => ({ schema: 'note' })),
+          purpose: 'x',
+        }),
+      ),
+    ).toBe('BAD_REQUEST');
     expect(owner.account.mailbox.list()).toEqual([]);
   });
 
@@ -62,10 +95,28 @@ describe('asking for and giving grants', () => {
     const { device, card, did } = app.account.open;
     const schema = await app.account.schemas.load('note');
     if (!schema.ok) throw new Error('no schema');
-    const item = { schema: schema.value.id, schemaHash: 'f'.repeat(64), access: 'read', filter: {}, duration: 'standing' };
-    const payload = { to: owner.account.did, items: [item], purpose: 'x', expiresAt: net.clock.nowMs() + 1e6, signKey: bytesToBase64url(device.publicKey), hpkeKey: bytesToBase64url(new Uint8Array(32).fill(9)) };
+    const item = {
+      schema: schema.value.id,
+      schemaHash: 'f'.repeat(64),
+      access: 'read',
+      filter: {},
+      duration: 'standing',
+    };
+    const payload = {
+      to: owner.account.did,
+      items: [item],
+      purpose: 'x',
+      expiresAt: net.clock.nowMs() + 1e6,
+      signKey: bytesToBase64url(device.publicKey),
+      hpkeKey: bytesToBase64url(new Uint8Array(32).fill(9)),
+    };
     const document = signDocument('sluice/sync-request/1', payload, { did, key: device, card });
-    const sent = await app.account.mailbox.send(owner.account.did, 'inbox/type/syncRequest', { request: bytesToBase64url(document), purpose: 'x' }, 'x');
+    const sent = await app.account.mailbox.send(
+      owner.account.did,
+      'inbox/type/syncRequest',
+      { request: bytesToBase64url(document), purpose: 'x' },
+      'x',
+    );
     await until(() => owner.account.mailbox.get(sent.id));
     await expect(owner.account.sharing.consent(sent.id)).rejects.toThrow(/schema is not the one/);
   });
@@ -73,10 +124,18 @@ describe('asking for and giving grants', () => {
   it('[GRANT-4] narrowing adds to the filter and takes fields away, and cannot widen', async () => {
     const posts = await owner.account.vault.openDatastore('social/post');
     await posts.saveMany(Array.from({ length: 10 }, (_, i) => post(i)));
-    const pending = await app.account.sharing.request(owner.account.did, { schema: 'social/post', filter: { type: 'odd' }, fields: ['content', 'name'], purpose: 'x' });
+    const pending = await app.account.sharing.request(owner.account.did, {
+      schema: 'social/post',
+      filter: { type: 'odd' },
+      fields: ['content', 'name'],
+      purpose: 'x',
+    });
     await until(() => owner.account.mailbox.get(pending.id));
     expect(await codeOf(owner.account.sharing.preview(pending.id, { fields: ['type'] }))).toBe('BAD_REQUEST');
-    await owner.account.sharing.consent(pending.id, { filter: { name: { $in: ['Post 1', 'Post 2'] } }, fields: ['content', 'type'] });
+    await owner.account.sharing.consent(pending.id, {
+      filter: { name: { $in: ['Post 1', 'Post 2'] } },
+      fields: ['content', 'type'],
+    });
     const answer = await pending.answer();
     const grant = answer.status === 'granted' ? answer.grants[0] : undefined;
     await grant?.upToDate();
@@ -89,7 +148,8 @@ describe('asking for and giving grants', () => {
     const before = net.storage.head(owner.account.open.home.keys.space, { type: 'ctl' });
     const commits: number[] = [];
     const stop = net.storage.onCommit((logs) => {
-      if (logs.some((l) => l.log === 'ctl')) commits.push(net.storage.head(owner.account.open.home.keys.space, { type: 'ctl' }));
+      if (logs.some((l) => l.log === 'ctl'))
+        commits.push(net.storage.head(owner.account.open.home.keys.space, { type: 'ctl' }));
     });
     await grantItems(owner, app, [{ schema: 'note' }, { schema: 'social/post' }, { schema: 'social/contact' }]);
     stop();
@@ -103,17 +163,31 @@ describe('asking for and giving grants', () => {
     await until(() => owner.account.mailbox.get(mine.id));
     await owner.account.sharing.consent(mine.id);
     const granted = await until(() => app.account.mailbox.list({ type: 'inbox/type/syncGrant' })[0]);
-    await owner.account.mailbox.send(other.account.did, 'inbox/type/syncGrant', { ...granted.data, replyId: theirs.id }, 'x');
+    await owner.account.mailbox.send(
+      other.account.did,
+      'inbox/type/syncGrant',
+      { ...granted.data, replyId: theirs.id },
+      'x',
+    );
     expect(await codeOf(theirs.answer())).toBe('BAD_MESSAGE');
     expect(other.account.sharing.grants.received()).toEqual([]);
   });
 
   it('[GRANT-7] the receipt is signed by the owner and names request, terms and the sentence shown', async () => {
     const { grant } = await sharePosts(net, { filter: { type: 'odd' }, fields: ['content'] });
-    const opened = await openDocument(grant.receipt, RECEIPT_TYPE, app.account.open.resolver.resolve, net.clock.nowMs());
+    const opened = await openDocument(
+      grant.receipt,
+      RECEIPT_TYPE,
+      app.account.open.resolver.resolve,
+      net.clock.nowMs(),
+    );
     if (!opened.ok) throw new Error(opened.error.type);
     expect(opened.value.signer).toBe(grant.owner);
-    expect(opened.value.payload).toMatchObject({ owner: grant.owner, purpose: 'for a test', grants: [{ grantId: grant.id, terms: { fields: ['content'] } }] });
+    expect(opened.value.payload).toMatchObject({
+      owner: grant.owner,
+      purpose: 'for a test',
+      grants: [{ grantId: grant.id, terms: { fields: ['content'] } }],
+    });
     expect(opened.value.payload.request).toMatch(/^[0-9a-f]{64}$/);
     expect(String(opened.value.payload.shown)).toContain('reader.example may read your Social posts');
   });
@@ -131,7 +205,11 @@ describe('asking for and giving grants', () => {
   });
 
   it('[GRANT-9] a request that nobody answers expires by the requester’s clock', async () => {
-    const pending = await app.account.sharing.request(owner.account.did, { schema: 'note', purpose: 'x', expiresInMs: 30 });
+    const pending = await app.account.sharing.request(owner.account.did, {
+      schema: 'note',
+      purpose: 'x',
+      expiresInMs: 30,
+    });
     expect(await pending.answer()).toEqual({ status: 'expired' });
     expect(app.account.mailbox.list()).toEqual([]);
   });
@@ -139,7 +217,12 @@ describe('asking for and giving grants', () => {
   it('[GRANT-10] the preview counts and shows what the grant then reveals', async () => {
     const posts = await owner.account.vault.openDatastore('social/post');
     await posts.saveMany(Array.from({ length: 10 }, (_, i) => post(i)));
-    const pending = await app.account.sharing.request(owner.account.did, { schema: 'social/post', filter: { type: 'even' }, fields: ['content', 'type'], purpose: 'x' });
+    const pending = await app.account.sharing.request(owner.account.did, {
+      schema: 'social/post',
+      filter: { type: 'even' },
+      fields: ['content', 'type'],
+      purpose: 'x',
+    });
     await until(() => owner.account.mailbox.get(pending.id));
     const preview = await owner.account.sharing.preview(pending.id);
     await owner.account.sharing.consent(pending.id);

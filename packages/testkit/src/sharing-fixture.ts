@@ -4,7 +4,13 @@ import type { JsonObject } from '@sluice/core/base';
 import type { Database, GivenGrant, GrantHandle, RequestItem } from '@sluice/client';
 import type { Persona, TestNetwork } from './test-network.ts';
 
-export type SharedPosts = { readonly owner: Persona; readonly app: Persona; readonly posts: Database; readonly given: GivenGrant; readonly grant: GrantHandle };
+export type SharedPosts = {
+  readonly owner: Persona;
+  readonly app: Persona;
+  readonly posts: Database;
+  readonly given: GivenGrant;
+  readonly grant: GrantHandle;
+};
 
 const WAIT_MS = 10_000;
 
@@ -20,11 +26,20 @@ export async function until<T>(look: () => T | undefined | false | Promise<T | u
 }
 
 export const post = (i: number, more: JsonObject = {}): JsonObject => ({
-  _id: `post-${i}`, name: `Post ${i}`, content: `content ${i}`, type: i % 2 === 0 ? 'even' : 'odd', createdAt: '2026-01-15T12:00:00Z', ...more,
+  _id: `post-${i}`,
+  name: `Post ${i}`,
+  content: `content ${i}`,
+  type: i % 2 === 0 ? 'even' : 'odd',
+  createdAt: '2026-01-15T12:00:00Z',
+  ...more,
 });
 
 /** Has the owner answer the app's next synchronization request with yes, and opens the grants on the app's side. */
-export async function grantItems(owner: Persona, app: Persona, items: readonly RequestItem[]): Promise<{ readonly given: readonly GivenGrant[]; readonly grants: readonly GrantHandle[] }> {
+export async function grantItems(
+  owner: Persona,
+  app: Persona,
+  items: readonly RequestItem[],
+): Promise<{ readonly given: readonly GivenGrant[]; readonly grants: readonly GrantHandle[] }> {
   const pending = await app.account.sharing.request(owner.account.did, { items, purpose: 'for a test' });
   await until(() => owner.account.mailbox.get(pending.id));
   const given = await owner.account.sharing.consent(pending.id);
@@ -35,7 +50,12 @@ export async function grantItems(owner: Persona, app: Persona, items: readonly R
 }
 
 /** Ten posts, of which the app reads those that the terms let through. */
-export async function sharePosts(net: TestNetwork, item: Partial<RequestItem> = {}, owner?: Persona, app?: Persona): Promise<SharedPosts> {
+export async function sharePosts(
+  net: TestNetwork,
+  item: Partial<RequestItem> = {},
+  owner?: Persona,
+  app?: Persona,
+): Promise<SharedPosts> {
   const person = owner ?? (await net.person('poster'));
   const reader = app ?? (await net.app('https://reader.example'));
   const posts = await person.account.vault.openDatastore('social/post');

@@ -25,7 +25,12 @@ export type NetworkOptions = {
   readonly wrapStorage?: (storage: Storage) => Storage;
 };
 
-export type Persona = { readonly account: Account; readonly phrase: string; readonly store: string; readonly origin?: string };
+export type Persona = {
+  readonly account: Account;
+  readonly phrase: string;
+  readonly store: string;
+  readonly origin?: string;
+};
 
 export type TestNetwork = {
   readonly directory: string;
@@ -60,7 +65,13 @@ export async function createTestNetwork(options: NetworkOptions = {}): Promise<T
     const real = openSqliteStorage({ path: join(directory, 'node.db'), synchronous: options.synchronous ?? 'FULL' });
     storage = options.wrapStorage ? options.wrapStorage(real) : real;
     node = await createNode({
-      storage, clock, random, identity: { did: toDid('did:web:node.sluice.test'), key }, publicUrl: NODE_ORIGIN, policy: { type: 'open' }, listen: { port },
+      storage,
+      clock,
+      random,
+      identity: { did: toDid('did:web:node.sluice.test'), key },
+      publicUrl: NODE_ORIGIN,
+      policy: { type: 'open' },
+      listen: { port },
       ...(options.limits ? { limits: options.limits } : {}),
     });
     hosts.set('node.sluice.test', `127.0.0.1:${node.port}`);
@@ -97,7 +108,15 @@ export async function createTestNetwork(options: NetworkOptions = {}): Promise<T
       hosts.set(new URL(origin).host, `127.0.0.1:${(server.address() as AddressInfo).port}`);
       return { account: open(account), phrase, store, origin };
     },
-    restore: async (persona, name) => open(await Account.restore({ ...base, store: openNodeStore(join(directory, name)), phrase: persona.phrase, deviceName: name })),
+    restore: async (persona, name) =>
+      open(
+        await Account.restore({
+          ...base,
+          store: openNodeStore(join(directory, name)),
+          phrase: persona.phrase,
+          deviceName: name,
+        }),
+      ),
     reopen: async (persona) => open(await Account.open({ ...base, store: openNodeStore(persona.store) })),
     stopNode: () => node.close(),
     startNode: () => startNode(node.port),

@@ -1,7 +1,25 @@
 /** The two sealed boxes of an account: the recovery box at the node, opened by twelve words, and the local one, opened by a passphrase. */
 
-import { type Did, err, isDid, ok, type Random, type Result, type SpaceId, toSpaceId, utf8ToBytes } from '@sluice/core/base';
-import { type AccountRoot, type AeadKey, openAead, sealAead, type SigningKey, signingKeyFromSeed, toAccountRoot } from '@sluice/core/crypto';
+import {
+  type Did,
+  err,
+  isDid,
+  ok,
+  type Random,
+  type Result,
+  type SpaceId,
+  toSpaceId,
+  utf8ToBytes,
+} from '@sluice/core/base';
+import {
+  type AccountRoot,
+  type AeadKey,
+  openAead,
+  sealAead,
+  type SigningKey,
+  signingKeyFromSeed,
+  toAccountRoot,
+} from '@sluice/core/crypto';
 import { encodeCbor, fixed, oneOf, readShape, text, tuple, bytes } from '@sluice/core/wire';
 import type { NodeAddress } from '../platform.ts';
 
@@ -40,16 +58,26 @@ export function decodeAccountSecret(input: Uint8Array): Result<AccountSecret, { 
   const read = readShape(secretShape, input, MAX_BYTES);
   if (!read.ok || !isDid(read.value.did) || !isDid(read.value.nodeDid)) return err({ type: 'malformed' });
   const { did, root, home, genesis, homeRoot, nodeUrl, nodeDid } = read.value;
-  return ok({ did, root: toAccountRoot(root), home: toSpaceId(home), genesis, homeRoot: signingKeyFromSeed(homeRoot), node: { url: nodeUrl, did: nodeDid } });
+  return ok({
+    did,
+    root: toAccountRoot(root),
+    home: toSpaceId(home),
+    genesis,
+    homeRoot: signingKeyFromSeed(homeRoot),
+    node: { url: nodeUrl, did: nodeDid },
+  });
 }
 
 /** Seals the recovery box under the key that the words give. */
-export const sealRecoveryBox = (key: AeadKey, secret: AccountSecret, random: Random): Uint8Array => sealAead(key, RECOVERY_AAD, encodeAccountSecret(secret), random);
+export const sealRecoveryBox = (key: AeadKey, secret: AccountSecret, random: Random): Uint8Array =>
+  sealAead(key, RECOVERY_AAD, encodeAccountSecret(secret), random);
 
 /** Opens the recovery box. Errors: cannot-open. */
-export function openRecoveryBox(key: AeadKey, box: Uint8Array): Result<AccountSecret, { readonly type: 'cannot-open' }> {
+export function openRecoveryBox(
+  key: AeadKey,
+  box: Uint8Array,
+): Result<AccountSecret, { readonly type: 'cannot-open' }> {
   const plain = openAead(key, RECOVERY_AAD, box);
   const secret = plain.ok ? decodeAccountSecret(plain.value) : plain;
   return secret.ok ? secret : err({ type: 'cannot-open' });
 }
-

@@ -2,8 +2,17 @@
 
 import { bytesToHex, type Did, type Result, utf8ToBytes } from '@sluice/core/base';
 import {
-  type Argon2Params, createHpkeKeyPair, createRecoveryPhrase, createSigningKey, parseRecoveryPhrase, recoveryKeys, type SigningKey,
-  signingKeyFromSeed, toAccountRoot, unwrapWithPassphrase, wrapWithPassphrase,
+  type Argon2Params,
+  createHpkeKeyPair,
+  createRecoveryPhrase,
+  createSigningKey,
+  parseRecoveryPhrase,
+  recoveryKeys,
+  type SigningKey,
+  signingKeyFromSeed,
+  toAccountRoot,
+  unwrapWithPassphrase,
+  wrapWithPassphrase,
 } from '@sluice/core/crypto';
 import { createDeviceCard, createWebvh, originDid, webvhLogPath } from '@sluice/core/identity';
 import { inboxStreamId } from '@sluice/core/stream';
@@ -14,8 +23,21 @@ import { createNodeHttp, type NodeFailure } from '../link/node-http.ts';
 import type { NodeAddress, OpenedStore, Platform } from '../platform.ts';
 import { openSpaceEngine } from '../space/space-engine.ts';
 import { CLIENT_TABLES, getMeta, setMeta } from '../store/store-db.ts';
-import { assembleAccount, createSpaceKeys, openBootstrapHome, type OpenAccount, registerSpace, VAULT_CONTEXT } from './account.ts';
-import { type AccountSecret, decodeAccountSecret, encodeAccountSecret, openRecoveryBox, sealRecoveryBox } from './account-box.ts';
+import {
+  assembleAccount,
+  createSpaceKeys,
+  openBootstrapHome,
+  type OpenAccount,
+  registerSpace,
+  VAULT_CONTEXT,
+} from './account.ts';
+import {
+  type AccountSecret,
+  decodeAccountSecret,
+  encodeAccountSecret,
+  openRecoveryBox,
+  sealRecoveryBox,
+} from './account-box.ts';
 import { adminRow } from './device-row.ts';
 import { packBytes, unpackBytes } from './keychain.ts';
 import { itemToSpace, spaceToItem } from './space-item.ts';
@@ -35,7 +57,11 @@ export type CreateOptions = AccountOptions & {
   readonly deviceName?: string;
   readonly invite?: string;
 };
-export type RestoreOptions = AccountOptions & { readonly node: string; readonly phrase: string; readonly deviceName?: string };
+export type RestoreOptions = AccountOptions & {
+  readonly node: string;
+  readonly phrase: string;
+  readonly deviceName?: string;
+};
 
 const CONNECT_MS = 15_000;
 const SYNC_MS = 120_000;
@@ -46,7 +72,9 @@ const localShape = tuple(['secret', bytes(8192)], ['device', fixed(32)]);
  *
  * Errors: OFFLINE, NODE_*.
  */
-export async function createAccount(options: CreateOptions): Promise<{ readonly account: OpenAccount; readonly phrase: string }> {
+export async function createAccount(
+  options: CreateOptions,
+): Promise<{ readonly account: OpenAccount; readonly phrase: string }> {
   const { platform, store } = options;
   const { random, clock } = platform;
   store.db.exec(CLIENT_TABLES);
@@ -73,13 +101,26 @@ export async function createAccount(options: CreateOptions): Promise<{ readonly 
   if (options.appOrigin) did = originDid(options.appOrigin);
   else {
     const nextKeys = [updateKeys[1].publicKey, updateKeys[2].publicKey];
-    const made = await createWebvh({ domain: new URL(node.url).host, document: parts, updateKey: updateKeys[0], nextKeys, clock });
+    const made = await createWebvh({
+      domain: new URL(node.url).host,
+      document: parts,
+      updateKey: updateKeys[0],
+      nextKeys,
+      clock,
+    });
     refuseFailure(await http.putDidLog(webvhLogPath(made.did), made.log, device, keys.space));
     did = made.did;
     didLog = made.log;
   }
 
-  const secret: AccountSecret = { did, root: toAccountRoot(random(32)), home: keys.space, genesis: keys.genesis, homeRoot: keys.root, node };
+  const secret: AccountSecret = {
+    did,
+    root: toAccountRoot(random(32)),
+    home: keys.space,
+    genesis: keys.genesis,
+    homeRoot: keys.root,
+    node,
+  };
   await storeRecoveryBox(platform, secret, phrase);
   await saveLocal(options, secret, device);
 
@@ -141,7 +182,11 @@ export async function restoreAccount(options: RestoreOptions): Promise<OpenAccou
 }
 
 /** The root of the home space signs the row of a new device. It connects as itself, since the device is nobody yet. */
-async function addDeviceByRoot({ platform, store }: RestoreOptions, secret: AccountSecret, device: SigningKey): Promise<void> {
+async function addDeviceByRoot(
+  { platform, store }: RestoreOptions,
+  secret: AccountSecret,
+  device: SigningKey,
+): Promise<void> {
   const link = openLiveLink(platform, secret.node, secret.homeRoot);
   try {
     await link.ready(CONNECT_MS).catch(() => {
@@ -158,7 +203,12 @@ async function addDeviceByRoot({ platform, store }: RestoreOptions, secret: Acco
 }
 
 /** Brings the keychain here, becomes an admin of every other space, and leaves this device's card in the keychain. */
-async function joinHome({ platform, store, deviceName }: RestoreOptions, secret: AccountSecret, device: SigningKey, link: LiveLink): Promise<void> {
+async function joinHome(
+  { platform, store, deviceName }: RestoreOptions,
+  secret: AccountSecret,
+  device: SigningKey,
+  link: LiveLink,
+): Promise<void> {
   const { engine, keychain } = openBootstrapHome({ platform, store, secret, device, link });
   engine.start();
   await engine.synced(SYNC_MS);
@@ -185,10 +235,21 @@ async function joinHome({ platform, store, deviceName }: RestoreOptions, secret:
   engine.close();
 }
 
-function putDevice(platform: Platform, keychain: ReturnType<typeof openBootstrapHome>['keychain'], did: Did, device: SigningKey, identityKey: SigningKey, name = 'Device'): void {
+function putDevice(
+  platform: Platform,
+  keychain: ReturnType<typeof openBootstrapHome>['keychain'],
+  did: Did,
+  device: SigningKey,
+  identityKey: SigningKey,
+  name = 'Device',
+): void {
   const issuedAt = platform.clock.nowMs();
   const card = createDeviceCard({ did, deviceKey: device.publicKey, issuedAt, name }, identityKey);
-  keychain.put('device', bytesToHex(device.publicKey), { card: packBytes(card), name, addedAt: new Date(issuedAt).toISOString() });
+  keychain.put('device', bytesToHex(device.publicKey), {
+    card: packBytes(card),
+    name,
+    addedAt: new Date(issuedAt).toISOString(),
+  });
 }
 
 async function storeRecoveryBox(platform: Platform, secret: AccountSecret, phrase: string): Promise<void> {
@@ -196,7 +257,9 @@ async function storeRecoveryBox(platform: Platform, secret: AccountSecret, phras
   if (!entropy.ok) throw new SluiceError('BAD_PHRASE');
   const recovery = recoveryKeys(entropy.value.reveal());
   const http = createNodeHttp(platform, secret.node);
-  refuseFailure(await http.putRecovery(recovery.locator, recovery.auth, sealRecoveryBox(recovery.boxKey, secret, platform.random)));
+  refuseFailure(
+    await http.putRecovery(recovery.locator, recovery.auth, sealRecoveryBox(recovery.boxKey, secret, platform.random)),
+  );
 }
 
 function refuseFailure(result: Result<null, NodeFailure>): void {
@@ -204,14 +267,22 @@ function refuseFailure(result: Result<null, NodeFailure>): void {
   throw new SluiceError(result.error.type === 'offline' ? 'OFFLINE' : `NODE_${result.error.code}`);
 }
 
-async function saveLocal({ platform, store, passphrase, argon2 }: AccountOptions, secret: AccountSecret, device: SigningKey): Promise<void> {
+async function saveLocal(
+  { platform, store, passphrase, argon2 }: AccountOptions,
+  secret: AccountSecret,
+  device: SigningKey,
+): Promise<void> {
   const plain = encodeCbor([encodeAccountSecret(secret), device.seed.reveal()]);
   const wrapped = await wrapWithPassphrase(plain, passphrase, argon2, platform.random);
   setMeta(store.db, 'account', wrapped);
   setMeta(store.db, 'did', utf8ToBytes(secret.did));
 }
 
-async function loadLocal({ store, passphrase, argon2 }: AccountOptions): Promise<{ secret: AccountSecret; device: SigningKey }> {
+async function loadLocal({
+  store,
+  passphrase,
+  argon2,
+}: AccountOptions): Promise<{ secret: AccountSecret; device: SigningKey }> {
   const wrapped = getMeta(store.db, 'account');
   if (!wrapped) throw new SluiceError('NOT_FOUND', 'This store holds no account. Create or restore one.');
   const plain = await unwrapWithPassphrase(wrapped, passphrase, { allowWeak: argon2 !== undefined });
@@ -221,4 +292,3 @@ async function loadLocal({ store, passphrase, argon2 }: AccountOptions): Promise
   if (!local.ok || !secret.ok) throw new SluiceError('STORE_CORRUPT');
   return { secret: secret.value, device: signingKeyFromSeed(local.value.device) };
 }
-

@@ -1,7 +1,16 @@
 /** An opened account: its identity, its home space, its keychain and its other spaces. Everything else of the SDK starts here. */
 
 import { bytesToHex, type Did, type SpaceId } from '@sluice/core/base';
-import { createSigningKey, type HpkeKeyPair, hpkeKeyPairFromSecret, type SigningKey, signingKeyFromSeed, toAeadKey, toEpochKey, toTagSecret } from '@sluice/core/crypto';
+import {
+  createSigningKey,
+  type HpkeKeyPair,
+  hpkeKeyPairFromSecret,
+  type SigningKey,
+  signingKeyFromSeed,
+  toAeadKey,
+  toEpochKey,
+  toTagSecret,
+} from '@sluice/core/crypto';
 import { createDidResolver, type DidResolver, type PinStore } from '@sluice/core/identity';
 import { createGenesis } from '@sluice/core/stream';
 import { encodePush } from '@sluice/core/wire';
@@ -13,7 +22,15 @@ import { type Alarm, openSpaceEngine, type SpaceEngine } from '../space/space-en
 import type { SpaceKeys } from '../space/space-keys.ts';
 import { getMeta, setMeta } from '../store/store-db.ts';
 import { firstAdminEntry } from './device-row.ts';
-import { createKeychain, KEYCHAIN, type Keychain, keychainKeys, keychainShape, packBytes, unpackBytes } from './keychain.ts';
+import {
+  createKeychain,
+  KEYCHAIN,
+  type Keychain,
+  keychainKeys,
+  keychainShape,
+  packBytes,
+  unpackBytes,
+} from './keychain.ts';
 import type { AccountSecret } from './account-box.ts';
 import { type ContextName, itemToSpace, spaceToItem } from './space-item.ts';
 
@@ -65,7 +82,8 @@ export function assembleAccount({ platform, store, secret, device, link }: Assem
   const homeItem = bootstrap.keychain.get('space', 'home');
   const identity = bootstrap.keychain.get('identity', 'me');
   const deviceItem = bootstrap.keychain.get('device', bytesToHex(device.publicKey));
-  if (!homeItem || !identity || !deviceItem) throw new SluiceError('NOT_FOUND', 'The keychain is not complete yet. Connect to the node once.');
+  if (!homeItem || !identity || !deviceItem)
+    throw new SluiceError('NOT_FOUND', 'The keychain is not complete yet. Connect to the node once.');
   bootstrap.engine.close();
 
   const home = openSpaceEngine({ platform, db, link, keys: itemToSpace(homeItem).keys, writer: device });
@@ -93,7 +111,10 @@ export function assembleAccount({ platform, store, secret, device, link }: Assem
   };
 
   const findContext = (context: ContextName): SpaceKeys | undefined =>
-    keychain.list('space').map(({ item }) => itemToSpace(item)).find((s) => s.context.app === context.app && s.context.name === context.name)?.keys;
+    keychain
+      .list('space')
+      .map(({ item }) => itemToSpace(item))
+      .find((s) => s.context.app === context.app && s.context.name === context.name)?.keys;
 
   return {
     did: secret.did,
@@ -146,7 +167,10 @@ export function assembleAccount({ platform, store, secret, device, link }: Assem
 }
 
 /** The home space with nothing but the account root: only its keychain can be read. */
-export function openBootstrapHome({ platform, store, secret, device, link }: Assembly): { readonly engine: SpaceEngine; readonly keychain: Keychain } {
+export function openBootstrapHome({ platform, store, secret, device, link }: Assembly): {
+  readonly engine: SpaceEngine;
+  readonly keychain: Keychain;
+} {
   const keys: SpaceKeys = {
     space: secret.home,
     node: secret.node,
@@ -159,7 +183,10 @@ export function openBootstrapHome({ platform, store, secret, device, link }: Ass
 }
 
 /** Fresh random keys for a space, with its signed genesis. */
-export function createSpaceKeys(platform: Pick<Platform, 'random'>, node: NodeAddress): SpaceKeys & { readonly root: SigningKey } {
+export function createSpaceKeys(
+  platform: Pick<Platform, 'random'>,
+  node: NodeAddress,
+): SpaceKeys & { readonly root: SigningKey } {
   const { random } = platform;
   const root = createSigningKey(random);
   const genesis = createGenesis(root, node.did, random);
@@ -175,7 +202,12 @@ export function createSpaceKeys(platform: Pick<Platform, 'random'>, node: NodeAd
 }
 
 /** Creates a space at the node with `device` as its first admin. */
-async function createSpace(platform: Platform, node: NodeAddress, http: NodeHttp, device: SigningKey): Promise<SpaceKeys> {
+async function createSpace(
+  platform: Platform,
+  node: NodeAddress,
+  http: NodeHttp,
+  device: SigningKey,
+): Promise<SpaceKeys> {
   const keys = createSpaceKeys(platform, node);
   const created = await registerSpace(platform, http, keys, keys.root, device);
   if (!created.ok) throw new SluiceError(created.code === 'OFFLINE' ? 'OFFLINE' : `NODE_${created.code}`);
@@ -183,7 +215,14 @@ async function createSpace(platform: Platform, node: NodeAddress, http: NodeHttp
 }
 
 /** Sends a genesis and the first admin row, signed by the space's root. */
-export async function registerSpace(platform: Platform, http: NodeHttp, keys: SpaceKeys, root: SigningKey, device: SigningKey, invite?: string) {
+export async function registerSpace(
+  platform: Platform,
+  http: NodeHttp,
+  keys: SpaceKeys,
+  root: SigningKey,
+  device: SigningKey,
+  invite?: string,
+) {
   const entry = firstAdminEntry(root, keys.space, device.publicKey, { ms: platform.clock.nowMs(), counter: 0 });
   const answer = await http.createSpace(keys.genesis, encodePush([{ type: 'ctl', entries: [entry] }]), device, invite);
   if (answer.ok) return { ok: true } as const;

@@ -17,6 +17,11 @@ export const adminRow = (device: VerifyKey): CtlRow => ({
 });
 
 /** The root's first control entry in a space: the row of its first device. */
-export function firstAdminEntry(root: SigningKey, space: SpaceId, device: VerifyKey, hlc: { readonly ms: number; readonly counter: number }): Entry {
+export function firstAdminEntry(
+  root: SigningKey,
+  space: SpaceId,
+  device: VerifyKey,
+  hlc: { readonly ms: number; readonly counter: number },
+): Entry {
   return createCtlEntry(root, ctlStreamId(space), { n: 1, hlc, previous: NO_ENTRY }, adminRow(device), null);
 }

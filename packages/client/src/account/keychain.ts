@@ -4,7 +4,16 @@
  */
 
 import { base64urlToBytes, bytesToBase64url, type JsonObject, type JsonValue } from '@sluice/core/base';
-import { type AccountRoot, type AeadKey, hkdf, keychainKey, streamId, streamTagKey, toAeadKey, toTagSecret } from '@sluice/core/crypto';
+import {
+  type AccountRoot,
+  type AeadKey,
+  hkdf,
+  keychainKey,
+  streamId,
+  streamTagKey,
+  toAeadKey,
+  toTagSecret,
+} from '@sluice/core/crypto';
 import { parseFilter } from '@sluice/core/filter';
 import { STREAM_KIND } from '@sluice/core/wire';
 import type { Collection, CollectionKeys, CollectionShape } from '../store/collection.ts';
@@ -55,7 +64,9 @@ export function createKeychain(collection: Collection): Keychain {
     list: (kind) => {
       const filter = parseFilter({ kind });
       if (!filter.ok) return [];
-      return collection.query(filter.value, 0, {}).records.map((r) => ({ id: String(r._id).slice(kind.length + 1), item: strip(r) }));
+      return collection
+        .query(filter.value, 0, {})
+        .records.map((r) => ({ id: String(r._id).slice(kind.length + 1), item: strip(r) }));
     },
     remove: (kind, id) => {
       collection.remove([name(kind, id)]);

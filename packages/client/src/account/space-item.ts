@@ -31,7 +31,8 @@ export function itemToSpace(item: JsonObject): { readonly keys: SpaceKeys; reado
   const did = item.nodeDid;
   if (!isDid(did) || typeof item.nodeUrl !== 'string') throw new TypeError('the keychain item lacks the node');
   const epochs = new Map<number, EpochKey>();
-  for (const [n, key] of Object.entries((item.epochs ?? {}) as JsonObject)) epochs.set(Number(n), toEpochKey(unpackBytes(key)));
+  for (const [n, key] of Object.entries((item.epochs ?? {}) as JsonObject))
+    epochs.set(Number(n), toEpochKey(unpackBytes(key)));
   const keys: SpaceKeys = {
     space: toSpaceId(unpackBytes(item.space)),
     genesis: unpackBytes(item.genesis),

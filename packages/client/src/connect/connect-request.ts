@@ -1,7 +1,31 @@
 /** Connect: the request an app signs and the sealed answer an owner gives (spec/connect.md). Neither carries anything secret in clear. */
 
-import { base64urlToBytes, bytesToBase64url, type Did, err, isDid, isJsonObject, type JsonObject, type JsonValue, ok, type Result, toRowId, toSpaceId, utf8ToBytes, type RowId } from '@sluice/core/base';
-import { type EpochKey, type HpkeKeyPair, openHpke, sealHpke, toEpochKey, toTagSecret, toVerifyKey, type VerifyKey } from '@sluice/core/crypto';
+import {
+  base64urlToBytes,
+  bytesToBase64url,
+  type Did,
+  err,
+  isDid,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  ok,
+  type Result,
+  toRowId,
+  toSpaceId,
+  utf8ToBytes,
+  type RowId,
+} from '@sluice/core/base';
+import {
+  type EpochKey,
+  type HpkeKeyPair,
+  openHpke,
+  sealHpke,
+  toEpochKey,
+  toTagSecret,
+  toVerifyKey,
+  type VerifyKey,
+} from '@sluice/core/crypto';
 import { type DidResolver, didWebOrigin, type DocumentSigner, openDocument, signDocument } from '@sluice/core/identity';
 import type { SpaceKeys } from '../space/space-keys.ts';
 
@@ -24,7 +48,13 @@ export type ConnectRequest = {
 };
 
 export type ConnectAnswer =
-  | { readonly type: 'approved'; readonly owner: Did; readonly keys: SpaceKeys; readonly row: RowId; readonly expiresAtMs: number }
+  | {
+      readonly type: 'approved';
+      readonly owner: Did;
+      readonly keys: SpaceKeys;
+      readonly row: RowId;
+      readonly expiresAtMs: number;
+    }
   | { readonly type: 'declined'; readonly owner: Did };
 
 /** Signs a request. Result: the document; its SHA-256 names the drop. */
@@ -33,15 +63,19 @@ export function signConnectRequest(
   nonce: Uint8Array,
   signer: DocumentSigner,
 ): Uint8Array {
-  return signDocument(REQUEST_TYPE, {
-    context: r.context,
-    sessionKey: bytesToBase64url(r.sessionKey),
-    hpkeKey: bytesToBase64url(r.hpkeKey),
-    dropUrl: r.dropUrl,
-    expiresAt: r.expiresAtMs,
-    origin: r.origin,
-    nonce: bytesToBase64url(nonce),
-  }, signer);
+  return signDocument(
+    REQUEST_TYPE,
+    {
+      context: r.context,
+      sessionKey: bytesToBase64url(r.sessionKey),
+      hpkeKey: bytesToBase64url(r.hpkeKey),
+      dropUrl: r.dropUrl,
+      expiresAt: r.expiresAtMs,
+      origin: r.origin,
+      nonce: bytesToBase64url(nonce),
+    },
+    signer,
+  );
 }
 
 /**
@@ -50,15 +84,23 @@ export function signConnectRequest(
  * Errors: a sentence that says what is wrong with it. The origin shown must be the one that the signing DID is bound to.
  * Source: spec/connect.md CON-1 to CON-4.
  */
-export async function openConnectRequest(document: Uint8Array, resolver: DidResolver, nowMs: number): Promise<Result<ConnectRequest, string>> {
+export async function openConnectRequest(
+  document: Uint8Array,
+  resolver: DidResolver,
+  nowMs: number,
+): Promise<Result<ConnectRequest, string>> {
   const opened = await openDocument(document, REQUEST_TYPE, resolver.resolve, nowMs);
   if (!opened.ok) return err('the request is not signed by the app it names');
   const { payload, signer, hash } = opened.value;
   const { context, sessionKey, hpkeKey, dropUrl, expiresAt, origin } = payload;
-  if (typeof context !== 'string' || context.length === 0 || context.length > MAX_NAME) return err('the context has no usable name');
-  if (typeof origin !== 'string' || didWebOrigin(signer) !== origin) return err('the request shows an origin that is not the app’s own');
-  if (typeof dropUrl !== 'string' || !dropUrl.startsWith('https://') || dropUrl.length > 512) return err('the request names no place for the answer');
-  if (typeof expiresAt !== 'number' || expiresAt <= nowMs) return err('the request has expired; ask the app for a new one');
+  if (typeof context !== 'string' || context.length === 0 || context.length > MAX_NAME)
+    return err('the context has no usable name');
+  if (typeof origin !== 'string' || didWebOrigin(signer) !== origin)
+    return err('the request shows an origin that is not the app’s own');
+  if (typeof dropUrl !== 'string' || !dropUrl.startsWith('https://') || dropUrl.length > 512)
+    return err('the request names no place for the answer');
+  if (typeof expiresAt !== 'number' || expiresAt <= nowMs)
+    return err('the request has expired; ask the app for a new one');
   try {
     const keys = { sessionKey: toVerifyKey(bytesOf(sessionKey, 32)), hpkeKey: bytesOf(hpkeKey, 32) };
     return ok({ app: signer, context, dropUrl, expiresAtMs: expiresAt, hash, origin, ...keys });
@@ -68,22 +110,42 @@ export async function openConnectRequest(document: Uint8Array, resolver: DidReso
 }
 
 /** Seals an answer to the request's key, inside it the owner's signature over the request's hash. */
-export function sealConnectAnswer(request: ConnectRequest, answer: Omit<Extract<ConnectAnswer, { type: 'approved' }>, 'owner'> | { readonly type: 'declined' }, signer: DocumentSigner): Promise<Uint8Array> {
+export function sealConnectAnswer(
+  request: ConnectRequest,
+  answer: Omit<Extract<ConnectAnswer, { type: 'approved' }>, 'owner'> | { readonly type: 'declined' },
+  signer: DocumentSigner,
+): Promise<Uint8Array> {
   const common = { request: bytesToBase64url(request.hash), type: answer.type };
-  const payload: JsonObject = answer.type === 'declined' ? common : { ...common, ...keysToJson(answer.keys), row: bytesToBase64url(answer.row), expiresAt: answer.expiresAtMs };
+  const payload: JsonObject =
+    answer.type === 'declined'
+      ? common
+      : { ...common, ...keysToJson(answer.keys), row: bytesToBase64url(answer.row), expiresAt: answer.expiresAtMs };
   return sealHpke(request.hpkeKey, INFO, request.hash, signDocument(ANSWER_TYPE, payload, signer));
 }
 
 /** Opens an answer. Errors: a sentence. Source: spec/connect.md CON-5, CON-6. */
-export async function openConnectAnswer(sealed: Uint8Array, requestHash: Uint8Array, hpke: HpkeKeyPair, resolver: DidResolver, nowMs: number): Promise<Result<ConnectAnswer, string>> {
+export async function openConnectAnswer(
+  sealed: Uint8Array,
+  requestHash: Uint8Array,
+  hpke: HpkeKeyPair,
+  resolver: DidResolver,
+  nowMs: number,
+): Promise<Result<ConnectAnswer, string>> {
   const plain = await openHpke(hpke, INFO, requestHash, sealed);
   if (!plain.ok) return err('the answer does not belong to this request');
   const opened = await openDocument(plain.value, ANSWER_TYPE, resolver.resolve, nowMs);
-  if (!opened.ok || opened.value.payload.request !== bytesToBase64url(requestHash)) return err('the answer is not signed by its owner for this request');
+  if (!opened.ok || opened.value.payload.request !== bytesToBase64url(requestHash))
+    return err('the answer is not signed by its owner for this request');
   const { payload, signer } = opened.value;
   if (payload.type === 'declined') return ok({ type: 'declined', owner: signer });
   try {
-    return ok({ type: 'approved', owner: signer, keys: jsonToKeys(payload), row: toRowId(bytesOf(payload.row, 16)), expiresAtMs: Number(payload.expiresAt) });
+    return ok({
+      type: 'approved',
+      owner: signer,
+      keys: jsonToKeys(payload),
+      row: toRowId(bytesOf(payload.row, 16)),
+      expiresAtMs: Number(payload.expiresAt),
+    });
   } catch {
     return err('the answer lacks a key');
   }
@@ -105,8 +167,11 @@ export function keysToJson(keys: SpaceKeys): JsonObject {
 
 /** Reads the keys of a session back. Throws TypeError on another form. */
 export function jsonToKeys(json: JsonObject): SpaceKeys {
-  if (!isDid(json.nodeDid) || typeof json.nodeUrl !== 'string' || !isJsonObject(json.epochs)) throw new TypeError('not the keys of a session');
-  const epochs = new Map<number, EpochKey>(Object.entries(json.epochs).map(([n, key]) => [Number(n), toEpochKey(bytesOf(key, 32))]));
+  if (!isDid(json.nodeDid) || typeof json.nodeUrl !== 'string' || !isJsonObject(json.epochs))
+    throw new TypeError('not the keys of a session');
+  const epochs = new Map<number, EpochKey>(
+    Object.entries(json.epochs).map(([n, key]) => [Number(n), toEpochKey(bytesOf(key, 32))]),
+  );
   return {
     space: toSpaceId(bytesOf(json.space, 32)),
     genesis: bytesOf(json.genesis),

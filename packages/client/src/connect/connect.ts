@@ -1,7 +1,15 @@
 /** Scenario 3, both sides: an app asks for its silo, the owner lets it in by a session, lists sessions, and ends them. */
 
 import { bytesToHex, type Did, hexToBytes, type JsonObject, type RowId, toRowId } from '@sluice/core/base';
-import { createHpkeKeyPair, createSigningKey, hpkeKeyPairFromSecret, sealHpke, signingKeyFromSeed, toEpochKey, toVerifyKey } from '@sluice/core/crypto';
+import {
+  createHpkeKeyPair,
+  createSigningKey,
+  hpkeKeyPairFromSecret,
+  sealHpke,
+  signingKeyFromSeed,
+  toEpochKey,
+  toVerifyKey,
+} from '@sluice/core/crypto';
 import { didWebOrigin } from '@sluice/core/identity';
 import { type CtlRow, VERB } from '@sluice/core/stream';
 import { STREAM_KIND } from '@sluice/core/wire';
@@ -12,7 +20,15 @@ import { SluiceError } from '../errors.ts';
 import { createNodeHttp } from '../link/node-http.ts';
 import type { SpaceEngine } from '../space/space-engine.ts';
 import { newestEpoch } from '../space/space-keys.ts';
-import { type ConnectRequest, jsonToKeys, keysToJson, openConnectAnswer, openConnectRequest, sealConnectAnswer, signConnectRequest } from './connect-request.ts';
+import {
+  type ConnectRequest,
+  jsonToKeys,
+  keysToJson,
+  openConnectAnswer,
+  openConnectRequest,
+  sealConnectAnswer,
+  signConnectRequest,
+} from './connect-request.ts';
 import { EPOCH_INFO, openAppSession, type AppSession } from './app-session.ts';
 
 /** How long a request waits for its answer, in ms. */
@@ -29,8 +45,15 @@ export type SessionInfo = {
   readonly expiresAtMs: number;
   readonly status: 'active' | 'expired' | 'closed';
 };
-export type ConnectOutcome = { readonly status: 'connected'; readonly session: AppSession } | { readonly status: 'declined' } | { readonly status: 'expired' };
-export type PendingConnect = { readonly document: Uint8Array; readonly id: string; readonly answer: () => Promise<ConnectOutcome> };
+export type ConnectOutcome =
+  | { readonly status: 'connected'; readonly session: AppSession }
+  | { readonly status: 'declined' }
+  | { readonly status: 'expired' };
+export type PendingConnect = {
+  readonly document: Uint8Array;
+  readonly id: string;
+  readonly answer: () => Promise<ConnectOutcome>;
+};
 
 export type Connect = {
   /** App: asks to be let into `context` of whoever answers. Show or send `document` to the person. */
@@ -66,7 +89,8 @@ export function createConnect(account: OpenAccount): Connect {
   const leave = async (request: ConnectRequest, sealed: Uint8Array): Promise<void> => {
     const left = await createNodeHttp(platform, { url: request.dropUrl }).putDrop(request.hash, sealed);
     if (left.ok) return;
-    if (left.error.type === 'offline') throw new SluiceError('OFFLINE', 'The app’s node cannot be reached, so it has not been answered');
+    if (left.error.type === 'offline')
+      throw new SluiceError('OFFLINE', 'The app’s node cannot be reached, so it has not been answered');
     throw new SluiceError(left.error.code === 'EXISTS' ? 'ALREADY_ANSWERED' : `NODE_${left.error.code}`);
   };
 
@@ -99,10 +123,16 @@ export function createConnect(account: OpenAccount): Connect {
     const epoch = newestEpoch(engine.keys) + 1;
     const key = toEpochKey(random(32));
     const remaining = keychain.list('session').filter(({ item }) => item.space === space && item.status === 'active');
-    const keys = await Promise.all(remaining.map(async ({ item }) => ({ row: rowOf(item), sealed: await sealHpke(unpackBytes(item.hpkeKey), EPOCH_INFO, engine.keys.space, key) })));
+    const keys = await Promise.all(
+      remaining.map(async ({ item }) => ({
+        row: rowOf(item),
+        sealed: await sealHpke(unpackBytes(item.hpkeKey), EPOCH_INFO, engine.keys.space, key),
+      })),
+    );
     engine.keys.epochs.set(epoch, key);
     const known = keychain.get('space', space);
-    if (known) keychain.put('space', space, spaceToItem(engine.keys, { app: String(known.app), name: String(known.name) }));
+    if (known)
+      keychain.put('space', space, spaceToItem(engine.keys, { app: String(known.app), name: String(known.name) }));
     await engine.control([{ public: { type: 'epoch', epoch, keys }, sealed: null }]);
     account.home.nudge();
   }
@@ -116,12 +146,25 @@ export function createConnect(account: OpenAccount): Connect {
       const sealed = await account.http.takeDrop(hash, left);
       if (!sealed.ok) throw new SluiceError(sealed.error.type === 'offline' ? 'OFFLINE' : `NODE_${sealed.error.code}`);
       if (!sealed.value) continue;
-      const opened = await openConnectAnswer(sealed.value, hash, hpkeKeyPairFromSecret(unpackBytes(asked.hpkeSecret)), account.resolver, clock.nowMs());
+      const opened = await openConnectAnswer(
+        sealed.value,
+        hash,
+        hpkeKeyPairFromSecret(unpackBytes(asked.hpkeSecret)),
+        account.resolver,
+        clock.nowMs(),
+      );
       if (!opened.ok) throw new SluiceError('BAD_MESSAGE', `The answer cannot be used: ${opened.error}`);
       if (opened.value.type === 'declined') return { status: 'declined' };
       const { keys, owner, row, expiresAtMs } = opened.value;
       keychain.put('received', `session/${id}`, {
-        session: true, owner, context: String(asked.context), row: packBytes(row), expiresAt: expiresAtMs, signSeed: String(asked.signSeed), hpkeSecret: String(asked.hpkeSecret), keys: keysToJson(keys),
+        session: true,
+        owner,
+        context: String(asked.context),
+        row: packBytes(row),
+        expiresAt: expiresAtMs,
+        signSeed: String(asked.signSeed),
+        hpkeSecret: String(asked.hpkeSecret),
+        keys: keysToJson(keys),
       });
       account.home.nudge();
       return { status: 'connected', session: open(id) };
@@ -135,7 +178,12 @@ export function createConnect(account: OpenAccount): Connect {
     if (!item) throw new SluiceError('NOT_FOUND', 'There is no such session');
     const keys = jsonToKeys(item.keys as JsonObject);
     return openAppSession({
-      platform, db: account.store.db, owner: String(item.owner) as Did, context: String(item.context), keys, row: toRowId(unpackBytes(item.row)),
+      platform,
+      db: account.store.db,
+      owner: String(item.owner) as Did,
+      context: String(item.context),
+      keys,
+      row: toRowId(unpackBytes(item.row)),
       key: signingKeyFromSeed(unpackBytes(item.signSeed)),
       hpke: hpkeKeyPairFromSecret(unpackBytes(item.hpkeSecret)),
       onNewEpoch: () => {
@@ -152,14 +200,42 @@ export function createConnect(account: OpenAccount): Connect {
       const session = createSigningKey(random);
       const hpke = createHpkeKeyPair(random);
       const expiresAtMs = clock.nowMs() + REQUEST_MS;
-      const document = signConnectRequest({ context, sessionKey: session.publicKey, hpkeKey: hpke.publicKey, dropUrl: account.secret.node.url, expiresAtMs, origin }, random(16), signer);
+      const document = signConnectRequest(
+        {
+          context,
+          sessionKey: session.publicKey,
+          hpkeKey: hpke.publicKey,
+          dropUrl: account.secret.node.url,
+          expiresAtMs,
+          origin,
+        },
+        random(16),
+        signer,
+      );
       const opened = await openConnectRequest(document, account.resolver, clock.nowMs());
-      if (!opened.ok) throw new SluiceError('BAD_REQUEST', `Others cannot verify this request: ${opened.error}. Publish the app’s DID document first`);
+      if (!opened.ok)
+        throw new SluiceError(
+          'BAD_REQUEST',
+          `Others cannot verify this request: ${opened.error}. Publish the app’s DID document first`,
+        );
       const id = bytesToHex(opened.value.hash);
-      keychain.put('request', id, { kind: 'connect', context, expiresAt: expiresAtMs, signSeed: packBytes(session.seed.reveal()), hpkeSecret: packBytes(hpke.secret.reveal()) });
+      keychain.put('request', id, {
+        kind: 'connect',
+        context,
+        expiresAt: expiresAtMs,
+        signSeed: packBytes(session.seed.reveal()),
+        hpkeSecret: packBytes(hpke.secret.reveal()),
+      });
       return { document, id, answer: () => answer(id, document) };
     },
-    sessions: () => keychain.list('received').flatMap(({ id, item }) => (item.session === true ? [{ id: id.slice('session/'.length), owner: String(item.owner) as Did, context: String(item.context) }] : [])),
+    sessions: () =>
+      keychain
+        .list('received')
+        .flatMap(({ id, item }) =>
+          item.session === true
+            ? [{ id: id.slice('session/'.length), owner: String(item.owner) as Did, context: String(item.context) }]
+            : [],
+        ),
     open,
     inspect,
     approve: async (document, { sessionMs = SESSION_MS } = {}) => {
@@ -169,27 +245,49 @@ export function createConnect(account: OpenAccount): Connect {
       if (keychain.get('session', id)) throw new SluiceError('ALREADY_ANSWERED');
       const createdAtMs = clock.nowMs();
       const item: JsonObject = {
-        app: request.app, context: request.context, space: packBytes(engine.keys.space), key: packBytes(request.sessionKey), hpkeKey: packBytes(request.hpkeKey),
-        createdAt: createdAtMs, expiresAt: createdAtMs + sessionMs, status: 'active', row: packBytes(hexToBytes(id)),
+        app: request.app,
+        context: request.context,
+        space: packBytes(engine.keys.space),
+        key: packBytes(request.sessionKey),
+        hpkeKey: packBytes(request.hpkeKey),
+        createdAt: createdAtMs,
+        expiresAt: createdAtMs + sessionMs,
+        status: 'active',
+        row: packBytes(hexToBytes(id)),
       };
       await engine.control([{ public: sessionRow(item, 'active'), sealed: null }]);
       keychain.put('session', id, item);
       account.home.nudge();
       const expiresAtMs = createdAtMs + sessionMs;
-      await leave(request, await sealConnectAnswer(request, { type: 'approved', keys: engine.keys, row: toRowId(hexToBytes(id)), expiresAtMs }, signer));
+      await leave(
+        request,
+        await sealConnectAnswer(
+          request,
+          { type: 'approved', keys: engine.keys, row: toRowId(hexToBytes(id)), expiresAtMs },
+          signer,
+        ),
+      );
       return { id, app: request.app, context: request.context, createdAtMs, expiresAtMs, status: 'active' };
     },
     decline: async (document) => {
       const request = await inspect(document);
       await leave(request, await sealConnectAnswer(request, { type: 'declined' }, signer));
     },
-    given: () => keychain.list('session').map(({ id, item }) => ({
-      id, app: String(item.app) as Did, context: String(item.context), createdAtMs: Number(item.createdAt), expiresAtMs: Number(item.expiresAt),
-      status: item.status === 'active' ? (Number(item.expiresAt) > clock.nowMs() ? 'active' : 'expired') : 'closed',
-    })),
+    given: () =>
+      keychain.list('session').map(({ id, item }) => ({
+        id,
+        app: String(item.app) as Did,
+        context: String(item.context),
+        createdAtMs: Number(item.createdAt),
+        expiresAtMs: Number(item.expiresAt),
+        status: item.status === 'active' ? (Number(item.expiresAt) > clock.nowMs() ? 'active' : 'expired') : 'closed',
+      })),
     closeSession: (id) => endSessions([id]),
     revokeApp: async (app) => {
-      const ids = keychain.list('session').filter(({ item }) => item.app === app && item.status === 'active').map(({ id }) => id);
+      const ids = keychain
+        .list('session')
+        .filter(({ item }) => item.app === app && item.status === 'active')
+        .map(({ id }) => id);
       if (ids.length > 0) await endSessions(ids);
       return ids.length;
     },
@@ -211,4 +309,3 @@ const sessionRow = (item: JsonObject, status: CtlRow['status']): CtlRow => ({
   status,
   expiresMs: Number(item.expiresAt),
 });
-

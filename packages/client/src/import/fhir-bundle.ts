@@ -36,7 +36,13 @@ export function readFhirBundle(text: string): Result<FhirBundle, BundleFailure> 
   const parsed = parseJson(text, LIMITS);
   if (!parsed.ok) return parsed;
   const bundle = parsed.value;
-  if (!isJsonObject(bundle) || bundle.resourceType !== 'Bundle' || !BUNDLE_TYPES.has(String(bundle.type)) || !Array.isArray(bundle.entry)) return err({ type: 'not-a-bundle' });
+  if (
+    !isJsonObject(bundle) ||
+    bundle.resourceType !== 'Bundle' ||
+    !BUNDLE_TYPES.has(String(bundle.type)) ||
+    !Array.isArray(bundle.entry)
+  )
+    return err({ type: 'not-a-bundle' });
   const records: { schema: string; record: JsonObject }[] = [];
   const problems: ImportProblem[] = [];
   const counts: Record<string, number> = {};
@@ -56,7 +62,12 @@ function readEntry(entry: JsonValue): { schema: string; record: JsonObject } | s
   const { resource, fullUrl } = entry;
   const type = resource.resourceType;
   if (typeof type !== 'string' || !/^[A-Z][A-Za-z]{1,63}$/.test(type)) return 'the resource names no type';
-  const name = typeof fullUrl === 'string' && fullUrl.length > 0 ? fullUrl : typeof resource.id === 'string' ? `${type}/${resource.id}` : undefined;
+  const name =
+    typeof fullUrl === 'string' && fullUrl.length > 0
+      ? fullUrl
+      : typeof resource.id === 'string'
+        ? `${type}/${resource.id}`
+        : undefined;
   if (name === undefined) return 'the resource has neither fullUrl nor id, so importing again could not find it';
   const { _id: _a, _rev: _b, schema: _c, ...content } = resource;
   return { schema: TYPED[type] ?? 'fhir/resource', record: { ...content, _id: uuidv5(name, NAMESPACE) } };

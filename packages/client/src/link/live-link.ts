@@ -6,7 +6,18 @@
 import type { Clock, SpaceId } from '@sluice/core/base';
 import type { SigningKey } from '@sluice/core/crypto';
 import { signHello } from '@sluice/core/identity';
-import { type ClientFrame, decodeServerFrame, encodeClientFrame, type ErrorCode, formatLogName, type LogName, type Page, PROTOCOL_VERSION, type PushAnswer, type ServerFrame } from '@sluice/core/wire';
+import {
+  type ClientFrame,
+  decodeServerFrame,
+  encodeClientFrame,
+  type ErrorCode,
+  formatLogName,
+  type LogName,
+  type Page,
+  PROTOCOL_VERSION,
+  type PushAnswer,
+  type ServerFrame,
+} from '@sluice/core/wire';
 import type { NodeAddress, Platform, Socket } from '../platform.ts';
 
 /** A refusal by the node. `nowMs` is its clock. */
@@ -59,11 +70,21 @@ const CREDIT = 2 * 1024 * 1024;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 10_000;
 
-type Sub = { readonly space: SpaceId; readonly log: LogName; readonly events: SubscriptionEvents; chain: Promise<void>; run: number };
+type Sub = {
+  readonly space: SpaceId;
+  readonly log: LogName;
+  readonly events: SubscriptionEvents;
+  chain: Promise<void>;
+  run: number;
+};
 type Waiting = { readonly resolve: (answer: PushAnswer) => void; readonly reject: (cause: Error) => void };
 
 /** Connects, and keeps connected until `close`. */
-export function openLiveLink(platform: Pick<Platform, 'clock' | 'random' | 'openSocket'>, node: NodeAddress, key: SigningKey): LiveLink {
+export function openLiveLink(
+  platform: Pick<Platform, 'clock' | 'random' | 'openSocket'>,
+  node: NodeAddress,
+  key: SigningKey,
+): LiveLink {
   const { clock } = platform;
   const subs = new Map<number, Sub>();
   const waiting = new Map<number, Waiting>();
@@ -90,7 +111,14 @@ export function openLiveLink(platform: Pick<Platform, 'clock' | 'random' | 'open
 
   const subscribeNow = (id: number, sub: Sub): void => {
     sub.run = run;
-    send({ type: 'sub', id, space: sub.space, log: formatLogName(sub.log), after: sub.events.cursor(), credit: CREDIT });
+    send({
+      type: 'sub',
+      id,
+      space: sub.space,
+      log: formatLogName(sub.log),
+      after: sub.events.cursor(),
+      credit: CREDIT,
+    });
   };
 
   const onPage = (id: number, page: Page, bytes: number): void => {
@@ -216,7 +244,12 @@ export function openLiveLink(platform: Pick<Platform, 'clock' | 'random' | 'open
   };
 }
 
-function waitReady(clock: Clock, state: () => LinkState, onState: (l: (s: LinkState) => void) => () => void, timeoutMs: number): Promise<void> {
+function waitReady(
+  clock: Clock,
+  state: () => LinkState,
+  onState: (l: (s: LinkState) => void) => () => void,
+  timeoutMs: number,
+): Promise<void> {
   if (state() === 'ready') return Promise.resolve();
   return new Promise((resolve, reject) => {
     const stop = onState((next) => {

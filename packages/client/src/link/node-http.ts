@@ -1,12 +1,32 @@
 /** The node's plain requests: create a space, deposit, recovery box, DID log, drops. Signed where the node asks for it. */
 
-import { bytesToBase64url, bytesToUtf8, err, isJsonObject, ok, parseJson, type Result, type SpaceId } from '@sluice/core/base';
+import {
+  bytesToBase64url,
+  bytesToUtf8,
+  err,
+  isJsonObject,
+  ok,
+  parseJson,
+  type Result,
+  type SpaceId,
+} from '@sluice/core/base';
 import type { SigningKey } from '@sluice/core/crypto';
 import { signRequest } from '@sluice/core/identity';
-import { decodePushAnswer, encodeCbor, type ErrorCode, isErrorCode, MAX_DID_LOG_BYTES, MAX_DROP_BYTES, MAX_RECOVERY_BYTES, type PushAnswer } from '@sluice/core/wire';
+import {
+  decodePushAnswer,
+  encodeCbor,
+  type ErrorCode,
+  isErrorCode,
+  MAX_DID_LOG_BYTES,
+  MAX_DROP_BYTES,
+  MAX_RECOVERY_BYTES,
+  type PushAnswer,
+} from '@sluice/core/wire';
 import type { FetchAnswer, NodeAddress, Platform } from '../platform.ts';
 
-export type NodeFailure = { readonly type: 'offline' } | { readonly type: 'refused'; readonly code: ErrorCode; readonly nowMs?: number };
+export type NodeFailure =
+  | { readonly type: 'offline' }
+  | { readonly type: 'refused'; readonly code: ErrorCode; readonly nowMs?: number };
 
 type Call = {
   readonly method: 'GET' | 'PUT' | 'POST';
@@ -22,11 +42,21 @@ type Call = {
 const TIMEOUT_MS = 20_000;
 
 export type NodeHttp = {
-  readonly createSpace: (genesis: Uint8Array, push: Uint8Array, key: SigningKey, invite?: string) => Promise<Result<PushAnswer, NodeFailure>>;
+  readonly createSpace: (
+    genesis: Uint8Array,
+    push: Uint8Array,
+    key: SigningKey,
+    invite?: string,
+  ) => Promise<Result<PushAnswer, NodeFailure>>;
   readonly deposit: (space: SpaceId, messages: readonly Uint8Array[]) => Promise<Result<null, NodeFailure>>;
   readonly getRecovery: (locator: Uint8Array, auth: SigningKey) => Promise<Result<Uint8Array, NodeFailure>>;
   readonly putRecovery: (locator: Uint8Array, auth: SigningKey, box: Uint8Array) => Promise<Result<null, NodeFailure>>;
-  readonly putDidLog: (path: string, log: string, key: SigningKey, space: SpaceId) => Promise<Result<null, NodeFailure>>;
+  readonly putDidLog: (
+    path: string,
+    log: string,
+    key: SigningKey,
+    space: SpaceId,
+  ) => Promise<Result<null, NodeFailure>>;
   readonly putDrop: (id: Uint8Array, answer: Uint8Array) => Promise<Result<null, NodeFailure>>;
   /** Waits up to `waitS` seconds for an answer; undefined when there is none yet. */
   readonly takeDrop: (id: Uint8Array, waitS: number) => Promise<Result<Uint8Array | undefined, NodeFailure>>;
@@ -37,9 +67,20 @@ export function createNodeHttp(platform: Platform, node: Pick<NodeAddress, 'url'
   const call = async (c: Call): Promise<Result<FetchAnswer, NodeFailure>> => {
     const url = new URL(c.path, node.url);
     const signed = c.key
-      ? await signRequest({ method: c.method, url: url.href, ...(c.body ? { body: c.body } : {}), key: c.key, clock: platform.clock, random: platform.random })
+      ? await signRequest({
+          method: c.method,
+          url: url.href,
+          ...(c.body ? { body: c.body } : {}),
+          key: c.key,
+          clock: platform.clock,
+          random: platform.random,
+        })
       : {};
-    const headers = { ...c.headers, ...signed, ...(c.body ? { 'content-type': c.contentType ?? 'application/cbor' } : {}) };
+    const headers = {
+      ...c.headers,
+      ...signed,
+      ...(c.body ? { 'content-type': c.contentType ?? 'application/cbor' } : {}),
+    };
     const answer = await platform.fetchBytes(url, {
       method: c.method,
       headers,
@@ -59,14 +100,26 @@ export function createNodeHttp(platform: Platform, node: Pick<NodeAddress, 'url'
   return {
     createSpace: async (genesis, push, key, invite) => {
       const headers: Record<string, string> = invite ? { 'sluice-invite': invite } : {};
-      const answer = await call({ method: 'POST', path: '/v1/spaces', key, body: encodeCbor([genesis, push]), headers });
+      const answer = await call({
+        method: 'POST',
+        path: '/v1/spaces',
+        key,
+        body: encodeCbor([genesis, push]),
+        headers,
+      });
       if (!answer.ok) return answer;
       const decoded = decodePushAnswer(answer.value.body);
       return decoded.ok ? ok(decoded.value) : err({ type: 'offline' });
     },
-    deposit: (space, messages) => done({ method: 'POST', path: `/v1/spaces/${bytesToBase64url(space)}/inbox`, body: encodeCbor([...messages]) }),
+    deposit: (space, messages) =>
+      done({ method: 'POST', path: `/v1/spaces/${bytesToBase64url(space)}/inbox`, body: encodeCbor([...messages]) }),
     getRecovery: async (locator, auth) => {
-      const answer = await call({ method: 'GET', path: recoveryPath(locator), key: auth, maxBytes: 2 * MAX_RECOVERY_BYTES });
+      const answer = await call({
+        method: 'GET',
+        path: recoveryPath(locator),
+        key: auth,
+        maxBytes: 2 * MAX_RECOVERY_BYTES,
+      });
       return answer.ok ? ok(answer.value.body) : answer;
     },
     putRecovery: (locator, auth, box) => done({ method: 'PUT', path: recoveryPath(locator), key: auth, body: box }),
@@ -94,7 +147,8 @@ export function createNodeHttp(platform: Platform, node: Pick<NodeAddress, 'url'
 function refusal(answer: FetchAnswer): NodeFailure {
   const text = answer.body.length <= 16_384 ? safeText(answer.body) : undefined;
   const problem = text === undefined ? undefined : parseJson(text, { maxBytes: 16_384, maxDepth: 4 });
-  if (!problem?.ok || !isJsonObject(problem.value) || !isErrorCode(problem.value.code)) return { type: 'refused', code: 'INTERNAL' };
+  if (!problem?.ok || !isJsonObject(problem.value) || !isErrorCode(problem.value.code))
+    return { type: 'refused', code: 'INTERNAL' };
   const { code, nowMs } = problem.value;
   return { type: 'refused', code, ...(typeof nowMs === 'number' ? { nowMs } : {}) };
 }

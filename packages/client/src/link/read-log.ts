@@ -7,7 +7,13 @@ import type { LiveLink } from './live-link.ts';
 export type ReadOutcome = { readonly ok: true } | { readonly ok: false; readonly code: ErrorCode };
 
 /** Hands every page to `onPage` and resolves at the head, or when the node ends the subscription. */
-export function readLog(link: LiveLink, space: SpaceId, log: LogName, after: number, onPage: (page: Page) => void | Promise<void>): Promise<ReadOutcome> {
+export function readLog(
+  link: LiveLink,
+  space: SpaceId,
+  log: LogName,
+  after: number,
+  onPage: (page: Page) => void | Promise<void>,
+): Promise<ReadOutcome> {
   let cursor = after;
   return new Promise((resolve, reject) => {
     const stop = link.subscribe(space, log, {

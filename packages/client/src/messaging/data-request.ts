@@ -21,19 +21,27 @@ export type DataRequest = {
   readonly purpose?: string;
 };
 
-export type RequestedRecords = { readonly fitting: readonly JsonObject[]; readonly rejected: readonly { readonly index: number; readonly reason: string }[] };
+export type RequestedRecords = {
+  readonly fitting: readonly JsonObject[];
+  readonly rejected: readonly { readonly index: number; readonly reason: string }[];
+};
 
 /** Reads the payload of a data request. Errors: BAD_MESSAGE. */
 export function parseDataRequest(data: JsonObject): DataRequest {
   const { requestSchema, filter, userSelect, userSelectLimit, fallbackAction, purpose } = data;
   if (typeof requestSchema !== 'string') throw new SluiceError('BAD_MESSAGE', 'The request names no schema');
-  const limit = typeof userSelectLimit === 'number' && Number.isInteger(userSelectLimit) && userSelectLimit > 0 ? userSelectLimit : undefined;
+  const limit =
+    typeof userSelectLimit === 'number' && Number.isInteger(userSelectLimit) && userSelectLimit > 0
+      ? userSelectLimit
+      : undefined;
   return {
     requestSchema,
     ...(isJsonObject(filter) ? { filter } : {}),
     ...(typeof userSelect === 'boolean' ? { userSelect } : {}),
     ...(limit === undefined ? {} : { userSelectLimit: limit }),
-    ...(isJsonObject(fallbackAction) ? { fallbackAction: { label: String(fallbackAction.label), url: String(fallbackAction.url) } } : {}),
+    ...(isJsonObject(fallbackAction)
+      ? { fallbackAction: { label: String(fallbackAction.label), url: String(fallbackAction.url) } }
+      : {}),
     ...(typeof purpose === 'string' ? { purpose } : {}),
   };
 }
@@ -46,7 +54,12 @@ export function requestFilter(request: DataRequest, schema: LoadedSchema): Filte
 }
 
 /** Sorts what came back into what fits the request and what does not: an answer is the answerer's word, so it is checked. */
-export function checkAnswer(request: DataRequest, schema: LoadedSchema, data: JsonValue | undefined, nowMs: number): RequestedRecords {
+export function checkAnswer(
+  request: DataRequest,
+  schema: LoadedSchema,
+  data: JsonValue | undefined,
+  nowMs: number,
+): RequestedRecords {
   const filter = requestFilter(request, schema);
   const fitting: JsonObject[] = [];
   const rejected: { index: number; reason: string }[] = [];
@@ -58,7 +71,14 @@ export function checkAnswer(request: DataRequest, schema: LoadedSchema, data: Js
   return { fitting, rejected };
 }
 
-function misfit(record: JsonValue, taken: number, request: DataRequest, schema: LoadedSchema, filter: Filter, nowMs: number): string | undefined {
+function misfit(
+  record: JsonValue,
+  taken: number,
+  request: DataRequest,
+  schema: LoadedSchema,
+  filter: Filter,
+  nowMs: number,
+): string | undefined {
   if (!isJsonObject(record)) return 'not a record';
   if (schema.validate(record).length > 0) return 'does not match the schema';
   if (!matches(filter, record, nowMs)) return 'does not match the filter';

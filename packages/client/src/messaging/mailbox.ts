@@ -6,7 +6,14 @@
 import { bytesToHex, type Did, isJsonObject, type JsonObject, type JsonValue } from '@sluice/core/base';
 import { parseFilter, type Sort } from '@sluice/core/filter';
 import type { Identity } from '@sluice/core/identity';
-import { createMessageId, MAX_MESSAGE_LIFE_MS, type Message, type MessageFailure, openMessage, sealMessage } from '@sluice/core/message';
+import {
+  createMessageId,
+  MAX_MESSAGE_LIFE_MS,
+  type Message,
+  type MessageFailure,
+  openMessage,
+  sealMessage,
+} from '@sluice/core/message';
 import { decodeHeader, MAX_DEPOSIT, MAX_DEPOSIT_BYTES, type PageEntry } from '@sluice/core/wire';
 import type { OpenAccount } from '../account/account.ts';
 import { SluiceError } from '../errors.ts';
@@ -30,13 +37,25 @@ export type InboxItem = {
   readonly status?: MessageStatus;
 };
 export type SendOptions = { readonly context?: string; readonly replyTo?: string; readonly expiresInMs?: number };
-export type Outgoing = { readonly to: Did; readonly type: string; readonly data: JsonObject; readonly message: string; readonly options?: SendOptions };
+export type Outgoing = {
+  readonly to: Did;
+  readonly type: string;
+  readonly data: JsonObject;
+  readonly message: string;
+  readonly options?: SendOptions;
+};
 export type ListOptions = { readonly limit?: number; readonly skip?: number; readonly sort?: Sort };
 
 export type Mailbox = {
   readonly start: () => void;
   /** Errors: UNKNOWN_DID, NO_INBOX, MESSAGE_TOO_LARGE, OFFLINE, NODE_*. */
-  readonly send: (to: Did, type: string, data: JsonObject, message: string, options?: SendOptions) => Promise<{ readonly id: string }>;
+  readonly send: (
+    to: Did,
+    type: string,
+    data: JsonObject,
+    message: string,
+    options?: SendOptions,
+  ) => Promise<{ readonly id: string }>;
   readonly sendMany: (items: readonly Outgoing[]) => Promise<readonly { readonly id: string }[]>;
   /** Calls back for every verified message that arrives, here or on another device of this account. Returns how to stop. */
   readonly on: (type: string | undefined, handler: (item: InboxItem) => void) => () => void;
@@ -51,7 +70,10 @@ export type Mailbox = {
 const LIFE_MS = 14 * 24 * 3600 * 1000;
 const RETRY_MS = 30_000;
 const SHAPE: CollectionShape = {
-  indexes: [{ name: 'type', fields: ['type', 'sentAt'] }, { name: 'sentAt', fields: ['sentAt'] }],
+  indexes: [
+    { name: 'type', fields: ['type', 'sentAt'] },
+    { name: 'sentAt', fields: ['sentAt'] },
+  ],
   formats: new Map(),
   merges: new Map(),
 };
@@ -68,9 +90,11 @@ export function createMailbox(account: OpenAccount): Mailbox {
   const waiting = new Map<string, PageEntry>();
 
   inbox.onChange((change) => {
-    if (change.type !== 'put' || !change.record || change.record.read !== false || change.record.status !== undefined) return;
+    if (change.type !== 'put' || !change.record || change.record.read !== false || change.record.status !== undefined)
+      return;
     const item = toItem(change.record);
-    for (const handler of [...handlers]) if (handler.type === undefined || handler.type === item.type) handler.run(item);
+    for (const handler of [...handlers])
+      if (handler.type === undefined || handler.type === item.type) handler.run(item);
   });
 
   const resolve = async (did: Did): Promise<Identity> => {
@@ -84,7 +108,14 @@ export function createMailbox(account: OpenAccount): Mailbox {
     const life = Math.min(item.options?.expiresInMs ?? LIFE_MS, MAX_MESSAGE_LIFE_MS);
     const { context, replyTo } = item.options ?? {};
     const message: Message = {
-      id: createMessageId(random), type: item.type, from: account.did, to: item.to, message: item.message, data: item.data, createdMs: nowMs, expiresMs: nowMs + life,
+      id: createMessageId(random),
+      type: item.type,
+      from: account.did,
+      to: item.to,
+      message: item.message,
+      data: item.data,
+      createdMs: nowMs,
+      expiresMs: nowMs + life,
       ...(context === undefined ? {} : { context }),
       ...(replyTo === undefined ? {} : { replyTo }),
     };
@@ -123,7 +154,9 @@ export function createMailbox(account: OpenAccount): Mailbox {
   /** Opens what can be opened, then saves and drains in one local transaction; the cursor never passes what was not decided. */
   const drain = async (entries: readonly PageEntry[], cursor: number | undefined): Promise<void> => {
     const deps = { me: account.did, sealing: account.sealing, resolve: resolver.resolve, nowMs: clock.nowMs() };
-    const opened = await Promise.all(entries.map(async (entry) => ({ entry, result: entry.body ? await openMessage(entry.body, deps) : undefined })));
+    const opened = await Promise.all(
+      entries.map(async (entry) => ({ entry, result: entry.body ? await openMessage(entry.body, deps) : undefined })),
+    );
     if (account.closed()) return;
     const reasons: MessageFailure['type'][] = [];
     store.db.transact(() => {
@@ -183,9 +216,20 @@ export function createMailbox(account: OpenAccount): Mailbox {
   };
 }
 
-function toSave(m: Message, nowMs: number): { readonly id: string; readonly document: JsonObject; readonly force: boolean } {
+function toSave(
+  m: Message,
+  nowMs: number,
+): { readonly id: string; readonly document: JsonObject; readonly force: boolean } {
   const document: Record<string, JsonValue> = {
-    type: m.type, from: m.from, to: m.to, message: m.message, data: m.data, sentAt: m.createdMs, expiresAt: m.expiresMs, receivedAt: nowMs, read: false,
+    type: m.type,
+    from: m.from,
+    to: m.to,
+    message: m.message,
+    data: m.data,
+    sentAt: m.createdMs,
+    expiresAt: m.expiresMs,
+    receivedAt: nowMs,
+    read: false,
   };
   if (m.context !== undefined) document.context = m.context;
   if (m.replyTo !== undefined) document.replyTo = m.replyTo;
@@ -194,8 +238,15 @@ function toSave(m: Message, nowMs: number): { readonly id: string; readonly docu
 
 function toItem(record: JsonObject): InboxItem {
   return {
-    id: String(record._id), type: String(record.type), from: record.from as Did, to: record.to as Did, message: String(record.message),
-    data: isJsonObject(record.data) ? record.data : {}, sentAt: Number(record.sentAt), expiresAt: Number(record.expiresAt), receivedAt: Number(record.receivedAt),
+    id: String(record._id),
+    type: String(record.type),
+    from: record.from as Did,
+    to: record.to as Did,
+    message: String(record.message),
+    data: isJsonObject(record.data) ? record.data : {},
+    sentAt: Number(record.sentAt),
+    expiresAt: Number(record.expiresAt),
+    receivedAt: Number(record.receivedAt),
     read: record.read === true,
     ...(typeof record.context === 'string' ? { context: record.context } : {}),
     ...(typeof record.replyTo === 'string' ? { replyTo: record.replyTo } : {}),
@@ -213,4 +264,6 @@ function groupByRecipient(items: readonly Outgoing[]): Map<Did, Outgoing[]> {
   return groups;
 }
 
-const uniqueById = <T extends { readonly id: string }>(items: readonly T[]): T[] => [...new Map(items.map((i) => [i.id, i])).values()];
+const uniqueById = <T extends { readonly id: string }>(items: readonly T[]): T[] => [
+  ...new Map(items.map((i) => [i.id, i])).values(),
+];

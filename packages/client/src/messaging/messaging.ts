@@ -1,27 +1,60 @@
 /** Scenarios 1 and 2: send records to a person, ask a person for records, and the person's side of both. */
 
-import { bytesToHex, type Did, isJsonObject, type JsonObject, type JsonValue, toDid, utf8ToBytes } from '@sluice/core/base';
+import {
+  bytesToHex,
+  type Did,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  toDid,
+  utf8ToBytes,
+} from '@sluice/core/base';
 import { hmacSha256 } from '@sluice/core/crypto';
 import type { OpenAccount } from '../account/account.ts';
 import type { Context } from '../context.ts';
 import { SluiceError } from '../errors.ts';
 import type { SchemaLoader } from '../schema/index.ts';
-import { checkAnswer, DATA_REQUEST, DATA_SEND, type DataRequest, MESSAGE, parseDataRequest, requestFilter, STATUS } from './data-request.ts';
+import {
+  checkAnswer,
+  DATA_REQUEST,
+  DATA_SEND,
+  type DataRequest,
+  MESSAGE,
+  parseDataRequest,
+  requestFilter,
+  STATUS,
+} from './data-request.ts';
 import type { InboxItem, ListOptions, Mailbox, MessageStatus, SendOptions } from './mailbox.ts';
 
 export type DataAnswer =
-  | { readonly status: 'shared'; readonly records: readonly JsonObject[]; readonly rejected: readonly { readonly index: number; readonly reason: string }[] }
+  | {
+      readonly status: 'shared';
+      readonly records: readonly JsonObject[];
+      readonly rejected: readonly { readonly index: number; readonly reason: string }[];
+    }
   | { readonly status: 'declined' }
   | { readonly status: 'expired' };
 export type SentStatus = 'waiting' | MessageStatus | 'expired';
 export type PendingData = { readonly id: string; readonly answer: () => Promise<DataAnswer> };
-export type AcceptResult = { readonly saved: readonly { readonly id: string; readonly schema: string }[]; readonly failed: readonly { readonly index: number; readonly reason: string }[] };
+export type AcceptResult = {
+  readonly saved: readonly { readonly id: string; readonly schema: string }[];
+  readonly failed: readonly { readonly index: number; readonly reason: string }[];
+};
 
 export type Messaging = {
   /** Sends a message of any type. Errors: UNKNOWN_DID, NO_INBOX, MESSAGE_TOO_LARGE, OFFLINE. */
-  readonly send: (did: string, type: string, data: JsonObject, message: string, options?: SendOptions) => Promise<{ readonly id: string }>;
+  readonly send: (
+    did: string,
+    type: string,
+    data: JsonObject,
+    message: string,
+    options?: SendOptions,
+  ) => Promise<{ readonly id: string }>;
   /** Asks a person for records. The answer never comes by itself: the person presses, or this clock runs out. */
-  readonly request: (did: string, request: DataRequest & { readonly expiresInMs?: number; readonly message?: string }) => Promise<PendingData>;
+  readonly request: (
+    did: string,
+    request: DataRequest & { readonly expiresInMs?: number; readonly message?: string },
+  ) => Promise<PendingData>;
   readonly pending: (id: string) => PendingData;
   /** What became of something sent. */
   readonly sentStatus: (id: string) => SentStatus;
@@ -37,11 +70,24 @@ export type Messaging = {
   readonly share: (id: string, recordIds: readonly string[]) => Promise<void>;
 };
 
-export type MessagingDeps = { readonly account: OpenAccount; readonly mailbox: Mailbox; readonly vault: Context; readonly schemas: SchemaLoader };
+export type MessagingDeps = {
+  readonly account: OpenAccount;
+  readonly mailbox: Mailbox;
+  readonly vault: Context;
+  readonly schemas: SchemaLoader;
+};
 
 const REQUEST_MS = 14 * 24 * 3600 * 1000;
 /** What the owner's side decides about a record that came from elsewhere; a sender's word on these is dropped. */
-const OWNERS_FIELDS = new Set(['_id', '_rev', 'insertedAt', 'modifiedAt', 'schema', 'sourceApplication', 'sourceAccountId']);
+const OWNERS_FIELDS = new Set([
+  '_id',
+  '_rev',
+  'insertedAt',
+  'modifiedAt',
+  'schema',
+  'sourceApplication',
+  'sourceAccountId',
+]);
 
 /** Creates the messaging side of an account. */
 export function createMessaging({ account, mailbox, vault }: MessagingDeps): Messaging {
@@ -50,12 +96,17 @@ export function createMessaging({ account, mailbox, vault }: MessagingDeps): Mes
 
   const openFor = (id: string, type?: string): InboxItem => {
     const item = mailbox.get(id);
-    if (!item || (type !== undefined && item.type !== type)) throw new SluiceError('NOT_FOUND', 'There is no such message');
+    if (!item || (type !== undefined && item.type !== type))
+      throw new SluiceError('NOT_FOUND', 'There is no such message');
     if (item.status) throw new SluiceError('ALREADY_ANSWERED');
     return item;
   };
   const tell = async (item: InboxItem, status: MessageStatus, failed: AcceptResult['failed'] = []): Promise<void> => {
-    const data: JsonObject = { replyId: item.id, status, ...(failed.length > 0 ? { failed: failed.map((f) => f.index) } : {}) };
+    const data: JsonObject = {
+      replyId: item.id,
+      status,
+      ...(failed.length > 0 ? { failed: failed.map((f) => f.index) } : {}),
+    };
     await mailbox.send(item.from, STATUS, data, status === 'accepted' ? 'Accepted' : 'Declined', { replyTo: item.id });
   };
 
@@ -63,28 +114,43 @@ export function createMessaging({ account, mailbox, vault }: MessagingDeps): Mes
   const acceptedId = (item: InboxItem, index: number): string =>
     bytesToHex(hmacSha256(account.home.keys.tagSecret, utf8ToBytes(`accepted/${item.id}/${index}`)).subarray(0, 16));
 
-  const saveOne = async (item: InboxItem, record: JsonValue, index: number): Promise<{ id: string; schema: string } | string> => {
+  const saveOne = async (
+    item: InboxItem,
+    record: JsonValue,
+    index: number,
+  ): Promise<{ id: string; schema: string } | string> => {
     if (!isJsonObject(record) || typeof record.schema !== 'string') return 'the record names no schema';
     const content: Record<string, JsonValue> = {};
     for (const [name, value] of Object.entries(record)) if (!OWNERS_FIELDS.has(name)) content[name] = value;
     try {
       const store = await vault.openDatastore(record.schema);
       const id = acceptedId(item, index);
-      await store.save({ ...content, _id: id, sourceApplication: item.from, sourceAccountId: item.from }, { force: true });
+      await store.save(
+        { ...content, _id: id, sourceApplication: item.from, sourceAccountId: item.from },
+        { force: true },
+      );
       return { id, schema: store.schema?.id ?? record.schema };
     } catch (cause) {
-      if (cause instanceof SluiceError && ['INVALID_RECORD', 'UNKNOWN_SCHEMA', 'BAD_SCHEMA'].includes(cause.code)) return cause.message;
+      if (cause instanceof SluiceError && ['INVALID_RECORD', 'UNKNOWN_SCHEMA', 'BAD_SCHEMA'].includes(cause.code))
+        return cause.message;
       throw cause;
     }
   };
 
-  const matching = async (id: string, limit = 100): Promise<{ item: InboxItem; request: DataRequest; records: JsonObject[] }> => {
+  const matching = async (
+    id: string,
+    limit = 100,
+  ): Promise<{ item: InboxItem; request: DataRequest; records: JsonObject[] }> => {
     const item = mailbox.get(id);
     if (!item || item.type !== DATA_REQUEST) throw new SluiceError('NOT_FOUND', 'There is no such data request');
     const request = parseDataRequest(item.data);
     const schema = await vault.registry.load(request.requestSchema);
     const collection = vault.registry.openWith(schema);
-    return { item, request, records: collection.query(requestFilter(request, schema), clock.nowMs(), { limit }).records };
+    return {
+      item,
+      request,
+      records: collection.query(requestFilter(request, schema), clock.nowMs(), { limit }).records,
+    };
   };
 
   const waitForAnswer = (id: string): Promise<DataAnswer> => {
@@ -108,7 +174,9 @@ export function createMessaging({ account, mailbox, vault }: MessagingDeps): Mes
           }, reject);
         });
       };
-      const cancel = clock.timer(Math.max(0, Number(asked.expiresAt) - clock.nowMs()), () => finish(() => resolve({ status: 'expired' })));
+      const cancel = clock.timer(Math.max(0, Number(asked.expiresAt) - clock.nowMs()), () =>
+        finish(() => resolve({ status: 'expired' })),
+      );
       const stops = [mailbox.on(DATA_SEND, settle), mailbox.on(STATUS, settle), cancel];
       for (const item of mailbox.list({ type: { $in: [DATA_SEND, STATUS] } })) settle(item);
     });
@@ -118,7 +186,12 @@ export function createMessaging({ account, mailbox, vault }: MessagingDeps): Mes
   return {
     send: async (did, type, data, message, options) => {
       const sent = await mailbox.send(toDid(did), type, data, message, options);
-      keychain.put('request', sent.id, { kind: 'sent', to: did, type, expiresAt: clock.nowMs() + (options?.expiresInMs ?? REQUEST_MS) });
+      keychain.put('request', sent.id, {
+        kind: 'sent',
+        to: did,
+        type,
+        expiresAt: clock.nowMs() + (options?.expiresInMs ?? REQUEST_MS),
+      });
       account.home.nudge();
       return sent;
     },
@@ -126,8 +199,19 @@ export function createMessaging({ account, mailbox, vault }: MessagingDeps): Mes
       const schema = await vault.registry.load(request.requestSchema);
       requestFilter(request, schema);
       const data = { ...request, requestSchema: schema.id } as unknown as JsonObject;
-      const sent = await mailbox.send(toDid(did), DATA_REQUEST, data, message ?? request.purpose ?? `Request for ${schema.title}`, { expiresInMs });
-      keychain.put('request', sent.id, { kind: 'data', to: did, request: data, expiresAt: clock.nowMs() + expiresInMs });
+      const sent = await mailbox.send(
+        toDid(did),
+        DATA_REQUEST,
+        data,
+        message ?? request.purpose ?? `Request for ${schema.title}`,
+        { expiresInMs },
+      );
+      keychain.put('request', sent.id, {
+        kind: 'data',
+        to: did,
+        request: data,
+        expiresAt: clock.nowMs() + expiresInMs,
+      });
       account.home.nudge();
       return pending(sent.id);
     },
@@ -135,7 +219,9 @@ export function createMessaging({ account, mailbox, vault }: MessagingDeps): Mes
     sentStatus: (id) => {
       const sent = keychain.get('request', id);
       if (!sent) throw new SluiceError('NOT_FOUND', 'Nothing was sent under this id');
-      const answer = mailbox.list({ type: STATUS }, {}).find((item) => item.data.replyId === id && item.from === sent.to);
+      const answer = mailbox
+        .list({ type: STATUS }, {})
+        .find((item) => item.data.replyId === id && item.from === sent.to);
       if (answer?.data.status === 'accepted' || answer?.data.status === 'declined') return answer.data.status;
       return clock.nowMs() > Number(sent.expiresAt) ? 'expired' : 'waiting';
     },
@@ -143,7 +229,8 @@ export function createMessaging({ account, mailbox, vault }: MessagingDeps): Mes
     getMessages: async (filter, options = {}) => mailbox.list(filter, { limit: 20, ...options }),
     accept: async (id) => {
       const item = openFor(id);
-      if (item.type === DATA_REQUEST) throw new SluiceError('BAD_MESSAGE', 'A data request is answered by sharing records');
+      if (item.type === DATA_REQUEST)
+        throw new SluiceError('BAD_MESSAGE', 'A data request is answered by sharing records');
       const saved: { id: string; schema: string }[] = [];
       const failed: { index: number; reason: string }[] = [];
       if (item.type === DATA_SEND) {
@@ -153,7 +240,11 @@ export function createMessaging({ account, mailbox, vault }: MessagingDeps): Mes
           if (typeof outcome === 'string') failed.push({ index, reason: outcome });
           else saved.push(outcome);
         }
-        if (saved.length === 0) throw new SluiceError('BAD_MESSAGE', `None of the ${records.length} records could be saved${failed[0] ? `: ${failed[0].reason}` : ''}`);
+        if (saved.length === 0)
+          throw new SluiceError(
+            'BAD_MESSAGE',
+            `None of the ${records.length} records could be saved${failed[0] ? `: ${failed[0].reason}` : ''}`,
+          );
       }
       mailbox.update(id, { status: 'accepted', read: true });
       if (item.type !== MESSAGE) await tell(item, 'accepted', failed);
@@ -174,8 +265,10 @@ export function createMessaging({ account, mailbox, vault }: MessagingDeps): Mes
       openFor(id, DATA_REQUEST);
       const { item, request, records } = await matching(id, 10_000);
       const chosen = recordIds.map((wanted) => records.find((r) => r._id === wanted));
-      if (chosen.length === 0 || chosen.some((r) => r === undefined)) throw new SluiceError('BAD_REQUEST', 'Choose records that fit the request');
-      if (request.userSelectLimit !== undefined && chosen.length > request.userSelectLimit) throw new SluiceError('BAD_REQUEST', `At most ${request.userSelectLimit} records may be shared`);
+      if (chosen.length === 0 || chosen.some((r) => r === undefined))
+        throw new SluiceError('BAD_REQUEST', 'Choose records that fit the request');
+      if (request.userSelectLimit !== undefined && chosen.length > request.userSelectLimit)
+        throw new SluiceError('BAD_REQUEST', `At most ${request.userSelectLimit} records may be shared`);
       const data = chosen.map((record) => {
         const { _rev: _, ...rest } = record as JsonObject;
         return rest as JsonObject;

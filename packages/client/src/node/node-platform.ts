@@ -46,10 +46,17 @@ function openSocket(url: URL, events: SocketEvents, devHosts: DevHosts | undefin
     return { send: () => undefined, close: () => undefined };
   }
   const target = dial.value.href.replace(/^http/, 'ws');
-  const socket = new WebSocket(target, { perMessageDeflate: false, maxPayload: MAX_FRAME_BYTES, followRedirects: false, handshakeTimeout: 10_000 });
+  const socket = new WebSocket(target, {
+    perMessageDeflate: false,
+    maxPayload: MAX_FRAME_BYTES,
+    followRedirects: false,
+    handshakeTimeout: 10_000,
+  });
   socket.binaryType = 'nodebuffer';
   socket.on('open', events.onOpen);
-  socket.on('message', (data: Buffer) => events.onMessage(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)));
+  socket.on('message', (data: Buffer) =>
+    events.onMessage(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
+  );
   socket.on('close', events.onClose);
   // An error is always followed by a close, which is the one event that counts.
   socket.on('error', () => undefined);

@@ -13,10 +13,16 @@ const NESTED_QUANTIFIER = /[*+}][^()]*\)[*+{]/;
 export function refuseSchema(body: JsonObject): string | undefined {
   return walk(body, (node) => {
     const { $ref, pattern, patternProperties } = node;
-    if (node.$dynamicRef !== undefined || node.$recursiveRef !== undefined) return 'dynamic references are not supported';
-    if (typeof $ref === 'string' && !$ref.startsWith('#') && !bundledSchemas.has($ref)) return 'it refers to a schema outside itself';
-    const patterns = [...(typeof pattern === 'string' ? [pattern] : []), ...(isJsonObject(patternProperties) ? Object.keys(patternProperties) : [])];
-    if (patterns.some((p) => p.length > MAX_PATTERN || NESTED_QUANTIFIER.test(p))) return 'it holds a pattern that could take for ever';
+    if (node.$dynamicRef !== undefined || node.$recursiveRef !== undefined)
+      return 'dynamic references are not supported';
+    if (typeof $ref === 'string' && !$ref.startsWith('#') && !bundledSchemas.has($ref))
+      return 'it refers to a schema outside itself';
+    const patterns = [
+      ...(typeof pattern === 'string' ? [pattern] : []),
+      ...(isJsonObject(patternProperties) ? Object.keys(patternProperties) : []),
+    ];
+    if (patterns.some((p) => p.length > MAX_PATTERN || NESTED_QUANTIFIER.test(p)))
+      return 'it holds a pattern that could take for ever';
     return undefined;
   });
 }

@@ -4,7 +4,18 @@
  */
 
 import { Validator } from '@cfworker/json-schema';
-import { bytesToHex, canonicalJson, err, isJsonObject, type JsonObject, type JsonValue, ok, parseJson, type Result, utf8ToBytes } from '@sluice/core/base';
+import {
+  bytesToHex,
+  canonicalJson,
+  err,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  ok,
+  parseJson,
+  type Result,
+  utf8ToBytes,
+} from '@sluice/core/base';
 import { sha256 } from '@sluice/core/crypto';
 import { type FieldFormats, fieldFormats, parseInstant } from '@sluice/core/filter';
 import { bundledAliases, bundledSchemas, bundledValidators, type SchemaIssue } from '@sluice/schemas';
@@ -61,7 +72,14 @@ export function createSchemaLoader({ fetchText, readFile }: SchemaLoaderDeps): S
     if (url.protocol !== 'https:' || !fetchText) return err({ type: 'not-found' });
     const fetched = await fetchText(url, { maxBytes: MAX_SCHEMA_BYTES, timeoutMs: FETCH_MS });
     if (fetched.ok) return fetched;
-    return err({ type: fetched.error.type === 'too-large' ? 'too-large' : fetched.error.type === 'not-found' ? 'not-found' : 'unreachable' });
+    return err({
+      type:
+        fetched.error.type === 'too-large'
+          ? 'too-large'
+          : fetched.error.type === 'not-found'
+            ? 'not-found'
+            : 'unreachable',
+    });
   };
 
   return {
@@ -84,7 +102,8 @@ function readForeign(text: string): Result<LoadedSchema, SchemaFailure> {
   if (!parsed.ok) return parsed;
   if (!isJsonObject(parsed.value)) return err({ type: 'malformed' });
   const { $id } = parsed.value;
-  if (typeof $id !== 'string' || !$id.startsWith('https://') || $id.length > 512) return err({ type: 'bad-schema', text: 'it has no https $id' });
+  if (typeof $id !== 'string' || !$id.startsWith('https://') || $id.length > 512)
+    return err({ type: 'bad-schema', text: 'it has no https $id' });
   if (bundledSchemas.has($id)) return err({ type: 'schema-mismatch' });
   const refused = refuseSchema(parsed.value);
   return refused ? err({ type: 'bad-schema', text: refused }) : ok(describeSchema(parsed.value));
@@ -96,7 +115,8 @@ function describeSchema(body: JsonObject): LoadedSchema {
   const database = isJsonObject(body.database) ? body.database : {};
   const indexes = isJsonObject(database.indexes) ? database.indexes : {};
   const merges = new Map<string, 'lww' | 'set'>();
-  for (const [name, property] of Object.entries(propertiesOf(flat))) if (isJsonObject(property) && property.merge === 'set') merges.set(name, 'set');
+  for (const [name, property] of Object.entries(propertiesOf(flat)))
+    if (isJsonObject(property) && property.merge === 'set') merges.set(name, 'set');
   const title = typeof body.title === 'string' ? body.title : id;
   return {
     id,
@@ -105,7 +125,9 @@ function describeSchema(body: JsonObject): LoadedSchema {
     title,
     ...(typeof body.titlePlural === 'string' ? { titlePlural: body.titlePlural } : {}),
     databaseName: typeof database.name === 'string' ? database.name : nameFromId(id),
-    indexes: Object.entries(indexes).flatMap(([name, fields]) => (Array.isArray(fields) ? [{ name, fields: fields.filter((f): f is string => typeof f === 'string') }] : [])),
+    indexes: Object.entries(indexes).flatMap(([name, fields]) =>
+      Array.isArray(fields) ? [{ name, fields: fields.filter((f): f is string => typeof f === 'string') }] : [],
+    ),
     formats: fieldFormats(flat),
     merges,
     validate: bundledValidators.get(id) ?? interpret(body),
@@ -118,7 +140,10 @@ function flatten(value: JsonObject, depth: number): JsonObject {
   const target = typeof value.$ref === 'string' ? bundledSchemas.get(value.$ref) : undefined;
   if (target) return flatten(target as JsonObject, depth + 1);
   if (!Array.isArray(value.allOf)) return value;
-  return { ...value, allOf: (value.allOf as readonly JsonValue[]).map((part) => (isJsonObject(part) ? flatten(part, depth + 1) : part)) };
+  return {
+    ...value,
+    allOf: (value.allOf as readonly JsonValue[]).map((part) => (isJsonObject(part) ? flatten(part, depth + 1) : part)),
+  };
 }
 
 function propertiesOf(schema: JsonObject): JsonObject {
@@ -127,20 +152,30 @@ function propertiesOf(schema: JsonObject): JsonObject {
   return Object.assign({}, ...parts.map((part) => (isJsonObject(part) ? propertiesOf(part) : {})), own) as JsonObject;
 }
 
-const nameFromId = (id: string): string => new URL(id).pathname.replace(/\/(v[0-9.]+|latest)\/schema\.json$/, '').replace(/[^A-Za-z0-9]+/g, '_').replace(/^_|_$/g, '') || 'records';
+const nameFromId = (id: string): string =>
+  new URL(id).pathname
+    .replace(/\/(v[0-9.]+|latest)\/schema\.json$/, '')
+    .replace(/[^A-Za-z0-9]+/g, '_')
+    .replace(/^_|_$/g, '') || 'records';
 
 /** `partial-date` is ours and unknown to the interpreter, so it is checked by our own reader beside it. */
 function interpret(body: JsonObject): (record: unknown) => SchemaIssue[] {
   const validator = new Validator(body as never, '2020-12', false);
   for (const [id, bundled] of bundledSchemas) validator.addSchema(bundled as never, id);
-  const partial = [...fieldFormats(flatten(body, 0))].filter(([, format]) => format === 'partial-date').map(([path]) => path);
+  const partial = [...fieldFormats(flatten(body, 0))]
+    .filter(([, format]) => format === 'partial-date')
+    .map(([path]) => path);
   return (record) => {
     const result = validator.validate(record);
-    const issues = result.errors.map((e) => ({ path: e.instanceLocation.replace(/^#/, '') || '/', message: `does not satisfy ${e.keyword}` }));
+    const issues = result.errors.map((e) => ({
+      path: e.instanceLocation.replace(/^#/, '') || '/',
+      message: `does not satisfy ${e.keyword}`,
+    }));
     if (isJsonObject(record)) {
       for (const path of partial) {
         const value = record[path];
-        if (typeof value === 'string' && parseInstant(value, 'partial-date') === undefined) issues.push({ path: `/${path}`, message: 'does not satisfy format' });
+        if (typeof value === 'string' && parseInstant(value, 'partial-date') === undefined)
+          issues.push({ path: `/${path}`, message: 'does not satisfy format' });
       }
     }
     return issues;

@@ -3,12 +3,53 @@
  * grantee was sent, and appends by compare-and-set; whoever loses reads the feed and diffs again. Must not know requests or messages.
  */
 
-import { bytesToHex, type Clock, type Did, hexToBytes, isJsonObject, parseJson, type Random, type SpaceId, type StreamId, type Tag, toWriterId, utf8ToBytes, bytesToUtf8 } from '@sluice/core/base';
+import {
+  bytesToHex,
+  type Clock,
+  type Did,
+  hexToBytes,
+  isJsonObject,
+  parseJson,
+  type Random,
+  type SpaceId,
+  type StreamId,
+  type Tag,
+  toWriterId,
+  utf8ToBytes,
+  bytesToUtf8,
+} from '@sluice/core/base';
 import { type AeadKey, type GrantSecret, type SigningKey, streamTagKey, type TagSecret } from '@sluice/core/crypto';
 import type { Filter } from '@sluice/core/filter';
-import { type Basis, type Checkpoint, checkpointTag, covers, createRunningDigest, diffRecord, endTag, type FeedKeys, type FeedPlace, type FeedRule, feedTag, type Memo, openCheckpoint, openMemo, type RunningDigest, sealCheckpoint, sealFeedDelete, sealFeedPut } from '@sluice/core/grant';
+import {
+  type Basis,
+  type Checkpoint,
+  checkpointTag,
+  covers,
+  createRunningDigest,
+  diffRecord,
+  endTag,
+  type FeedKeys,
+  type FeedPlace,
+  type FeedRule,
+  feedTag,
+  type Memo,
+  openCheckpoint,
+  openMemo,
+  type RunningDigest,
+  sealCheckpoint,
+  sealFeedDelete,
+  sealFeedPut,
+} from '@sluice/core/grant';
 import { isDeleted, toDocument } from '@sluice/core/record';
-import { decodeHeader, ENTRY_KIND, type FeedEntry, type Header, type Page, type PartAnswer, type PushPart } from '@sluice/core/wire';
+import {
+  decodeHeader,
+  ENTRY_KIND,
+  type FeedEntry,
+  type Header,
+  type Page,
+  type PartAnswer,
+  type PushPart,
+} from '@sluice/core/wire';
 import type { LiveLink } from '../link/live-link.ts';
 import { readLog } from '../link/read-log.ts';
 import type { FeedSource, SpaceEngine } from '../space/space-engine.ts';
@@ -57,10 +98,31 @@ const MAX_STEP_BYTES = 1024 * 1024;
 type Progress = { ls: number; n: number; cursor: number; basis: Basis; closed: boolean; digest: RunningDigest };
 /** The records a new feed starts with: found once by index, sent in steps. `upTo` is the local number they reflect. */
 type Backfill = { readonly tags: readonly Tag[]; readonly upTo: number; at: number };
-type Work = { readonly grant: AgentGrant; readonly rule: FeedRule; readonly keys: FeedKeys; progress: Progress; doubtful: boolean; ended: boolean; backfill?: Backfill };
-type Staged = { readonly work: Work; readonly puts: readonly { tag: Tag; memo: Memo }[]; readonly gone: readonly Tag[]; readonly n: number; readonly basis: Basis; readonly closes: boolean; readonly completes: boolean; readonly advance: () => number };
+type Work = {
+  readonly grant: AgentGrant;
+  readonly rule: FeedRule;
+  readonly keys: FeedKeys;
+  progress: Progress;
+  doubtful: boolean;
+  ended: boolean;
+  backfill?: Backfill;
+};
+type Staged = {
+  readonly work: Work;
+  readonly puts: readonly { tag: Tag; memo: Memo }[];
+  readonly gone: readonly Tag[];
+  readonly n: number;
+  readonly basis: Basis;
+  readonly closes: boolean;
+  readonly completes: boolean;
+  readonly advance: () => number;
+};
 /** Records to evaluate next. `taken` says how many of them were; `advance` gives the local number that is then evaluated. */
-type Batch = { readonly records: readonly ChangedRecord[]; readonly finished: (taken: number) => boolean; readonly advance: (taken: number) => number };
+type Batch = {
+  readonly records: readonly ChangedRecord[];
+  readonly finished: (taken: number) => boolean;
+  readonly advance: (taken: number) => number;
+};
 
 /** Creates the agent of one space. */
 export function createAgent(deps: AgentDeps): Agent {
@@ -71,7 +133,9 @@ export function createAgent(deps: AgentDeps): Agent {
 
   const sentRow = (feed: StreamId, tag: Tag): Memo | undefined => {
     const row = db.sql('SELECT print, expires FROM sent WHERE feed = ? AND tag = ?').get(feed, tag);
-    return row ? { print: row.print as Uint8Array, expiresMs: row.expires === null ? null : Number(row.expires) } : undefined;
+    return row
+      ? { print: row.print as Uint8Array, expiresMs: row.expires === null ? null : Number(row.expires) }
+      : undefined;
   };
 
   const basisOf = (work: Work): Basis => engine.store.vector(work.grant.collection.streamRow, engine.self);
@@ -135,7 +199,14 @@ export function createAgent(deps: AgentDeps): Agent {
     const basis = basisOf(work);
     if (closes) entries.push(...closing(work, place, { puts, gone: [...gone, ...expired], basis, once: grant.once }));
     const staged: Staged = {
-      work, puts, gone: [...gone, ...expired], n, basis: closes ? basis : progress.basis, closes, completes: closes && grant.once, advance: () => batch.advance(taken),
+      work,
+      puts,
+      gone: [...gone, ...expired],
+      n,
+      basis: closes ? basis : progress.basis,
+      closes,
+      completes: closes && grant.once,
+      advance: () => batch.advance(taken),
     };
     return { entries, staged };
   }
@@ -145,8 +216,11 @@ export function createAgent(deps: AgentDeps): Agent {
     const { collection, filter } = work.grant;
     work.backfill ??= { tags: collection.candidates(filter, nowMs), upTo: collection.lastLs(), at: 0 };
     const { backfill } = work;
-    const records = backfill.tags.slice(backfill.at, backfill.at + STEP_RECORDS).flatMap((tag) => collection.stateOf(tag) ?? []);
-    const isLast = (taken: number): boolean => taken === records.length && backfill.at + STEP_RECORDS >= backfill.tags.length;
+    const records = backfill.tags
+      .slice(backfill.at, backfill.at + STEP_RECORDS)
+      .flatMap((tag) => collection.stateOf(tag) ?? []);
+    const isLast = (taken: number): boolean =>
+      taken === records.length && backfill.at + STEP_RECORDS >= backfill.tags.length;
     return {
       records,
       finished: isLast,
@@ -171,16 +245,35 @@ export function createAgent(deps: AgentDeps): Agent {
     };
   }
 
-  function closing(work: Work, place: () => FeedPlace, change: { puts: Staged['puts']; gone: readonly Tag[]; basis: Basis; once: boolean }): FeedEntry[] {
+  function closing(
+    work: Work,
+    place: () => FeedPlace,
+    change: { puts: Staged['puts']; gone: readonly Tag[]; basis: Basis; once: boolean },
+  ): FeedEntry[] {
     const digest = digestAfter(work, change.puts, change.gone);
     const content = { count: digest.count(), digest: digest.value(), basis: change.basis, card: deps.card };
-    const checkpoint = sealCheckpoint(work.keys, place(), checkpointTag(work.rule.tagKey), ENTRY_KIND.CKPT, content, deps.device, deps.random);
+    const checkpoint = sealCheckpoint(
+      work.keys,
+      place(),
+      checkpointTag(work.rule.tagKey),
+      ENTRY_KIND.CKPT,
+      content,
+      deps.device,
+      deps.random,
+    );
     if (!change.once) return [checkpoint];
-    return [checkpoint, sealCheckpoint(work.keys, place(), endTag(work.rule.tagKey), ENTRY_KIND.END, content, deps.device, deps.random)];
+    return [
+      checkpoint,
+      sealCheckpoint(work.keys, place(), endTag(work.rule.tagKey), ENTRY_KIND.END, content, deps.device, deps.random),
+    ];
   }
 
   /** The digest as it will be when the staged changes are in, computed on a copy by undoing them afterwards. */
-  function digestAfter(work: Work, puts: Staged['puts'], gone: readonly Tag[]): { count: () => number; value: () => Uint8Array } {
+  function digestAfter(
+    work: Work,
+    puts: Staged['puts'],
+    gone: readonly Tag[],
+  ): { count: () => number; value: () => Uint8Array } {
     const { digest } = work.progress;
     const undo: (() => void)[] = [];
     const drop = (tag: Tag): void => {
@@ -202,13 +295,18 @@ export function createAgent(deps: AgentDeps): Agent {
   }
 
   const expiredTags = (feed: StreamId, nowMs: number): Tag[] =>
-    db.sql('SELECT tag FROM sent WHERE feed = ? AND expires IS NOT NULL AND expires <= ? LIMIT ?').all(feed, nowMs, STEP_RECORDS).map((r) => r.tag as Tag);
+    db
+      .sql('SELECT tag FROM sent WHERE feed = ? AND expires IS NOT NULL AND expires <= ? LIMIT ?')
+      .all(feed, nowMs, STEP_RECORDS)
+      .map((r) => r.tag as Tag);
 
   function saveProgress(work: Work, change: Partial<Omit<Progress, 'digest'>>): void {
     work.progress = { ...work.progress, ...change };
     const { ls, n, cursor, basis, closed } = work.progress;
     const state = utf8ToBytes(JSON.stringify({ ls, n, closed, basis: basis.map((b) => [bytesToHex(b.writer), b.n]) }));
-    db.sql('INSERT INTO feed (stream, cursor, state) VALUES (?, ?, ?) ON CONFLICT (stream) DO UPDATE SET cursor = excluded.cursor, state = excluded.state').run(work.grant.feed, cursor, state);
+    db.sql(
+      'INSERT INTO feed (stream, cursor, state) VALUES (?, ?, ?) ON CONFLICT (stream) DO UPDATE SET cursor = excluded.cursor, state = excluded.state',
+    ).run(work.grant.feed, cursor, state);
   }
 
   const settle = async (answers: readonly PartAnswer[] | undefined): Promise<void> => {
@@ -218,7 +316,8 @@ export function createAgent(deps: AgentDeps): Agent {
       const answer = answers?.[i];
       if (answer?.type === 'ok') db.transactLazily(() => commit(step, answer.head));
       else if (answer === undefined || answer.code === 'STALE_HEAD') step.work.doubtful = true;
-      else if (answer.code === 'REVOKED' || answer.code === 'FORBIDDEN' || answer.code === 'CLOSED') end(step.work, answer.code === 'CLOSED' ? 'completed' : 'revoked');
+      else if (answer.code === 'REVOKED' || answer.code === 'FORBIDDEN' || answer.code === 'CLOSED')
+        end(step.work, answer.code === 'CLOSED' ? 'completed' : 'revoked');
       if (step.work.doubtful && answers) await fold(step.work);
     }
   };
@@ -240,12 +339,20 @@ export function createAgent(deps: AgentDeps): Agent {
       drop(tag);
       db.sql('DELETE FROM sent WHERE feed = ? AND tag = ?').run(feed, tag);
     }
-    saveProgress(work, { ls: step.advance(), n: step.n, cursor: head, basis: step.basis, closed: step.closes || work.progress.closed });
+    saveProgress(work, {
+      ls: step.advance(),
+      n: step.n,
+      cursor: head,
+      basis: step.basis,
+      closed: step.closes || work.progress.closed,
+    });
     if (step.completes) end(work, 'completed');
   }
 
   const putSent = (feed: StreamId, tag: Tag, memo: Memo): void => {
-    db.sql('INSERT INTO sent (feed, tag, print, expires) VALUES (?, ?, ?, ?) ON CONFLICT (feed, tag) DO UPDATE SET print = excluded.print, expires = excluded.expires').run(feed, tag, memo.print, memo.expiresMs);
+    db.sql(
+      'INSERT INTO sent (feed, tag, print, expires) VALUES (?, ?, ?, ?) ON CONFLICT (feed, tag) DO UPDATE SET print = excluded.print, expires = excluded.expires',
+    ).run(feed, tag, memo.print, memo.expiresMs);
   };
 
   function end(work: Work, how: 'completed' | 'revoked'): void {
@@ -258,7 +365,13 @@ export function createAgent(deps: AgentDeps): Agent {
     if (folding) return;
     folding = true;
     try {
-      const done = await readLog(deps.link, deps.space, { type: 'stream', stream: work.grant.feed }, work.progress.cursor, (page) => db.transactLazily(() => foldPage(work, page)));
+      const done = await readLog(
+        deps.link,
+        deps.space,
+        { type: 'stream', stream: work.grant.feed },
+        work.progress.cursor,
+        (page) => db.transactLazily(() => foldPage(work, page)),
+      );
       if (!done.ok && (done.code === 'REVOKED' || done.code === 'FORBIDDEN')) end(work, 'revoked');
       work.progress = { ...work.progress, digest: loadDigest(db, work.grant.feed) };
       work.doubtful = false;
@@ -304,12 +417,24 @@ export function createAgent(deps: AgentDeps): Agent {
       const tagKey = streamTagKey(grant.secret as unknown as TagSecret, grant.feed);
       const rule: FeedRule = { filter: grant.filter, fields: grant.fields, secret: grant.secret, tagKey };
       const { progress, known } = loadProgress(db, grant.feed);
-      works.set(grant.grantId, { grant, rule, keys: { stream: grant.feed, key: grant.key }, progress, doubtful: !known, ended: false });
+      works.set(grant.grantId, {
+        grant,
+        rule,
+        keys: { stream: grant.feed, key: grant.key },
+        progress,
+        doubtful: !known,
+        ended: false,
+      });
     },
     remove: (grantId) => {
       works.delete(grantId);
     },
-    upToDate: () => [...works.values()].every((w) => w.ended || (!w.doubtful && w.progress.closed && w.grant.collection.changedSince(w.progress.ls, 1).records.length === 0)),
+    upToDate: () =>
+      [...works.values()].every(
+        (w) =>
+          w.ended ||
+          (!w.doubtful && w.progress.closed && w.grant.collection.changedSince(w.progress.ls, 1).records.length === 0),
+      ),
     source: { prepare, settle },
   };
 }
@@ -317,14 +442,33 @@ export function createAgent(deps: AgentDeps): Agent {
 function loadProgress(db: StoreDb, feed: StreamId): { readonly progress: Progress; readonly known: boolean } {
   const row = db.sql('SELECT cursor, state FROM feed WHERE stream = ?').get(feed);
   const digest = loadDigest(db, feed);
-  const parsed = row?.state ? parseJson(bytesToUtf8(row.state as Uint8Array), { maxBytes: 1024 * 1024, maxDepth: 4 }) : undefined;
-  if (!row || !parsed?.ok || !isJsonObject(parsed.value)) return { progress: { ls: 0, n: 0, cursor: 0, basis: [], closed: false, digest }, known: false };
-  const { ls, n, closed, basis } = parsed.value as unknown as { ls: number; n: number; closed: boolean; basis: readonly (readonly [string, number])[] };
-  return { progress: { ls, n, closed, cursor: Number(row.cursor), basis: basis.map(([w, at]) => ({ writer: toWriterId(hexToBytes(w)), n: at })), digest }, known: true };
+  const parsed = row?.state
+    ? parseJson(bytesToUtf8(row.state as Uint8Array), { maxBytes: 1024 * 1024, maxDepth: 4 })
+    : undefined;
+  if (!row || !parsed?.ok || !isJsonObject(parsed.value))
+    return { progress: { ls: 0, n: 0, cursor: 0, basis: [], closed: false, digest }, known: false };
+  const { ls, n, closed, basis } = parsed.value as unknown as {
+    ls: number;
+    n: number;
+    closed: boolean;
+    basis: readonly (readonly [string, number])[];
+  };
+  return {
+    progress: {
+      ls,
+      n,
+      closed,
+      cursor: Number(row.cursor),
+      basis: basis.map(([w, at]) => ({ writer: toWriterId(hexToBytes(w)), n: at })),
+      digest,
+    },
+    known: true,
+  };
 }
 
 function loadDigest(db: StoreDb, feed: StreamId): RunningDigest {
   const digest = createRunningDigest();
-  for (const row of db.sql('SELECT tag, print FROM sent WHERE feed = ?').all(feed)) digest.add(row.tag as Tag, row.print as Uint8Array);
+  for (const row of db.sql('SELECT tag, print FROM sent WHERE feed = ?').all(feed))
+    digest.add(row.tag as Tag, row.print as Uint8Array);
   return digest;
 }

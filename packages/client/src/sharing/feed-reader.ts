@@ -3,16 +3,44 @@
  * has passed is wiped by this clock, with nobody online. Must not know requests or messages.
  */
 
-import { bytesToHex, bytesToUtf8, type Clock, hexToBytes, isJsonObject, type JsonObject, parseJson, type SpaceId, type Tag, toWriterId, utf8ToBytes } from '@sluice/core/base';
+import {
+  bytesToHex,
+  bytesToUtf8,
+  type Clock,
+  hexToBytes,
+  isJsonObject,
+  type JsonObject,
+  parseJson,
+  type SpaceId,
+  type Tag,
+  toWriterId,
+  utf8ToBytes,
+} from '@sluice/core/base';
 import type { VerifyKey } from '@sluice/core/crypto';
 import { bindFilter, compareBySort, type FieldFormats, type Filter, type Sort } from '@sluice/core/filter';
-import { type Basis, type Checkpoint, covers, createRunningDigest, type FeedKeys, openCheckpoint, openFeedDelete, openFeedPut, openMemo, recordPrint } from '@sluice/core/grant';
+import {
+  type Basis,
+  type Checkpoint,
+  covers,
+  createRunningDigest,
+  type FeedKeys,
+  openCheckpoint,
+  openFeedDelete,
+  openFeedPut,
+  openMemo,
+  recordPrint,
+} from '@sluice/core/grant';
 import { decodeHeader, ENTRY_KIND, type ErrorCode, type Header, type Page, type PageEntry } from '@sluice/core/wire';
 import { SluiceError } from '../errors.ts';
 import type { LiveLink } from '../link/live-link.ts';
 import type { StoreDb } from '../store/store-db.ts';
 
-export type FeedChange = { readonly type: 'put' | 'delete'; readonly id: string; readonly record?: JsonObject; readonly reason?: 'left' | 'expired' | 'swept' };
+export type FeedChange = {
+  readonly type: 'put' | 'delete';
+  readonly id: string;
+  readonly record?: JsonObject;
+  readonly reason?: 'left' | 'expired' | 'swept';
+};
 export type FeedStatus = 'backfill' | 'live' | 'completed' | 'revoked' | 'alarm';
 export type FeedAlarm = {
   readonly type: 'tampered';
@@ -33,7 +61,10 @@ export type FeedReaderDeps = {
 export type FeedReader = {
   readonly start: () => void;
   readonly get: (id: string) => JsonObject | undefined;
-  readonly query: (filter: Filter, options: { readonly limit?: number; readonly skip?: number; readonly sort?: Sort }) => JsonObject[];
+  readonly query: (
+    filter: Filter,
+    options: { readonly limit?: number; readonly skip?: number; readonly sort?: Sort },
+  ) => JsonObject[];
   readonly count: () => number;
   readonly onChange: (listener: (change: FeedChange) => void) => () => void;
   readonly onAlarm: (listener: (alarm: FeedAlarm) => void) => () => void;
@@ -53,7 +84,11 @@ type RowSet = { readonly print: Uint8Array; readonly expiresMs: number | null };
 export function openFeedReader(deps: FeedReaderDeps): FeedReader {
   const { db, clock, keys } = deps;
   const feedRow = ensureFeed(db, keys.stream);
-  const listeners = { change: new Set<(c: FeedChange) => void>(), alarm: new Set<(a: FeedAlarm) => void>(), status: new Set<(s: FeedStatus) => void>() };
+  const listeners = {
+    change: new Set<(c: FeedChange) => void>(),
+    alarm: new Set<(a: FeedAlarm) => void>(),
+    status: new Set<(s: FeedStatus) => void>(),
+  };
   const waiters = new Set<() => void>();
   let state = loadState(db, feedRow);
   let digest = loadDigest(db, feedRow);
@@ -81,7 +116,9 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
 
   const rowOf = (tag: Tag): RowSet | undefined => {
     const row = db.sql('SELECT print, expires FROM feed_row WHERE feed = ? AND tag = ?').get(feedRow, tag);
-    return row ? { print: row.print as Uint8Array, expiresMs: row.expires === null ? null : Number(row.expires) } : undefined;
+    return row
+      ? { print: row.print as Uint8Array, expiresMs: row.expires === null ? null : Number(row.expires) }
+      : undefined;
   };
   const removeRow = (tag: Tag): void => {
     const old = rowOf(tag);
@@ -92,7 +129,15 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
   const putRow = (tag: Tag, seq: number, row: RowSet, header: Uint8Array, body: Uint8Array | null): void => {
     removeRow(tag);
     digest.add(tag, row.print);
-    db.sql('INSERT INTO feed_row (feed, tag, seq, print, expires, header, body) VALUES (?, ?, ?, ?, ?, ?, ?)').run(feedRow, tag, seq, row.print, row.expiresMs, header, body);
+    db.sql('INSERT INTO feed_row (feed, tag, seq, print, expires, header, body) VALUES (?, ?, ?, ?, ?, ?, ?)').run(
+      feedRow,
+      tag,
+      seq,
+      row.print,
+      row.expiresMs,
+      header,
+      body,
+    );
   };
 
   /** Applies one entry. Returns what to tell, or the reason why the page is not to be trusted. */
@@ -147,7 +192,10 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     if (!deps.isOwnersDevice(checkpoint.signer, checkpoint.card)) return 'foreign-signer';
     if (!covers(checkpoint.basis, state.basis) || checkpoint.asOfMs < state.asOfMs) return 'basis';
     // Rows that had expired by the checkpoint's instant no longer count, on either side.
-    for (const row of db.sql('SELECT tag FROM feed_row WHERE feed = ? AND expires IS NOT NULL AND expires <= ?').all(feedRow, checkpoint.asOfMs)) removeRow(row.tag as Tag);
+    for (const row of db
+      .sql('SELECT tag FROM feed_row WHERE feed = ? AND expires IS NOT NULL AND expires <= ?')
+      .all(feedRow, checkpoint.asOfMs))
+      removeRow(row.tag as Tag);
     if (digest.count() !== checkpoint.count) return 'count';
     if (bytesToHex(digest.value()) !== bytesToHex(checkpoint.digest)) return 'digest';
     state = { ...state, basis: checkpoint.basis, asOfMs: checkpoint.asOfMs, status: end ? 'completed' : 'live' };
@@ -207,26 +255,35 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
   };
 
   function subscribe(): void {
-    stop = deps.link.subscribe(deps.space, { type: 'stream', stream: keys.stream }, { cursor: () => state.cursor, onPage, onClosed });
+    stop = deps.link.subscribe(
+      deps.space,
+      { type: 'stream', stream: keys.stream },
+      { cursor: () => state.cursor, onPage, onClosed },
+    );
   }
 
   /** Wipes what has left its window and waits for the next that will. */
   function armExpiry(): void {
     cancelTimer();
     const nowMs = clock.nowMs();
-    const due = db.sql('SELECT tag, header, body FROM feed_row WHERE feed = ? AND expires <= ? AND body IS NOT NULL').all(feedRow, nowMs);
+    const due = db
+      .sql('SELECT tag, header, body FROM feed_row WHERE feed = ? AND expires <= ? AND body IS NOT NULL')
+      .all(feedRow, nowMs);
     for (const row of due) {
       const opened = openFeedPut(keys, { header: row.header as Uint8Array, body: row.body as Uint8Array });
       db.sql('UPDATE feed_row SET body = NULL WHERE feed = ? AND tag = ?').run(feedRow, row.tag as Tag);
       if (opened.ok) emit({ type: 'delete', id: opened.value.value.id, reason: 'expired' });
     }
     const next = db.sql('SELECT min(expires) AS at FROM feed_row WHERE feed = ? AND body IS NOT NULL').get(feedRow)?.at;
-    if (next !== null && next !== undefined) cancelTimer = clock.timer(Math.max(0, Number(next) - clock.nowMs()), armExpiry);
+    if (next !== null && next !== undefined)
+      cancelTimer = clock.timer(Math.max(0, Number(next) - clock.nowMs()), armExpiry);
   }
 
   const visible = function* (): Generator<JsonObject> {
     const nowMs = clock.nowMs();
-    for (const row of db.sql('SELECT header, body, expires FROM feed_row WHERE feed = ? AND body IS NOT NULL ORDER BY seq').all(feedRow)) {
+    for (const row of db
+      .sql('SELECT header, body, expires FROM feed_row WHERE feed = ? AND body IS NOT NULL ORDER BY seq')
+      .all(feedRow)) {
       if (row.expires !== null && Number(row.expires) <= nowMs) continue;
       const opened = openFeedPut(keys, { header: row.header as Uint8Array, body: row.body as Uint8Array });
       if (opened.ok) yield opened.value.value.record;
@@ -250,15 +307,30 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     },
     count: () => {
       const nowMs = clock.nowMs();
-      return Number(db.sql('SELECT count(*) AS n FROM feed_row WHERE feed = ? AND body IS NOT NULL AND (expires IS NULL OR expires > ?)').get(feedRow, nowMs)?.n);
+      return Number(
+        db
+          .sql(
+            'SELECT count(*) AS n FROM feed_row WHERE feed = ? AND body IS NOT NULL AND (expires IS NULL OR expires > ?)',
+          )
+          .get(feedRow, nowMs)?.n,
+      );
     },
     onChange: (listener) => add(listeners.change, listener),
     onAlarm: (listener) => add(listeners.alarm, listener),
     onStatus: (listener) => add(listeners.status, listener),
     status: () => state.status,
-    upToDate: (timeoutMs) => waitSettled(clock, waiters, () => settled, () => state.status, timeoutMs),
+    upToDate: (timeoutMs) =>
+      waitSettled(
+        clock,
+        waiters,
+        () => settled,
+        () => state.status,
+        timeoutMs,
+      ),
     wipe: () => {
-      const wiped = Number(db.sql('SELECT count(*) AS n FROM feed_row WHERE feed = ? AND body IS NOT NULL').get(feedRow)?.n);
+      const wiped = Number(
+        db.sql('SELECT count(*) AS n FROM feed_row WHERE feed = ? AND body IS NOT NULL').get(feedRow)?.n,
+      );
       db.sql('DELETE FROM feed_row WHERE feed = ?').run(feedRow);
       digest = createRunningDigest();
       return wiped;
@@ -284,10 +356,21 @@ function ensureFeed(db: StoreDb, stream: Uint8Array): number {
 
 function loadState(db: StoreDb, feedRow: number): State {
   const row = db.sql('SELECT cursor, state FROM feed WHERE id = ?').get(feedRow);
-  const parsed = row?.state ? parseJson(bytesToUtf8(row.state as Uint8Array), { maxBytes: 1024 * 1024, maxDepth: 4 }) : undefined;
+  const parsed = row?.state
+    ? parseJson(bytesToUtf8(row.state as Uint8Array), { maxBytes: 1024 * 1024, maxDepth: 4 })
+    : undefined;
   if (!parsed?.ok || !isJsonObject(parsed.value)) return { cursor: 0, basis: [], asOfMs: 0, status: 'backfill' };
-  const { basis, asOfMs, status } = parsed.value as unknown as { basis: readonly (readonly [string, number])[]; asOfMs: number; status: FeedStatus };
-  return { cursor: Number(row?.cursor ?? 0), asOfMs, status, basis: basis.map(([w, n]) => ({ writer: toWriterId(hexToBytes(w)), n })) };
+  const { basis, asOfMs, status } = parsed.value as unknown as {
+    basis: readonly (readonly [string, number])[];
+    asOfMs: number;
+    status: FeedStatus;
+  };
+  return {
+    cursor: Number(row?.cursor ?? 0),
+    asOfMs,
+    status,
+    basis: basis.map(([w, n]) => ({ writer: toWriterId(hexToBytes(w)), n })),
+  };
 }
 
 function saveState(db: StoreDb, feedRow: number, state: State): void {
@@ -298,11 +381,18 @@ function saveState(db: StoreDb, feedRow: number, state: State): void {
 
 function loadDigest(db: StoreDb, feedRow: number): ReturnType<typeof createRunningDigest> {
   const digest = createRunningDigest();
-  for (const row of db.sql('SELECT tag, print FROM feed_row WHERE feed = ?').all(feedRow)) digest.add(row.tag as Tag, row.print as Uint8Array);
+  for (const row of db.sql('SELECT tag, print FROM feed_row WHERE feed = ?').all(feedRow))
+    digest.add(row.tag as Tag, row.print as Uint8Array);
   return digest;
 }
 
-function waitSettled(clock: Clock, waiters: Set<() => void>, settled: () => boolean, status: () => FeedStatus, timeoutMs: number): Promise<void> {
+function waitSettled(
+  clock: Clock,
+  waiters: Set<() => void>,
+  settled: () => boolean,
+  status: () => FeedStatus,
+  timeoutMs: number,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const finish = (end: () => void): void => {
       waiters.delete(check);
@@ -319,4 +409,3 @@ function waitSettled(clock: Clock, waiters: Set<() => void>, settled: () => bool
     check();
   });
 }
-

@@ -43,7 +43,13 @@ export type GrantHandle = {
 const UP_TO_DATE_MS = 60_000;
 
 /** Opens a received grant over a connection made with its pairwise key. */
-export function openGrantHandle(account: OpenAccount, grant: ReceivedGrant, owner: Identity, schema: LoadedSchema, link: LiveLink): GrantHandle {
+export function openGrantHandle(
+  account: OpenAccount,
+  grant: ReceivedGrant,
+  owner: Identity,
+  schema: LoadedSchema,
+  link: LiveLink,
+): GrantHandle {
   const { clock } = account.platform;
   const reader = openFeedReader({
     db: account.store.db,

@@ -1,7 +1,24 @@
 /** Grants as keychain items: what the owner keeps of a grant it gave, and the grantee of one it received. */
 
-import { isDid, type JsonObject, type JsonValue, toDid, toSpaceId, toStreamId, type Did, type SpaceId, type StreamId } from '@sluice/core/base';
-import { type AeadKey, type GrantSecret, type SigningKey, signingKeyFromSeed, toAeadKey, toGrantSecret } from '@sluice/core/crypto';
+import {
+  isDid,
+  type JsonObject,
+  type JsonValue,
+  toDid,
+  toSpaceId,
+  toStreamId,
+  type Did,
+  type SpaceId,
+  type StreamId,
+} from '@sluice/core/base';
+import {
+  type AeadKey,
+  type GrantSecret,
+  type SigningKey,
+  signingKeyFromSeed,
+  toAeadKey,
+  toGrantSecret,
+} from '@sluice/core/crypto';
 import type { GrantTerms } from '@sluice/core/grant';
 import { packBytes, unpackBytes } from '../account/keychain.ts';
 import type { NodeAddress } from '../platform.ts';
@@ -48,9 +65,20 @@ const terms = (value: JsonValue | undefined): GrantTerms => value as unknown as 
 
 export function givenToItem(g: GivenGrant): JsonObject {
   return {
-    requestId: g.requestId, grantee: g.grantee, purpose: g.purpose, space: packBytes(g.space), collection: g.collection, terms: json(g.terms),
-    feed: packBytes(g.feed), key: packBytes(g.key), secret: packBytes(g.secret), granteeKey: packBytes(g.granteeKey), status: g.status,
-    givenAt: g.givenAtMs, receipt: packBytes(g.receipt), ...(g.revokedAtMs === undefined ? {} : { revokedAt: g.revokedAtMs }),
+    requestId: g.requestId,
+    grantee: g.grantee,
+    purpose: g.purpose,
+    space: packBytes(g.space),
+    collection: g.collection,
+    terms: json(g.terms),
+    feed: packBytes(g.feed),
+    key: packBytes(g.key),
+    secret: packBytes(g.secret),
+    granteeKey: packBytes(g.granteeKey),
+    status: g.status,
+    givenAt: g.givenAtMs,
+    receipt: packBytes(g.receipt),
+    ...(g.revokedAtMs === undefined ? {} : { revokedAt: g.revokedAtMs }),
   };
 }
 
@@ -76,8 +104,18 @@ export function itemToGiven(grantId: string, item: JsonObject): GivenGrant {
 
 export function receivedToItem(g: ReceivedGrant): JsonObject {
   return {
-    requestId: g.requestId, owner: g.owner, purpose: g.purpose, terms: json(g.terms), nodeUrl: g.node.url, nodeDid: g.node.did, space: packBytes(g.space),
-    feed: packBytes(g.feed), key: packBytes(g.key), pairwise: packBytes(g.pairwise.seed.reveal()), receivedAt: g.receivedAtMs, receipt: packBytes(g.receipt),
+    requestId: g.requestId,
+    owner: g.owner,
+    purpose: g.purpose,
+    terms: json(g.terms),
+    nodeUrl: g.node.url,
+    nodeDid: g.node.did,
+    space: packBytes(g.space),
+    feed: packBytes(g.feed),
+    key: packBytes(g.key),
+    pairwise: packBytes(g.pairwise.seed.reveal()),
+    receivedAt: g.receivedAtMs,
+    receipt: packBytes(g.receipt),
   };
 }
 

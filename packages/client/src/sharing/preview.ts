@@ -22,12 +22,21 @@ export type Preview = {
 const SAMPLE = 3;
 
 /** Previews terms over a collection. */
-export function previewTerms(terms: GrantTerms, filter: Filter, schema: LoadedSchema, collection: Collection, nowMs: number, who: string): Preview {
+export function previewTerms(
+  terms: GrantTerms,
+  filter: Filter,
+  schema: LoadedSchema,
+  collection: Collection,
+  nowMs: number,
+  who: string,
+): Preview {
   const test = bindFilter(filter, nowMs);
   const matching: JsonObject[] = [];
   const instants: number[] = [];
   const total = collection.size();
-  const dateFields = [...schema.formats].filter(([path]) => !path.includes('.') && path !== 'insertedAt' && path !== 'modifiedAt');
+  const dateFields = [...schema.formats].filter(
+    ([path]) => !path.includes('.') && path !== 'insertedAt' && path !== 'modifiedAt',
+  );
   let count = 0;
   for (const id of collection.ids()) {
     const record = collection.get(id);

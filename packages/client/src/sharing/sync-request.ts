@@ -1,6 +1,16 @@
 /** Synchronization requests as signed documents: what an app asks, and the fresh keys it asks with (spec/grant.md). */
 
-import { base64urlToBytes, bytesToBase64url, type Did, err, isJsonObject, type JsonObject, type JsonValue, ok, type Result } from '@sluice/core/base';
+import {
+  base64urlToBytes,
+  bytesToBase64url,
+  type Did,
+  err,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  ok,
+  type Result,
+} from '@sluice/core/base';
 import { toVerifyKey, type VerifyKey } from '@sluice/core/crypto';
 import { filterFailureText } from '@sluice/core/filter';
 import { type GrantTerms, MAX_REQUEST_ITEMS, parseTerms } from '@sluice/core/grant';
@@ -50,15 +60,21 @@ export type OpenRequestDeps = {
 };
 
 /** Opens a request that came in a message from `from`. Every check of form, signature, addressee and filter is here. */
-export async function openSyncRequest(document: Uint8Array, from: Did, deps: OpenRequestDeps): Promise<Result<SyncRequest, { readonly type: 'bad-request'; readonly text: string }>> {
-  const bad = (text: string): Result<never, { type: 'bad-request'; text: string }> => err({ type: 'bad-request', text });
+export async function openSyncRequest(
+  document: Uint8Array,
+  from: Did,
+  deps: OpenRequestDeps,
+): Promise<Result<SyncRequest, { readonly type: 'bad-request'; readonly text: string }>> {
+  const bad = (text: string): Result<never, { type: 'bad-request'; text: string }> =>
+    err({ type: 'bad-request', text });
   const opened = await openDocument(document, DOCUMENT_TYPE, deps.resolver.resolve, deps.nowMs);
   if (!opened.ok) return bad('the request is not signed by who it says it is from');
   const { payload, signer, hash } = opened.value;
   if (signer !== from) return bad('the request is not signed by its sender');
   if (payload.to !== deps.owner) return bad('the request is addressed to somebody else');
   const { items, purpose, expiresAt, signKey, hpkeKey } = payload;
-  if (!Array.isArray(items) || items.length === 0 || items.length > MAX_REQUEST_ITEMS) return bad(`a request holds 1 to ${MAX_REQUEST_ITEMS} items`);
+  if (!Array.isArray(items) || items.length === 0 || items.length > MAX_REQUEST_ITEMS)
+    return bad(`a request holds 1 to ${MAX_REQUEST_ITEMS} items`);
   if (typeof purpose !== 'string' || purpose.length > MAX_PURPOSE) return bad('the purpose is missing or too long');
   if (typeof expiresAt !== 'number' || expiresAt <= deps.nowMs) return bad('the request has expired');
   const keys = readKeys(signKey, hpkeKey);
@@ -72,7 +88,10 @@ export async function openSyncRequest(document: Uint8Array, from: Did, deps: Ope
   return ok({ items: terms, purpose, expiresAtMs: expiresAt, ...keys, from, hash });
 }
 
-async function readTerms(item: JsonValue, loadSchema: OpenRequestDeps['loadSchema']): Promise<Result<GrantTerms, string>> {
+async function readTerms(
+  item: JsonValue,
+  loadSchema: OpenRequestDeps['loadSchema'],
+): Promise<Result<GrantTerms, string>> {
   if (!isJsonObject(item) || typeof item.schema !== 'string') return err('an item lacks its schema');
   const schema = await loadSchema(item.schema).catch((cause: unknown) => {
     if (cause instanceof SluiceError) return undefined;
@@ -80,12 +99,16 @@ async function readTerms(item: JsonValue, loadSchema: OpenRequestDeps['loadSchem
   });
   if (!schema) return err('a schema cannot be found');
   const parsed = parseTerms(item, schema.formats, filterFailureText as (failure: never) => string);
-  if (!parsed.ok) return err(parsed.error.type === 'bad-filter' ? parsed.error.text : `the terms have a bad ${parsed.error.field}`);
+  if (!parsed.ok)
+    return err(parsed.error.type === 'bad-filter' ? parsed.error.text : `the terms have a bad ${parsed.error.field}`);
   if (parsed.value.terms.schemaHash !== schema.hash) return err('the schema is not the one the requester means');
   return ok(parsed.value.terms);
 }
 
-function readKeys(sign: JsonValue | undefined, hpke: JsonValue | undefined): { signKey: VerifyKey; hpkeKey: Uint8Array } | undefined {
+function readKeys(
+  sign: JsonValue | undefined,
+  hpke: JsonValue | undefined,
+): { signKey: VerifyKey; hpkeKey: Uint8Array } | undefined {
   try {
     if (typeof sign !== 'string' || typeof hpke !== 'string') return undefined;
     const hpkeKey = base64urlToBytes(hpke);

@@ -3,7 +3,19 @@
 import { bytesToHex, type Clock, equalBytes, err, ok, type Result } from '@sluice/core/base';
 import { type SigningKey, writerId } from '@sluice/core/crypto';
 import type { HlcClock } from '@sluice/core/record';
-import { type AccessState, applyCtl, createAccessState, createCtlEntry, ctlStreamId, type CtlEntry, type CtlPublic, NO_ENTRY, openCtlEntry, openGenesis, type Tampering } from '@sluice/core/stream';
+import {
+  type AccessState,
+  applyCtl,
+  createAccessState,
+  createCtlEntry,
+  ctlStreamId,
+  type CtlEntry,
+  type CtlPublic,
+  NO_ENTRY,
+  openCtlEntry,
+  openGenesis,
+  type Tampering,
+} from '@sluice/core/stream';
 import type { Entry, Page } from '@sluice/core/wire';
 import { SluiceError } from '../errors.ts';
 import type { StoreDb } from '../store/store-db.ts';
@@ -23,7 +35,13 @@ export type ControlLog = {
 };
 
 /** Opens the control log from the local store. */
-export function openControlLog(db: StoreDb, store: SpaceStore, keys: SpaceKeys, hlc: HlcClock, clock: Clock): ControlLog {
+export function openControlLog(
+  db: StoreDb,
+  store: SpaceStore,
+  keys: SpaceKeys,
+  hlc: HlcClock,
+  clock: Clock,
+): ControlLog {
   const genesis = openGenesis(keys.genesis);
   if (!genesis.ok || !equalBytes(genesis.value.space, keys.space)) throw new SluiceError('TAMPERED');
   const stream = ctlStreamId(keys.space);
@@ -41,7 +59,11 @@ export function openControlLog(db: StoreDb, store: SpaceStore, keys: SpaceKeys, 
   };
 
   const keep = (entry: Entry): void => {
-    db.sql('INSERT INTO ctl (space, sent, header, body) VALUES (?, 1, ?, ?)').run(store.spaceRow, entry.header, entry.body);
+    db.sql('INSERT INTO ctl (space, sent, header, body) VALUES (?, 1, ?, ?)').run(
+      store.spaceRow,
+      entry.header,
+      entry.body,
+    );
   };
 
   for (const row of db.sql('SELECT header, body FROM ctl WHERE space = ? ORDER BY id').all(store.spaceRow)) {
@@ -55,7 +77,13 @@ export function openControlLog(db: StoreDb, store: SpaceStore, keys: SpaceKeys, 
       const scratch: AccessState = { ...state, rows: new Map(state.rows), chains: new Map(state.chains) };
       let { n, hash: previous } = end;
       return changes.map((change) => {
-        const entry = createCtlEntry(signer, stream, { n: ++n, hlc: hlc.tick(), previous }, change.public, change.sealed);
+        const entry = createCtlEntry(
+          signer,
+          stream,
+          { n: ++n, hlc: hlc.tick(), previous },
+          change.public,
+          change.sealed,
+        );
         const opened = openCtlEntry(stream, entry);
         const applied = opened.ok ? applyCtl(scratch, opened.value, entry, clock.nowMs()) : opened;
         if (!applied.ok) throw new SluiceError('NOT_ALLOWED');
@@ -93,4 +121,5 @@ export function openControlLog(db: StoreDb, store: SpaceStore, keys: SpaceKeys, 
 
 /** Entries that this client wrote itself come back in the log; the same bytes are nothing new. */
 const isKept = (db: StoreDb, space: number, entry: Entry): boolean =>
-  db.sql('SELECT 1 FROM ctl WHERE space = ? AND header = ? AND body = ?').get(space, entry.header, entry.body) !== undefined;
+  db.sql('SELECT 1 FROM ctl WHERE space = ? AND header = ? AND body = ?').get(space, entry.header, entry.body) !==
+  undefined;

@@ -27,7 +27,11 @@ export type SchemaRegistry = {
 };
 
 /** What a collection needs to know of its schema. */
-export const shapeOf = (schema: LoadedSchema): CollectionShape => ({ indexes: schema.indexes, formats: schema.formats, merges: schema.merges });
+export const shapeOf = (schema: LoadedSchema): CollectionShape => ({
+  indexes: schema.indexes,
+  formats: schema.formats,
+  merges: schema.merges,
+});
 
 /** The registry of a space. */
 export function createSchemaRegistry(engine: SpaceEngine, loader: SchemaLoader): SchemaRegistry {
@@ -40,7 +44,12 @@ export function createSchemaRegistry(engine: SpaceEngine, loader: SchemaLoader):
 
   return {
     openWith: (schema, name = schema.databaseName) => {
-      remember(`${name}|${schema.id}`, { collection: name, schemaId: schema.id, hash: schema.hash, body: schema.body as JsonValue });
+      remember(`${name}|${schema.id}`, {
+        collection: name,
+        schemaId: schema.id,
+        hash: schema.hash,
+        body: schema.body as JsonValue,
+      });
       formats.set(name, schema.formats);
       return engine.collection(name, shapeOf(schema));
     },
@@ -51,13 +60,18 @@ export function createSchemaRegistry(engine: SpaceEngine, loader: SchemaLoader):
     load: async (uri) => {
       const loaded = await loader.load(uri);
       if (loaded.ok) return loaded.value;
-      throw new SluiceError(loaded.error.type === 'not-found' || loaded.error.type === 'unreachable' ? 'UNKNOWN_SCHEMA' : 'BAD_SCHEMA', `${uri}: ${loaded.error.type}`);
+      throw new SluiceError(
+        loaded.error.type === 'not-found' || loaded.error.type === 'unreachable' ? 'UNKNOWN_SCHEMA' : 'BAD_SCHEMA',
+        `${uri}: ${loaded.error.type}`,
+      );
     },
     collections: () =>
       store.ids().flatMap((id) => {
         const record = store.get(id);
         if (!record || typeof record.collection !== 'string') return [];
-        return [{ name: record.collection, ...(typeof record.schemaId === 'string' ? { schema: record.schemaId } : {}) }];
+        return [
+          { name: record.collection, ...(typeof record.schemaId === 'string' ? { schema: record.schemaId } : {}) },
+        ];
       }),
     formatsOf: (name) => formats.get(name) ?? new Map(),
   };

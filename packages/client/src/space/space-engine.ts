@@ -7,7 +7,16 @@ import { bytesToHex, type Clock, type StreamId, type Tag, type WriterId } from '
 import { type SigningKey, writerId } from '@sluice/core/crypto';
 import { createHlc, type HlcClock } from '@sluice/core/record';
 import { type AccessState, checkPage, type CtlEntry, type Tampering, writerKey } from '@sluice/core/stream';
-import { encodePush, type ErrorCode, firstRefusal, MAX_BATCH_ENTRIES, type Page, type PageEntry, type PartAnswer, type PushPart } from '@sluice/core/wire';
+import {
+  encodePush,
+  type ErrorCode,
+  firstRefusal,
+  MAX_BATCH_ENTRIES,
+  type Page,
+  type PageEntry,
+  type PartAnswer,
+  type PushPart,
+} from '@sluice/core/wire';
 import { SluiceError } from '../errors.ts';
 import { type LiveLink, LinkOffline, LinkRefusal } from '../link/live-link.ts';
 import { readLog } from '../link/read-log.ts';
@@ -40,7 +49,9 @@ export type SpaceEngine = {
   readonly collection: (name: string, shape: CollectionShape, keys?: CollectionKeys) => Collection;
   readonly openCollections: () => ReadonlyMap<string, Collection>;
   /** Starts following the space. `inbox` also follows its inbox log. */
-  readonly start: (follow?: { readonly inbox?: (entries: readonly PageEntry[], cursor: number) => Promise<void> }) => void;
+  readonly start: (follow?: {
+    readonly inbox?: (entries: readonly PageEntry[], cursor: number) => Promise<void>;
+  }) => void;
   /** Signs control changes and stores them at the node. Rejects with SluiceError. */
   readonly control: (changes: readonly ControlChange[], signer?: SigningKey) => Promise<void>;
   readonly onControl: (listener: (fresh: readonly CtlEntry[]) => void) => () => void;
@@ -197,7 +208,14 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
 
   /** The node refused for certain, so no other copy of these bytes exists and they may be made anew under the same numbers. */
   function restage(): boolean {
-    const done = restageOutbox({ db, store, writer, hlc, random: platform.random, keysOf: (stream) => keysByStream(stream) });
+    const done = restageOutbox({
+      db,
+      store,
+      writer,
+      hlc,
+      random: platform.random,
+      keysOf: (stream) => keysByStream(stream),
+    });
     for (const collection of collections.values()) collection.forget();
     if (!done) clock.timer(RETRY_MS, nudge);
     return done;
@@ -207,7 +225,11 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
   const keysByStream = (stream: StreamId): CollectionKeys | undefined => streamKeys.get(bytesToHex(stream));
 
   const isSynced = (): boolean =>
-    caughtUp.own && caughtUp.ctl && !pumping && store.outboxSize() === 0 && waitingDrains(db, store.spaceRow).length === 0;
+    caughtUp.own &&
+    caughtUp.ctl &&
+    !pumping &&
+    store.outboxSize() === 0 &&
+    waitingDrains(db, store.spaceRow).length === 0;
 
   return {
     keys,
@@ -221,7 +243,15 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
       if (known) return known;
       const named = own ?? collectionKeys(keys, name);
       const opened = openCollection({
-        db, store, keys: named, shape, writer, writerId: self, hlc, clock, random: platform.random,
+        db,
+        store,
+        keys: named,
+        shape,
+        writer,
+        writerId: self,
+        hlc,
+        clock,
+        random: platform.random,
         onUnreadable: (stream) => raise({ type: 'unreadable', stream }),
       });
       collections.set(name, opened);
@@ -238,12 +268,22 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
         wake();
       };
       stops.push(link.onState((s) => live(s === 'ready')));
-      stops.push(link.subscribe(keys.space, { type: 'ctl' }, { cursor: () => store.cursor('ctl'), onPage: onControlPage, onClosed }));
-      stops.push(link.subscribe(keys.space, { type: 'own' }, { cursor: () => store.cursor('own'), onPage: onOwnPage, onClosed }));
+      stops.push(
+        link.subscribe(
+          keys.space,
+          { type: 'ctl' },
+          { cursor: () => store.cursor('ctl'), onPage: onControlPage, onClosed },
+        ),
+      );
+      stops.push(
+        link.subscribe(keys.space, { type: 'own' }, { cursor: () => store.cursor('own'), onPage: onOwnPage, onClosed }),
+      );
       const { inbox } = follow;
       if (inbox) {
         const onPage = (page: Page): Promise<void> => inbox(page.entries, page.cursor);
-        stops.push(link.subscribe(keys.space, { type: 'inbox' }, { cursor: () => store.cursor('inbox'), onPage, onClosed }));
+        stops.push(
+          link.subscribe(keys.space, { type: 'inbox' }, { cursor: () => store.cursor('inbox'), onPage, onClosed }),
+        );
       }
       live(link.state() === 'ready');
     },
@@ -251,11 +291,13 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
       const entries = control.write(changes, signer);
       for (let at = 0; at < entries.length; at += MAX_BATCH_ENTRIES) {
         const part = entries.slice(at, at + MAX_BATCH_ENTRIES);
-        const answer = await link.push(keys.space, encodePush([{ type: 'ctl', entries: part }])).catch((cause: unknown) => {
-          if (cause instanceof LinkRefusal) throw new SluiceError(`NODE_${cause.code}`);
-          if (cause instanceof LinkOffline) throw new SluiceError('OFFLINE');
-          throw cause;
-        });
+        const answer = await link
+          .push(keys.space, encodePush([{ type: 'ctl', entries: part }]))
+          .catch((cause: unknown) => {
+            if (cause instanceof LinkRefusal) throw new SluiceError(`NODE_${cause.code}`);
+            if (cause instanceof LinkOffline) throw new SluiceError('OFFLINE');
+            throw cause;
+          });
         const refusal = firstRefusal(answer);
         if (refusal) throw new SluiceError(`NODE_${refusal}`);
         control.accept(part);
@@ -308,10 +350,19 @@ function stopReason(status: SpaceStatus): SluiceError | undefined {
 }
 
 function waitingDrains(db: StoreDb, spaceRow: number): Tag[] {
-  return db.sql('SELECT tag FROM drain WHERE space = ? LIMIT ?').all(spaceRow, MAX_BATCH_ENTRIES).map((row) => row.tag as Tag);
+  return db
+    .sql('SELECT tag FROM drain WHERE space = ? LIMIT ?')
+    .all(spaceRow, MAX_BATCH_ENTRIES)
+    .map((row) => row.tag as Tag);
 }
 
-function waitUntil(clock: Clock, waiters: Set<() => void>, done: () => boolean, failed: () => SluiceError | undefined, timeoutMs: number): Promise<void> {
+function waitUntil(
+  clock: Clock,
+  waiters: Set<() => void>,
+  done: () => boolean,
+  failed: () => SluiceError | undefined,
+  timeoutMs: number,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const finish = (end: () => void): void => {
       waiters.delete(check);
@@ -328,4 +379,3 @@ function waitUntil(clock: Clock, waiters: Set<() => void>, done: () => boolean, 
     check();
   });
 }
-

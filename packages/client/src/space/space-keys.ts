@@ -1,7 +1,18 @@
 /** The keys of one space as this client holds them: an owner's device holds all, an app session what consent released to it. */
 
 import { bytesToHex, type SpaceId } from '@sluice/core/base';
-import { type AeadKey, type CollectionKey, collectionKey, type EpochKey, hkdf, type SigningKey, streamId, streamTagKey, type TagSecret, toAeadKey } from '@sluice/core/crypto';
+import {
+  type AeadKey,
+  type CollectionKey,
+  collectionKey,
+  type EpochKey,
+  hkdf,
+  type SigningKey,
+  streamId,
+  streamTagKey,
+  type TagSecret,
+  toAeadKey,
+} from '@sluice/core/crypto';
 import { STREAM_KIND } from '@sluice/core/wire';
 import type { NodeAddress } from '../platform.ts';
 import type { CollectionKeys } from '../store/collection.ts';

@@ -38,7 +38,9 @@ export function createCollectionIndex(names: readonly string[], from?: IndexSnap
   const usable = from && from.indexes.join('\n') === names.join('\n') ? from : undefined;
   /** The `ls` of a record's latest state: rows that carry another are stale. */
   const current = new Map<string, number>(usable?.records ?? []);
-  const sorted: Row[][] = names.map((_, i) => (usable?.rows[i] ?? []).map(([key, tag]) => ({ key, tag, ls: current.get(tag) ?? -1 })));
+  const sorted: Row[][] = names.map((_, i) =>
+    (usable?.rows[i] ?? []).map(([key, tag]) => ({ key, tag, ls: current.get(tag) ?? -1 })),
+  );
   const pending: Row[][] = names.map(() => []);
   const loose: Set<string>[] = names.map((_, i) => new Set(usable?.loose[i] ?? []));
 
@@ -99,7 +101,11 @@ export function createCollectionIndex(names: readonly string[], from?: IndexSnap
         upTo: this.upTo,
         indexes: names,
         records: [...current],
-        rows: names.map((_, i) => settle(i).filter((r) => current.get(r.tag) === r.ls).map((r) => [r.key, r.tag] as const)),
+        rows: names.map((_, i) =>
+          settle(i)
+            .filter((r) => current.get(r.tag) === r.ls)
+            .map((r) => [r.key, r.tag] as const),
+        ),
         loose: loose.map((set) => [...set]),
       };
     },

@@ -3,14 +3,53 @@
  * Must not know nodes, grants or schemas' meaning.
  */
 
-import { bytesToHex, bytesToUtf8, type Clock, isJsonObject, type JsonObject, type JsonValue, type Random, type StreamId, type Tag, utf8ToBytes, type WriterId } from '@sluice/core/base';
+import {
+  bytesToHex,
+  bytesToUtf8,
+  type Clock,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  type Random,
+  type StreamId,
+  type Tag,
+  utf8ToBytes,
+  type WriterId,
+} from '@sluice/core/base';
 import { type AeadKey, openAead, recordTag, sealAead, type SigningKey, type StreamTagKey } from '@sluice/core/crypto';
-import { bindFilter, compareBySort, type FieldFormats, type Filter, indexKeys, planIndex, type Sort } from '@sluice/core/filter';
-import { applyDelete, applySave, createState, decodeBody, encodeBody, type HlcClock, isDeleted, type MergeRules, mergeStates, type RecordState, revOf, type Stamp, toDocument } from '@sluice/core/record';
+import {
+  bindFilter,
+  compareBySort,
+  type FieldFormats,
+  type Filter,
+  indexKeys,
+  planIndex,
+  type Sort,
+} from '@sluice/core/filter';
+import {
+  applyDelete,
+  applySave,
+  createState,
+  decodeBody,
+  encodeBody,
+  type HlcClock,
+  isDeleted,
+  type MergeRules,
+  mergeStates,
+  type RecordState,
+  revOf,
+  type Stamp,
+  toDocument,
+} from '@sluice/core/record';
 import { openEntry, sealEntry } from '@sluice/core/stream';
 import { ENTRY_KIND, type Header } from '@sluice/core/wire';
 import { SluiceError } from '../errors.ts';
-import { type CollectionIndex, createCollectionIndex, type IndexedKeys, type IndexSnapshot } from './collection-index.ts';
+import {
+  type CollectionIndex,
+  createCollectionIndex,
+  type IndexedKeys,
+  type IndexSnapshot,
+} from './collection-index.ts';
 import type { NewEntry, SpaceStore, StoredEntry } from './space-store.ts';
 import type { StoreDb } from './store-db.ts';
 
@@ -42,7 +81,13 @@ export type CollectionDeps = {
   readonly onUnreadable: (stream: StreamId, ls: number) => void;
 };
 
-export type SaveItem = { readonly id: string; readonly document: JsonObject; readonly schema?: string; readonly rev?: string; readonly force: boolean };
+export type SaveItem = {
+  readonly id: string;
+  readonly document: JsonObject;
+  readonly schema?: string;
+  readonly rev?: string;
+  readonly force: boolean;
+};
 export type Saved = { readonly id: string; readonly rev: string; readonly unchanged: boolean };
 export type RecordChange = {
   readonly type: 'put' | 'delete';
@@ -65,11 +110,18 @@ export type Collection = {
   readonly save: (items: readonly SaveItem[]) => Saved[];
   readonly remove: (ids: readonly string[]) => number;
   readonly get: (id: string) => JsonObject | undefined;
-  readonly query: (filter: Filter, nowMs: number, options: QueryOptions) => { readonly records: JsonObject[]; readonly explained: Explained };
+  readonly query: (
+    filter: Filter,
+    nowMs: number,
+    options: QueryOptions,
+  ) => { readonly records: JsonObject[]; readonly explained: Explained };
   readonly ids: () => string[];
   readonly size: () => number;
   /** Up to `limit` records whose local sequence number is above `ls`, in its order, with their present state. `upTo` is how far was looked if not `more`. */
-  readonly changedSince: (ls: number, limit: number) => { readonly records: readonly ChangedRecord[]; readonly more: boolean; readonly upTo: number };
+  readonly changedSince: (
+    ls: number,
+    limit: number,
+  ) => { readonly records: readonly ChangedRecord[]; readonly more: boolean; readonly upTo: number };
   readonly lastLs: () => number;
   /** Pseudonyms of a superset of the records that match now, found by an index where there is one. */
   readonly candidates: (filter: Filter, nowMs: number) => readonly Tag[];
@@ -147,7 +199,9 @@ export function openCollection(deps: CollectionDeps): Collection {
 
   const catchUp = (into: CollectionIndex, newest: number): void => {
     // NOTE: the unary plus keeps SQLite on the table's own order; the tag index would walk the whole stream.
-    const rows = db.sql('SELECT tag, max(ls) AS ls FROM entry WHERE +stream = ? AND ls > ? GROUP BY tag ORDER BY ls').all(streamRow, into.upTo);
+    const rows = db
+      .sql('SELECT tag, max(ls) AS ls FROM entry WHERE +stream = ? AND ls > ? GROUP BY tag ORDER BY ls')
+      .all(streamRow, into.upTo);
     for (const row of rows) {
       const { current } = load(row.tag as Tag);
       const name = tagName(row.tag as Tag);
@@ -185,7 +239,12 @@ export function openCollection(deps: CollectionDeps): Collection {
         superseded: heads.map((h) => ({ writer: h.header.writer, n: h.header.n })),
         expiresMs: null,
       };
-      return { tag, header, entry: sealEntry(key, keys.stream, header, encodeBody(state, stamp), deps.random), replaces: heads };
+      return {
+        tag,
+        header,
+        entry: sealEntry(key, keys.stream, header, encodeBody(state, stamp), deps.random),
+        replaces: heads,
+      };
     });
     const numbers = store.addOwn(streamRow, keys.stream, entries, deps.writer);
     for (const [i, { tag, state }] of changes.entries()) keep(tagName(tag), { ls: numbers[i] as number, state });
@@ -215,10 +274,15 @@ export function openCollection(deps: CollectionDeps): Collection {
           const { heads, current } = load(tag);
           const stamp = nextStamp();
           const alive = current && !isDeleted(current.state) ? current : undefined;
-          if (!item.force && (alive ? revOf(alive.state) : undefined) !== item.rev && (alive || item.rev)) throw new SluiceError('REV_CONFLICT');
+          if (!item.force && (alive ? revOf(alive.state) : undefined) !== item.rev && (alive || item.rev))
+            throw new SluiceError('REV_CONFLICT');
           const state = current
             ? applySave(current.state, item.document, stamp, shape.merges)
-            : createState(item.document, stamp, { id: item.id, ...(item.schema ? { schema: item.schema } : {}), merges: shape.merges });
+            : createState(item.document, stamp, {
+                id: item.id,
+                ...(item.schema ? { schema: item.schema } : {}),
+                merges: shape.merges,
+              });
           const unchanged = state === current?.state && heads.length === 1;
           saved.push({ id: item.id, rev: revOf(state), unchanged });
           if (!unchanged) changes.push({ tag, state, stamp, heads });
@@ -248,17 +312,21 @@ export function openCollection(deps: CollectionDeps): Collection {
       const { current } = load(recordTag(keys.tagKey, id));
       return current && !isDeleted(current.state) ? documentOf(current) : undefined;
     },
-    query: (filter, nowMs, options) => runQuery(indexed(), filter, nowMs, options, shape, (name) => {
-      const { current } = load(tagFromName(name));
-      return current && !isDeleted(current.state) ? documentOf(current) : undefined;
-    }),
-    ids: () => [...indexed().all()].flatMap((name) => {
-      const { current } = load(tagFromName(name));
-      return current ? [current.state.id] : [];
-    }),
+    query: (filter, nowMs, options) =>
+      runQuery(indexed(), filter, nowMs, options, shape, (name) => {
+        const { current } = load(tagFromName(name));
+        return current && !isDeleted(current.state) ? documentOf(current) : undefined;
+      }),
+    ids: () =>
+      [...indexed().all()].flatMap((name) => {
+        const { current } = load(tagFromName(name));
+        return current ? [current.state.id] : [];
+      }),
     size: () => indexed().size(),
     changedSince: (ls, limit) => {
-      const rows = db.sql('SELECT ls, tag FROM entry WHERE +stream = ? AND ls > ? AND live = 1 ORDER BY ls LIMIT ?').all(streamRow, ls, limit + 1);
+      const rows = db
+        .sql('SELECT ls, tag FROM entry WHERE +stream = ? AND ls > ? AND live = 1 ORDER BY ls LIMIT ?')
+        .all(streamRow, ls, limit + 1);
       const upTo = newestLs(db);
       const records = rows.slice(0, limit).flatMap((row) => {
         const { current } = load(row.tag as Tag);
@@ -294,16 +362,25 @@ export function openCollection(deps: CollectionDeps): Collection {
       if (!index) return;
       const text = utf8ToBytes(JSON.stringify(indexed().snapshot()));
       const sealed = sealAead(keys.snapshotKey, SNAPSHOT_AAD, text, deps.random);
-      db.sql('INSERT INTO snapshot (stream, sealed) VALUES (?, ?) ON CONFLICT (stream) DO UPDATE SET sealed = excluded.sealed').run(streamRow, sealed);
+      db.sql(
+        'INSERT INTO snapshot (stream, sealed) VALUES (?, ?) ON CONFLICT (stream) DO UPDATE SET sealed = excluded.sealed',
+      ).run(streamRow, sealed);
     },
   };
 
   function newestStampMs(state: RecordState): number {
-    return Math.min(clock.nowMs(), state.stamps.reduce((max, s) => Math.max(max, s.ms), 0));
+    return Math.min(
+      clock.nowMs(),
+      state.stamps.reduce((max, s) => Math.max(max, s.ms), 0),
+    );
   }
 }
 
-const stampOf = (header: Header): Stamp => ({ ms: header.hlc.ms, counter: header.hlc.counter, writer: bytesToHex(header.writer) });
+const stampOf = (header: Header): Stamp => ({
+  ms: header.hlc.ms,
+  counter: header.hlc.counter,
+  writer: bytesToHex(header.writer),
+});
 const sameTag = (a: Tag, b: Tag): boolean => a.every((byte, i) => byte === b[i]);
 
 /** Tags as map keys: 16 characters of one byte each, a quarter of what hex would take. */
@@ -314,7 +391,9 @@ const tagFromName = (name: string): Tag => Uint8Array.from(name, (c) => c.charCo
 const newestLs = (db: StoreDb): number => Number(db.sql('SELECT max(ls) AS ls FROM entry').get()?.ls ?? 0);
 
 function loadSnapshot(db: StoreDb, streamRow: number, keys: CollectionKeys): IndexSnapshot | undefined {
-  const sealed = db.sql('SELECT sealed FROM snapshot WHERE stream = ?').get(streamRow)?.sealed as Uint8Array | undefined;
+  const sealed = db.sql('SELECT sealed FROM snapshot WHERE stream = ?').get(streamRow)?.sealed as
+    | Uint8Array
+    | undefined;
   const plain = sealed && openAead(keys.snapshotKey, SNAPSHOT_AAD, sealed);
   if (!plain?.ok) return undefined;
   const value = JSON.parse(bytesToUtf8(plain.value)) as JsonValue;

@@ -25,7 +25,9 @@ export type RestageDeps = {
 export function restageOutbox(deps: RestageDeps): boolean {
   const { db, store, writer } = deps;
   const batches = db
-    .sql('SELECT o.id, o.stream, o.first_ls, o.last_ls, o.seal, s.stream AS name FROM outbox o JOIN stream s ON s.id = o.stream WHERE o.space = ? ORDER BY o.id')
+    .sql(
+      'SELECT o.id, o.stream, o.first_ls, o.last_ls, o.seal, s.stream AS name FROM outbox o JOIN stream s ON s.id = o.stream WHERE o.space = ? ORDER BY o.id',
+    )
     .all(store.spaceRow);
   if (batches.some((b) => !deps.keysOf(b.name as StreamId))) return false;
   db.transact(() => {
@@ -36,7 +38,9 @@ export function restageOutbox(deps: RestageDeps): boolean {
     for (const batch of batches) {
       const stream = batch.name as StreamId;
       const row = Number(batch.stream);
-      const rows = db.sql('SELECT ls, n, header, body FROM entry WHERE ls BETWEEN ? AND ? ORDER BY ls').all(Number(batch.first_ls), Number(batch.last_ls));
+      const rows = db
+        .sql('SELECT ls, n, header, body FROM entry WHERE ls BETWEEN ? AND ? ORDER BY ls')
+        .all(Number(batch.first_ls), Number(batch.last_ls));
       const entries = rows.map((r) => {
         const fresh = remake(deps, stream, { header: r.header as Uint8Array, body: r.body as Uint8Array }, renamed);
         db.sql('UPDATE entry SET header = ?, body = ? WHERE ls = ?').run(fresh.header, fresh.body, Number(r.ls));

@@ -5,8 +5,23 @@
 
 import { equalBytes, type SpaceId, type StreamId, type Tag, type WriterId } from '@sluice/core/base';
 import type { SigningKey } from '@sluice/core/crypto';
-import { type CheckedEntry, createSeal, NO_SEAL, type Pin, type PinnedWriter, type Pins, sealHash } from '@sluice/core/stream';
-import { decodeHeader, type Entry, type Header, MAX_BATCH_ENTRIES, MAX_PUSH_BYTES, type PushPart } from '@sluice/core/wire';
+import {
+  type CheckedEntry,
+  createSeal,
+  NO_SEAL,
+  type Pin,
+  type PinnedWriter,
+  type Pins,
+  sealHash,
+} from '@sluice/core/stream';
+import {
+  decodeHeader,
+  type Entry,
+  type Header,
+  MAX_BATCH_ENTRIES,
+  MAX_PUSH_BYTES,
+  type PushPart,
+} from '@sluice/core/wire';
 import type { StoreDb } from './store-db.ts';
 
 /** One head of a record. `ls` is the local sequence number, ever growing in this store. */
@@ -24,7 +39,12 @@ export type OutboxBatch = {
   readonly complete: boolean;
 };
 
-export type NewEntry = { readonly tag: Tag; readonly entry: Entry; readonly header: Header; readonly replaces: readonly StoredEntry[] };
+export type NewEntry = {
+  readonly tag: Tag;
+  readonly entry: Entry;
+  readonly header: Header;
+  readonly replaces: readonly StoredEntry[];
+};
 
 export type SpaceStore = {
   readonly spaceRow: number;
@@ -34,7 +54,12 @@ export type SpaceStore = {
   /** Adds entries numbered from `nextN` and their seal to replica and outbox. Returns the `ls` of each. */
   readonly addOwn: (stream: number, id: StreamId, entries: readonly NewEntry[], key: SigningKey) => number[];
   /** Stores a checked page. Returns the new entries with their `ls`. */
-  readonly addPage: (entries: readonly CheckedEntry[], pins: readonly PinnedWriter[], log: string, cursor: number) => StoredPageEntry[];
+  readonly addPage: (
+    entries: readonly CheckedEntry[],
+    pins: readonly PinnedWriter[],
+    log: string,
+    cursor: number,
+  ) => StoredPageEntry[];
   readonly cursor: (log: string) => number;
   readonly setCursor: (log: string, seq: number) => void;
   readonly pins: () => Pins;
@@ -62,22 +87,32 @@ export function openSpaceStore(db: StoreDb, space: SpaceId, self: WriterId): Spa
   };
 
   const heads = (stream: number, tag: Tag): StoredEntry[] => {
-    const rows = db.sql('SELECT ls, header, body FROM entry WHERE stream = ? AND tag = ? AND live = 1').all(stream, tag);
+    const rows = db
+      .sql('SELECT ls, header, body FROM entry WHERE stream = ? AND tag = ? AND live = 1')
+      .all(stream, tag);
     return rows.flatMap((row) => {
       const header = decodeHeader(row.header as Uint8Array);
       if (!header.ok) return [];
-      return [{ ls: Number(row.ls), header: header.value, entry: { header: row.header as Uint8Array, body: row.body as Uint8Array } }];
+      return [
+        {
+          ls: Number(row.ls),
+          header: header.value,
+          entry: { header: row.header as Uint8Array, body: row.body as Uint8Array },
+        },
+      ];
     });
   };
 
   const insert = (stream: number, header: Header, entry: Entry): number =>
-    db.sql('INSERT INTO entry (stream, tag, writer, n, live, header, body) VALUES (?, ?, ?, ?, 1, ?, ?)').insert(
-      stream, header.tag, header.writer, header.n, entry.header, entry.body,
-    );
+    db
+      .sql('INSERT INTO entry (stream, tag, writer, n, live, header, body) VALUES (?, ?, ?, ?, 1, ?, ?)')
+      .insert(stream, header.tag, header.writer, header.n, entry.header, entry.body);
 
   /** An unsent entry must still travel, since its number is taken; a sent one can go. */
   const retire = (stream: number, ls: number): void => {
-    const waiting = db.sql('SELECT 1 FROM outbox WHERE stream = ? AND first_ls <= ? AND last_ls >= ?').get(stream, ls, ls);
+    const waiting = db
+      .sql('SELECT 1 FROM outbox WHERE stream = ? AND first_ls <= ? AND last_ls >= ?')
+      .get(stream, ls, ls);
     db.sql(waiting ? 'UPDATE entry SET live = 0 WHERE ls = ?' : 'DELETE FROM entry WHERE ls = ?').run(ls);
   };
 
@@ -93,14 +128,20 @@ export function openSpaceStore(db: StoreDb, space: SpaceId, self: WriterId): Spa
       for (let at = 0; at < entries.length; at += MAX_BATCH_ENTRIES) {
         const batch = entries.slice(at, at + MAX_BATCH_ENTRIES);
         const state = db.sql('SELECT hash FROM stream WHERE id = ?').get(stream);
-        const seal = createSeal(key, id, firstN + at, batch.map((e) => e.entry), (state?.hash as Uint8Array) ?? NO_SEAL);
+        const seal = createSeal(
+          key,
+          id,
+          firstN + at,
+          batch.map((e) => e.entry),
+          (state?.hash as Uint8Array) ?? NO_SEAL,
+        );
         const added = batch.map((e) => insert(stream, e.header, e.entry));
         for (const e of batch) for (const old of e.replaces) retire(stream, old.ls);
         const size = batch.reduce((sum, e) => sum + e.entry.body.length + e.entry.header.length, seal.length);
         const lastN = firstN + at + batch.length - 1;
-        db.sql('INSERT INTO outbox (space, stream, first_ls, last_ls, last_n, size, seal) VALUES (?, ?, ?, ?, ?, ?, ?)').run(
-          spaceRow, stream, added[0] as number, added.at(-1) as number, lastN, size, seal,
-        );
+        db.sql(
+          'INSERT INTO outbox (space, stream, first_ls, last_ls, last_n, size, seal) VALUES (?, ?, ?, ?, ?, ?, ?)',
+        ).run(spaceRow, stream, added[0] as number, added.at(-1) as number, lastN, size, seal);
         db.sql('UPDATE stream SET n = ?, hash = ? WHERE id = ?').run(lastN, sealHash(seal), stream);
         numbers.push(...added);
       }
@@ -112,7 +153,9 @@ export function openSpaceStore(db: StoreDb, space: SpaceId, self: WriterId): Spa
         const row = streamRow(stream);
         const ls = insert(row, header, entry);
         for (const ref of header.superseded) {
-          const old = db.sql('SELECT ls FROM entry WHERE stream = ? AND tag = ? AND n = ? AND writer = ?').get(row, header.tag, ref.n, ref.writer);
+          const old = db
+            .sql('SELECT ls FROM entry WHERE stream = ? AND tag = ? AND n = ? AND writer = ?')
+            .get(row, header.tag, ref.n, ref.writer);
           if (old) retire(row, Number(old.ls));
         }
         added.push({ ls, stream, tag: header.tag });
@@ -128,7 +171,9 @@ export function openSpaceStore(db: StoreDb, space: SpaceId, self: WriterId): Spa
     outboxSize: () => Number(db.sql('SELECT count(*) AS size FROM outbox WHERE space = ?').get(spaceRow)?.size),
     vector: (stream, own) => {
       const rows = db.sql('SELECT writer, n FROM pin WHERE stream = ?').all(stream);
-      const others = rows.map((r) => ({ writer: r.writer as WriterId, n: Number(r.n) })).filter((r) => !equalBytes(r.writer, own));
+      const others = rows
+        .map((r) => ({ writer: r.writer as WriterId, n: Number(r.n) }))
+        .filter((r) => !equalBytes(r.writer, own));
       const n = Number(db.sql('SELECT n FROM stream WHERE id = ?').get(stream)?.n);
       return n > 0 ? [...others, { writer: own, n }] : others;
     },
@@ -136,13 +181,15 @@ export function openSpaceStore(db: StoreDb, space: SpaceId, self: WriterId): Spa
 }
 
 function setPin(db: StoreDb, stream: number, pin: Pin & { readonly writer: WriterId }): void {
-  db.sql('INSERT INTO pin (stream, writer, n, hash) VALUES (?, ?, ?, ?) ON CONFLICT (stream, writer) DO UPDATE SET n = excluded.n, hash = excluded.hash').run(
-    stream, pin.writer, pin.n, pin.hash,
-  );
+  db.sql(
+    'INSERT INTO pin (stream, writer, n, hash) VALUES (?, ?, ?, ?) ON CONFLICT (stream, writer) DO UPDATE SET n = excluded.n, hash = excluded.hash',
+  ).run(stream, pin.writer, pin.n, pin.hash);
 }
 
 function setCursor(db: StoreDb, space: number, log: string, seq: number): void {
-  db.sql('INSERT INTO cursor (space, log, seq) VALUES (?, ?, ?) ON CONFLICT (space, log) DO UPDATE SET seq = max(seq, excluded.seq)').run(space, log, seq);
+  db.sql(
+    'INSERT INTO cursor (space, log, seq) VALUES (?, ?, ?) ON CONFLICT (space, log) DO UPDATE SET seq = max(seq, excluded.seq)',
+  ).run(space, log, seq);
 }
 
 function readPins(db: StoreDb, space: number, streamRow: (stream: StreamId) => number): Pins {
@@ -150,7 +197,12 @@ function readPins(db: StoreDb, space: number, streamRow: (stream: StreamId) => n
     db
       .sql('SELECT s.stream, p.writer, p.n, p.hash FROM pin p JOIN stream s ON s.id = p.stream WHERE s.space = ?')
       .all(space)
-      .map((r) => ({ stream: r.stream as StreamId, writer: r.writer as WriterId, n: Number(r.n), hash: r.hash as Uint8Array }));
+      .map((r) => ({
+        stream: r.stream as StreamId,
+        writer: r.writer as WriterId,
+        n: Number(r.n),
+        hash: r.hash as Uint8Array,
+      }));
   return {
     all,
     get: (stream, writer) => {
@@ -163,7 +215,9 @@ function readPins(db: StoreDb, space: number, streamRow: (stream: StreamId) => n
 /** The oldest waiting batches, with the very bytes that were sealed when they were saved. */
 function readOutbox(db: StoreDb, space: number, self: WriterId): OutboxBatch | undefined {
   const rows = db
-    .sql('SELECT o.id, o.stream, o.first_ls, o.last_ls, o.last_n, o.size, o.seal, s.stream AS name FROM outbox o JOIN stream s ON s.id = o.stream WHERE o.space = ? ORDER BY o.id LIMIT ?')
+    .sql(
+      'SELECT o.id, o.stream, o.first_ls, o.last_ls, o.last_n, o.size, o.seal, s.stream AS name FROM outbox o JOIN stream s ON s.id = o.stream WHERE o.space = ? ORDER BY o.id LIMIT ?',
+    )
     .all(space, OUTBOX_SEALS + 1);
   if (rows.length === 0) return undefined;
   const taken: typeof rows = [];
@@ -184,7 +238,10 @@ function readOutbox(db: StoreDb, space: number, self: WriterId): OutboxBatch | u
     db.transactLazily(() => {
       for (const row of taken) {
         db.sql('DELETE FROM outbox WHERE id = ?').run(Number(row.id));
-        db.sql('DELETE FROM entry WHERE ls BETWEEN ? AND ? AND live = 0').run(Number(row.first_ls), Number(row.last_ls));
+        db.sql('DELETE FROM entry WHERE ls BETWEEN ? AND ? AND live = 0').run(
+          Number(row.first_ls),
+          Number(row.last_ls),
+        );
         setPin(db, Number(row.stream), { writer: self, n: Number(row.last_n), hash: sealHash(row.seal as Uint8Array) });
       }
     });

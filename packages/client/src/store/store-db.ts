@@ -47,5 +47,8 @@ export function getMeta(db: StoreDb, key: string): Uint8Array | undefined {
 
 /** Writes a small named value. */
 export function setMeta(db: StoreDb, key: string, value: Uint8Array): void {
-  db.sql('INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value').run(key, value);
+  db.sql('INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value').run(
+    key,
+    value,
+  );
 }

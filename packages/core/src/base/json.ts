@@ -6,7 +6,10 @@ export type JsonValue = null | boolean | number | string | readonly JsonValue[] 
 export type JsonObject = { readonly [key: string]: JsonValue };
 
 export type JsonLimits = { readonly maxBytes: number; readonly maxDepth: number };
-export type JsonFailure = { readonly type: 'malformed' } | { readonly type: 'too-large' } | { readonly type: 'too-deep' };
+export type JsonFailure =
+  | { readonly type: 'malformed' }
+  | { readonly type: 'too-large' }
+  | { readonly type: 'too-deep' };
 
 /**
  * Parses untrusted JSON text into fresh objects without a prototype trap.
@@ -16,7 +19,8 @@ export type JsonFailure = { readonly type: 'malformed' } | { readonly type: 'too
  */
 export function parseJson(text: string, limits: JsonLimits): Result<JsonValue, JsonFailure> {
   // A UTF-16 unit is at most 3 bytes of UTF-8, so short text needs no exact count.
-  if (text.length * 3 > limits.maxBytes && new TextEncoder().encode(text).length > limits.maxBytes) return err({ type: 'too-large' });
+  if (text.length * 3 > limits.maxBytes && new TextEncoder().encode(text).length > limits.maxBytes)
+    return err({ type: 'too-large' });
   if (textDepth(text) > limits.maxDepth) return err({ type: 'too-deep' });
   try {
     return ok(JSON.parse(text, (key, value) => (key === '__proto__' ? undefined : value)) as JsonValue);

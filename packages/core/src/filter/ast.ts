@@ -20,7 +20,13 @@ export type Node =
   | { readonly type: 'and' | 'or'; readonly parts: readonly Node[] }
   | { readonly type: 'not'; readonly part: Node }
   /** `path` empty: the value itself, inside an `$elemMatch` over scalars. */
-  | { readonly type: 'atom'; readonly path: readonly string[]; readonly name: string; readonly format: FieldFormat | undefined; readonly atom: Atom }
+  | {
+      readonly type: 'atom';
+      readonly path: readonly string[];
+      readonly name: string;
+      readonly format: FieldFormat | undefined;
+      readonly atom: Atom;
+    }
   | { readonly type: 'element'; readonly path: readonly string[]; readonly name: string; readonly part: Node };
 
 /** A filter, ready to run. `source` is a fresh copy of what was parsed. */

@@ -30,7 +30,8 @@ function sentence(node: Node, inner: boolean): string {
 }
 
 function atomWords(atom: Atom, format: FieldFormat | undefined): string {
-  const show = (value: Scalar): string => quote(format !== undefined && typeof value === 'number' ? shortDate(value) : value);
+  const show = (value: Scalar): string =>
+    quote(format !== undefined && typeof value === 'number' ? shortDate(value) : value);
   const list = (values: readonly Scalar[]): string => {
     const shown = values.slice(0, MAX_VALUES).map(show).join(', ');
     return values.length > MAX_VALUES ? `${shown} and ${values.length - MAX_VALUES} more` : shown;
@@ -84,6 +85,8 @@ const quote = (value: Scalar): string => (typeof value === 'string' ? `"${safe(v
 
 /** Control, format and bidi characters could make a sentence read as another; they are shown as their code. */
 function safe(text: string): string {
-  const shown = [...text].map((c) => (/[\p{C}\p{Zl}\p{Zp}"\\]/u.test(c) ? `\\u{${(c.codePointAt(0) as number).toString(16)}}` : c)).join('');
+  const shown = [...text]
+    .map((c) => (/[\p{C}\p{Zl}\p{Zp}"\\]/u.test(c) ? `\\u{${(c.codePointAt(0) as number).toString(16)}}` : c))
+    .join('');
   return shown.length > MAX_SHOWN ? `${shown.slice(0, MAX_SHOWN)}…` : shown;
 }

@@ -1,8 +1,21 @@
 import { describe as group, expect, it } from 'vitest';
 import type { JsonObject } from '../base/json.ts';
-import { compareBySort, describe, type FieldFormat, fieldFormats, matches, nextFlip, parseFilter, parseInstant, parseSpan } from './index.ts';
+import {
+  compareBySort,
+  describe,
+  type FieldFormat,
+  fieldFormats,
+  matches,
+  nextFlip,
+  parseFilter,
+  parseInstant,
+  parseSpan,
+} from './index.ts';
 
-const formats: ReadonlyMap<string, FieldFormat> = new Map([['date', 'partial-date'], ['day', 'date']]);
+const formats: ReadonlyMap<string, FieldFormat> = new Map([
+  ['date', 'partial-date'],
+  ['day', 'date'],
+]);
 const NOW = Date.UTC(2026, 3, 15, 12);
 const run = (filter: JsonObject, record: JsonObject, now = NOW): boolean => {
   const parsed = parseFilter(filter, formats);
@@ -40,7 +53,8 @@ group('filters', () => {
   });
 
   it('[FIL-3] a missing path makes every atom false but $exists: false', () => {
-    for (const atom of [{ $eq: null }, { $ne: 1 }, { $nin: [1] }, { $gt: 0 }, { $beginsWith: 'a' }, { $exists: true }]) expect(run({ a: atom }, {})).toBe(false);
+    for (const atom of [{ $eq: null }, { $ne: 1 }, { $nin: [1] }, { $gt: 0 }, { $beginsWith: 'a' }, { $exists: true }])
+      expect(run({ a: atom }, {})).toBe(false);
     expect(run({ a: { $exists: false } }, {})).toBe(true);
     expect(run({ a: null }, { a: null })).toBe(true);
     expect(run({ a: { $exists: true } }, { a: null })).toBe(true);
@@ -55,7 +69,13 @@ group('filters', () => {
   });
 
   it('[FIL-5] a path goes through arrays; $elemMatch asks one element for all', () => {
-    const record = { codes: [{ s: 'x', v: 1 }, { s: 'y', v: 2 }], tags: ['a', 'b'] };
+    const record = {
+      codes: [
+        { s: 'x', v: 1 },
+        { s: 'y', v: 2 },
+      ],
+      tags: ['a', 'b'],
+    };
     expect(run({ 'codes.s': 'x', 'codes.v': 2 }, record)).toBe(true);
     expect(run({ codes: { $elemMatch: { s: 'x', v: 2 } } }, record)).toBe(false);
     expect(run({ codes: { $elemMatch: { s: 'y', v: 2 } } }, record)).toBe(true);
@@ -73,7 +93,20 @@ group('filters', () => {
     expect(parseInstant('2026', 'date')).toBeUndefined();
     expect(parseInstant('2026-02-30', 'date')).toBeUndefined();
     expect(parseInstant('2026-02-03T10:00:00-05:00', 'date-time')).toBe(Date.UTC(2026, 1, 3, 15));
-    expect(fieldFormats({ allOf: [{ properties: { d: { format: 'date' } } }], properties: { l: { type: 'array', items: { properties: { at: { format: 'date-time' } } } }, e: { format: 'email' } } })).toEqual(new Map([['l.at', 'date-time'], ['d', 'date']]));
+    expect(
+      fieldFormats({
+        allOf: [{ properties: { d: { format: 'date' } } }],
+        properties: {
+          l: { type: 'array', items: { properties: { at: { format: 'date-time' } } } },
+          e: { format: 'email' },
+        },
+      }),
+    ).toEqual(
+      new Map([
+        ['l.at', 'date-time'],
+        ['d', 'date'],
+      ]),
+    );
   });
 
   it('[FIL-7] text compares by code point and kinds do not mix', () => {
@@ -110,16 +143,36 @@ group('filters', () => {
       return parsed.ok ? describe(parsed.value) : parsed.error.type;
     };
     expect(say({})).toBe('all');
-    expect(say({ date: { $within: 'P6M' }, status: 'final' })).toBe('date is within the last 6 months and status is "final"');
-    expect(say({ $or: [{ a: { $gt: 3 } }, { $not: { b: { $exists: true } } }] })).toBe('a is more than 3 or not (b is given)');
+    expect(say({ date: { $within: 'P6M' }, status: 'final' })).toBe(
+      'date is within the last 6 months and status is "final"',
+    );
+    expect(say({ $or: [{ a: { $gt: 3 } }, { $not: { b: { $exists: true } } }] })).toBe(
+      'a is more than 3 or not (b is given)',
+    );
     expect(say({ a: '\u202ereversed' })).toBe('a is "\\u{202e}reversed"');
     expect(say({ date: { $lt: '2026-01-01' } })).toBe('date is before "2026-01-01"');
   });
 
   it('[FIL-12] sorting puts missing first, then null, booleans, numbers, text', () => {
-    const records = [{ _id: '1', a: 'x' }, { _id: '2', a: 2 }, { _id: '3', a: true }, { _id: '4', a: null }, { _id: '5' }, { _id: '6', a: false }, { _id: '0', a: 2 }];
+    const records = [
+      { _id: '1', a: 'x' },
+      { _id: '2', a: 2 },
+      { _id: '3', a: true },
+      { _id: '4', a: null },
+      { _id: '5' },
+      { _id: '6', a: false },
+      { _id: '0', a: 2 },
+    ];
     const sorted = [...records].sort(compareBySort([{ a: 'asc' }], formats)).map((r) => r._id);
     expect(sorted).toEqual(['5', '4', '6', '3', '0', '2', '1']);
-    expect([...records].sort(compareBySort([{ a: 'desc' }], formats)).map((r) => r._id)).toEqual(['1', '0', '2', '3', '6', '4', '5']);
+    expect([...records].sort(compareBySort([{ a: 'desc' }], formats)).map((r) => r._id)).toEqual([
+      '1',
+      '0',
+      '2',
+      '3',
+      '6',
+      '4',
+      '5',
+    ]);
   });
 });

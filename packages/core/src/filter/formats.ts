@@ -16,12 +16,22 @@ export function fieldFormats(schema: JsonObject): FieldFormats {
   return formats;
 }
 
-function walk(root: JsonObject, node: JsonValue | undefined, path: string, depth: number, formats: Map<string, FieldFormat>): void {
+function walk(
+  root: JsonObject,
+  node: JsonValue | undefined,
+  path: string,
+  depth: number,
+  formats: Map<string, FieldFormat>,
+): void {
   if (!isJsonObject(node) || depth > MAX_DEPTH) return;
   const { format, $ref, properties, items, allOf } = node;
   if (typeof format === 'string' && KNOWN.has(format) && path !== '') formats.set(path, format as FieldFormat);
-  if (typeof $ref === 'string' && $ref.startsWith('#/$defs/') && isJsonObject(root.$defs)) walk(root, root.$defs[$ref.slice('#/$defs/'.length)], path, depth + 1, formats);
-  if (isJsonObject(properties)) for (const [name, value] of Object.entries(properties)) walk(root, value, path === '' ? name : `${path}.${name}`, depth + 1, formats);
+  if (typeof $ref === 'string' && $ref.startsWith('#/$defs/') && isJsonObject(root.$defs))
+    walk(root, root.$defs[$ref.slice('#/$defs/'.length)], path, depth + 1, formats);
+  if (isJsonObject(properties))
+    for (const [name, value] of Object.entries(properties))
+      walk(root, value, path === '' ? name : `${path}.${name}`, depth + 1, formats);
   walk(root, items, path, depth + 1, formats);
-  if (Array.isArray(allOf)) for (const part of allOf as readonly JsonValue[]) walk(root, part, path, depth + 1, formats);
+  if (Array.isArray(allOf))
+    for (const part of allOf as readonly JsonValue[]) walk(root, part, path, depth + 1, formats);
 }

@@ -15,7 +15,11 @@ const MISSING: KeyPart = [];
 const MAX_KEYS = 64;
 
 /** The keys of a record for one index: one for each combination of array elements. */
-export function indexKeys(record: JsonObject, fields: readonly string[], formats: FieldFormats): readonly IndexKey[] | 'unindexable' {
+export function indexKeys(
+  record: JsonObject,
+  fields: readonly string[],
+  formats: FieldFormats,
+): readonly IndexKey[] | 'unindexable' {
   let keys: IndexKey[] = [[]];
   for (const field of fields) {
     const parts = partsAt(record, field, formats);
@@ -78,7 +82,8 @@ export function compareKeys(a: IndexKey, b: IndexKey): number {
 /** Orders records for `getMany`: by each field in turn, by the least of its values, then by id. */
 export function compareBySort(sort: Sort, formats: FieldFormats): (a: JsonObject, b: JsonObject) => number {
   const fields = sort.flatMap((item) => Object.entries(item));
-  const least = (record: JsonObject, field: string): KeyPart => partsAt(record, field, formats).reduce((x, y) => (compareParts(x, y) <= 0 ? x : y));
+  const least = (record: JsonObject, field: string): KeyPart =>
+    partsAt(record, field, formats).reduce((x, y) => (compareParts(x, y) <= 0 ? x : y));
   return (a, b) => {
     for (const [field, direction] of fields) {
       const order = compareParts(least(a, field), least(b, field));

@@ -20,7 +20,10 @@ export function cutoff(span: Span, nowMs: number): number {
 export const matches = (filter: Filter, record: JsonObject, nowMs: number): boolean => test(filter.node, record, nowMs);
 
 /** Fixes the instant, for a scan over many records. */
-export const bindFilter = (filter: Filter, nowMs: number): ((record: JsonObject) => boolean) => (record) => test(filter.node, record, nowMs);
+export const bindFilter =
+  (filter: Filter, nowMs: number): ((record: JsonObject) => boolean) =>
+  (record) =>
+    test(filter.node, record, nowMs);
 
 function test(node: Node, value: JsonValue, nowMs: number): boolean {
   switch (node.type) {
@@ -41,7 +44,14 @@ function test(node: Node, value: JsonValue, nowMs: number): boolean {
 }
 
 /** Whether some value at the path satisfies the atom; arrays on the way and at its end count by their elements. */
-function some(value: JsonValue, path: readonly string[], step: number, atom: Atom, format: FieldFormat | undefined, nowMs: number): boolean {
+function some(
+  value: JsonValue,
+  path: readonly string[],
+  step: number,
+  atom: Atom,
+  format: FieldFormat | undefined,
+  nowMs: number,
+): boolean {
   if (Array.isArray(value)) {
     for (const item of value as readonly JsonValue[]) if (some(item, path, step, atom, format, nowMs)) return true;
     return false;
@@ -59,16 +69,27 @@ function exists(value: JsonValue, path: readonly string[], step: number): boolea
   return isJsonObject(value) && Object.hasOwn(value, name) && exists(value[name] as JsonValue, path, step + 1);
 }
 
-function someElement(value: JsonValue, path: readonly string[], step: number, check: (item: JsonValue) => boolean): boolean {
-  if (Array.isArray(value)) return (value as readonly JsonValue[]).some((item) => (step === path.length ? check(item) : someElement(item, path, step, check)));
+function someElement(
+  value: JsonValue,
+  path: readonly string[],
+  step: number,
+  check: (item: JsonValue) => boolean,
+): boolean {
+  if (Array.isArray(value))
+    return (value as readonly JsonValue[]).some((item) =>
+      step === path.length ? check(item) : someElement(item, path, step, check),
+    );
   if (step === path.length) return false;
   const name = path[step] as string;
-  return isJsonObject(value) && Object.hasOwn(value, name) && someElement(value[name] as JsonValue, path, step + 1, check);
+  return (
+    isJsonObject(value) && Object.hasOwn(value, name) && someElement(value[name] as JsonValue, path, step + 1, check)
+  );
 }
 
 function holds(raw: JsonValue, atom: Atom, format: FieldFormat | undefined, nowMs: number): boolean {
   if (atom.op === '$beginsWith') return typeof raw === 'string' && raw.startsWith(atom.value);
-  const value = format === undefined || raw === null ? raw : typeof raw === 'string' ? parseInstant(raw, format) : undefined;
+  const value =
+    format === undefined || raw === null ? raw : typeof raw === 'string' ? parseInstant(raw, format) : undefined;
   if (value === undefined || (typeof value === 'object' && value !== null)) return false;
   switch (atom.op) {
     case '$eq':
@@ -91,7 +112,8 @@ function holds(raw: JsonValue, atom: Atom, format: FieldFormat | undefined, nowM
 /** Only like compares with like: numbers with numbers, text with text by code point. */
 function compares(value: JsonValue, op: '$gt' | '$gte' | '$lt' | '$lte', operand: number | string): boolean {
   if (typeof value !== typeof operand) return false;
-  const order = typeof value === 'string' ? compareText(value, operand as string) : (value as number) - (operand as number);
+  const order =
+    typeof value === 'string' ? compareText(value, operand as string) : (value as number) - (operand as number);
   switch (op) {
     case '$gt':
       return order > 0;

@@ -34,7 +34,8 @@ function collect(node: Node, value: JsonValue, found: number[]): void {
       return valuesAt(value, node.path, 0, (item) => collect(node.part, item, found));
     case 'atom': {
       const { atom, format } = node;
-      if (atom.op === '$within' && format) valuesAt(value, node.path, 0, (item) => addCrossings(item, format, atom.span, found));
+      if (atom.op === '$within' && format)
+        valuesAt(value, node.path, 0, (item) => addCrossings(item, format, atom.span, found));
     }
   }
 }

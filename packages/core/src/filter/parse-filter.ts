@@ -11,10 +11,20 @@ export const MAX_FILTER_NODES = 128;
 const MAX_LIST = 256;
 const MAX_TEXT = 1024;
 const MAX_SOURCE = 16 * 1024;
-const PATH = /^[^.$\u0000][^.\u0000]{0,127}(\.[^.$\u0000][^.\u0000]{0,127}){0,15}$/;
+const PATH = /^[^.$][^.]{0,127}(\.[^.$][^.]{0,127}){0,15}$/;
 
 export type FilterFailure = {
-  readonly type: 'not-an-object' | 'unknown-operator' | 'bad-operand' | 'bad-path' | 'not-an-instant' | 'too-deep' | 'too-many' | 'too-long' | 'nested-object' | 'empty';
+  readonly type:
+    | 'not-an-object'
+    | 'unknown-operator'
+    | 'bad-operand'
+    | 'bad-path'
+    | 'not-an-instant'
+    | 'too-deep'
+    | 'too-many'
+    | 'too-long'
+    | 'nested-object'
+    | 'empty';
   /** Where in the filter, e.g. `$and.0.date.$gte`. */
   readonly path: string;
 };
@@ -33,7 +43,8 @@ const SENTENCES: { readonly [K in FilterFailure['type']]: string } = {
 };
 
 /** A sentence for developers. */
-export const filterFailureText = (failure: FilterFailure): string => `The filter is wrong at ${failure.path === '' ? 'its root' : failure.path}: ${SENTENCES[failure.type]}`;
+export const filterFailureText = (failure: FilterFailure): string =>
+  `The filter is wrong at ${failure.path === '' ? 'its root' : failure.path}: ${SENTENCES[failure.type]}`;
 
 class Wrong extends Error {
   readonly failure: FilterFailure;
@@ -80,11 +91,20 @@ const at = (path: string, step: string | number): string => (path === '' ? Strin
 
 function parseObject(source: JsonObject, path: string, prefix: readonly string[], depth: number, budget: Budget): Node {
   if (depth > MAX_FILTER_DEPTH) throw new Wrong('too-deep', path);
-  const parts = Object.entries(source).map(([key, value]) => parseEntry(key, value, at(path, key), prefix, depth, budget));
+  const parts = Object.entries(source).map(([key, value]) =>
+    parseEntry(key, value, at(path, key), prefix, depth, budget),
+  );
   return parts.length === 1 ? (parts[0] as Node) : { type: 'and', parts };
 }
 
-function parseEntry(key: string, value: JsonValue, path: string, prefix: readonly string[], depth: number, budget: Budget): Node {
+function parseEntry(
+  key: string,
+  value: JsonValue,
+  path: string,
+  prefix: readonly string[],
+  depth: number,
+  budget: Budget,
+): Node {
   count(budget, path);
   if (key === '$and' || key === '$or') {
     if (!Array.isArray(value)) throw new Wrong('bad-operand', path);
@@ -110,10 +130,23 @@ function count(budget: Budget, path: string): void {
 }
 
 /** `prefix` is the path of the arrays around it, so that formats are found inside an `$elemMatch`. */
-function parseField(name: string, value: JsonValue, path: string, prefix: readonly string[], depth: number, budget: Budget): Node {
+function parseField(
+  name: string,
+  value: JsonValue,
+  path: string,
+  prefix: readonly string[],
+  depth: number,
+  budget: Budget,
+): Node {
   const steps = name === '' ? [] : name.split('.');
   const format = budget.formats.get([...prefix, ...steps].join('.'));
-  const atom = (test: Atom): Node => ({ type: 'atom', path: steps, name: [...prefix, ...steps].join('.'), format, atom: test });
+  const atom = (test: Atom): Node => ({
+    type: 'atom',
+    path: steps,
+    name: [...prefix, ...steps].join('.'),
+    format,
+    atom: test,
+  });
   if (!isJsonObject(value)) return atom({ op: '$eq', value: scalar(value, format, path) });
   const operators = Object.entries(value);
   if (operators.length === 0) throw new Wrong('nested-object', path);
@@ -126,19 +159,33 @@ function parseField(name: string, value: JsonValue, path: string, prefix: readon
       if (depth + 1 > MAX_FILTER_DEPTH) throw new Wrong('too-deep', here);
       return { type: 'not', part: parseField(name, operand, here, prefix, depth + 1, budget) };
     }
-    if (op === '$elemMatch') return { type: 'element', path: steps, name: [...prefix, ...steps].join('.'), part: parseElement(operand, here, [...prefix, ...steps], depth + 1, budget) };
+    if (op === '$elemMatch')
+      return {
+        type: 'element',
+        path: steps,
+        name: [...prefix, ...steps].join('.'),
+        part: parseElement(operand, here, [...prefix, ...steps], depth + 1, budget),
+      };
     return atom(parseAtom(op, operand, format, here));
   });
   return parts.length === 1 ? (parts[0] as Node) : { type: 'and', parts };
 }
 
-function parseElement(operand: JsonValue, path: string, prefix: readonly string[], depth: number, budget: Budget): Node {
+function parseElement(
+  operand: JsonValue,
+  path: string,
+  prefix: readonly string[],
+  depth: number,
+  budget: Budget,
+): Node {
   if (!isJsonObject(operand)) throw new Wrong('bad-operand', path);
   if (depth > MAX_FILTER_DEPTH) throw new Wrong('too-deep', path);
   const keys = Object.keys(operand);
   if (keys.length === 0) throw new Wrong('empty', path);
   const overScalars = keys.every((k) => k.startsWith('$') && k !== '$and' && k !== '$or');
-  return overScalars ? parseField('', operand, path, prefix, depth, budget) : parseObject(operand, path, prefix, depth, budget);
+  return overScalars
+    ? parseField('', operand, path, prefix, depth, budget)
+    : parseObject(operand, path, prefix, depth, budget);
 }
 
 function parseAtom(op: string, operand: JsonValue, format: FieldFormat | undefined, path: string): Atom {

@@ -13,7 +13,11 @@ export type IndexPlan = {
 };
 
 /** Picks the index that binds most of the filter's necessary conditions, or undefined when none helps. */
-export function planIndex(filter: Filter, indexes: readonly { readonly name: string; readonly fields: readonly string[] }[], nowMs: number): IndexPlan | undefined {
+export function planIndex(
+  filter: Filter,
+  indexes: readonly { readonly name: string; readonly fields: readonly string[] }[],
+  nowMs: number,
+): IndexPlan | undefined {
   const atoms = new Map<string, Atom[]>();
   necessary(filter.node, atoms);
   let best: { readonly plan: IndexPlan; readonly score: number } | undefined;
@@ -27,7 +31,8 @@ export function planIndex(filter: Filter, indexes: readonly { readonly name: str
     const next = fields[equals.length];
     const range = next === undefined ? undefined : rangeOf(atoms.get(next) ?? [], nowMs);
     const score = equals.length * 2 + (range ? 1 : 0);
-    if (score > 0 && score > (best?.score ?? 0)) best = { plan: { index: name, equals, ...(range ? { range } : {}) }, score };
+    if (score > 0 && score > (best?.score ?? 0))
+      best = { plan: { index: name, equals, ...(range ? { range } : {}) }, score };
   }
   return best?.plan;
 }

@@ -17,7 +17,12 @@ export function feedDigest(rows: Iterable<{ readonly tag: Tag; readonly print: U
 }
 
 /** A digest kept up to date. */
-export type RunningDigest = { readonly add: (tag: Tag, print: Uint8Array) => void; readonly remove: (tag: Tag, print: Uint8Array) => void; readonly value: () => Uint8Array; readonly count: () => number };
+export type RunningDigest = {
+  readonly add: (tag: Tag, print: Uint8Array) => void;
+  readonly remove: (tag: Tag, print: Uint8Array) => void;
+  readonly value: () => Uint8Array;
+  readonly count: () => number;
+};
 
 export function createRunningDigest(): RunningDigest {
   let sum = 0n;

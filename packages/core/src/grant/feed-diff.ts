@@ -40,10 +40,15 @@ export function diffRecord(
   nowMs: number,
 ): FeedStep {
   const shown = sent && (sent.expiresMs === null || sent.expiresMs > nowMs) ? sent : undefined;
-  if (!record || !matches(rule.filter, record, nowMs)) return shown ? { type: 'delete', tag: place.tag, id: place.id } : { type: 'none' };
+  if (!record || !matches(rule.filter, record, nowMs))
+    return shown ? { type: 'delete', tag: place.tag, id: place.id } : { type: 'none' };
   // It matches now, so the next flip, if there is one, is where it leaves by time.
   const expiresMs = nextFlip(rule.filter, record, nowMs);
-  const plaintext = encodeFeedRecord({ id: place.id, record: project(record, rule.fields, place.id), ...(expiresMs === undefined ? {} : { expiresMs }) });
+  const plaintext = encodeFeedRecord({
+    id: place.id,
+    record: project(record, rule.fields, place.id),
+    ...(expiresMs === undefined ? {} : { expiresMs }),
+  });
   const print = recordPrint(plaintext);
   if (shown && equalBytes(shown.print, print)) return { type: 'none' };
   return { type: 'put', tag: place.tag, plaintext, memo: { print, expiresMs: expiresMs ?? null } };

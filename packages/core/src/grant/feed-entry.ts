@@ -27,28 +27,58 @@ export type FeedRecord = { readonly id: string; readonly record: JsonObject; rea
 export type Memo = { readonly print: Uint8Array; readonly expiresMs: number | null };
 export type Basis = readonly { readonly writer: WriterId; readonly n: number }[];
 /** `asOfMs` is also the header's clock; rows that expire at or before it do not count. */
-export type Checkpoint = { readonly asOfMs: number; readonly count: number; readonly digest: Uint8Array; readonly basis: Basis; readonly signer: VerifyKey; readonly card: Uint8Array };
-export type FeedFailure = { readonly type: 'cannot-open' } | { readonly type: 'malformed' } | { readonly type: 'bad-checkpoint' };
+export type Checkpoint = {
+  readonly asOfMs: number;
+  readonly count: number;
+  readonly digest: Uint8Array;
+  readonly basis: Basis;
+  readonly signer: VerifyKey;
+  readonly card: Uint8Array;
+};
+export type FeedFailure =
+  | { readonly type: 'cannot-open' }
+  | { readonly type: 'malformed' }
+  | { readonly type: 'bad-checkpoint' };
 
 export type FeedKeys = { readonly stream: StreamId; readonly key: AeadKey };
-export type FeedPlace = { readonly writer: WriterId; readonly n: number; readonly hlc: Header['hlc']; readonly epoch: number };
+export type FeedPlace = {
+  readonly writer: WriterId;
+  readonly n: number;
+  readonly hlc: Header['hlc'];
+  readonly epoch: number;
+};
 
 /** The fingerprint of a revealed record: equal prints need not be sent again. */
 export const recordPrint = (plaintext: Uint8Array): Uint8Array => sha256(PRINT_DOMAIN, plaintext).slice(0, 16);
 
 /** The plaintext of a PUT. */
 export const encodeFeedRecord = (r: FeedRecord): Uint8Array =>
-  utf8ToBytes(JSON.stringify(r.expiresMs === undefined ? { i: r.id, d: r.record } : { i: r.id, d: r.record, x: r.expiresMs }));
+  utf8ToBytes(
+    JSON.stringify(r.expiresMs === undefined ? { i: r.id, d: r.record } : { i: r.id, d: r.record, x: r.expiresMs }),
+  );
 
 /** The coarse instant that the node sees: the exact one rounded up to the hour, and up to another hour later by the tag's chance. */
 export function coarseExpiry(exactMs: number, tag: Tag): number {
   return Math.ceil(exactMs / HOUR_MS) * HOUR_MS + Math.floor(((tag[0] as number) / 256) * HOUR_MS);
 }
 
-const header = (place: FeedPlace, tag: Tag, kind: EntryKind, expiresMs: number | null): Header => ({ ...place, tag, kind, superseded: [], expiresMs });
+const header = (place: FeedPlace, tag: Tag, kind: EntryKind, expiresMs: number | null): Header => ({
+  ...place,
+  tag,
+  kind,
+  superseded: [],
+  expiresMs,
+});
 
 /** Seals a revealed record with its memo. */
-export function sealFeedPut(keys: FeedKeys, place: FeedPlace, tag: Tag, plaintext: Uint8Array, memo: Memo, random: Random): FeedEntry {
+export function sealFeedPut(
+  keys: FeedKeys,
+  place: FeedPlace,
+  tag: Tag,
+  plaintext: Uint8Array,
+  memo: Memo,
+  random: Random,
+): FeedEntry {
   const head = header(place, tag, ENTRY_KIND.PUT, memo.expiresMs === null ? null : coarseExpiry(memo.expiresMs, tag));
   const entry = sealEntry(keys.key, keys.stream, head, plaintext, random);
   const aad = concatBytes(MEMO_DOMAIN, entry.header, keys.stream);
@@ -57,7 +87,16 @@ export function sealFeedPut(keys: FeedKeys, place: FeedPlace, tag: Tag, plaintex
 
 /** Seals the deletion of a record. */
 export function sealFeedDelete(keys: FeedKeys, place: FeedPlace, tag: Tag, id: string, random: Random): FeedEntry {
-  return { ...sealEntry(keys.key, keys.stream, header(place, tag, ENTRY_KIND.DEL, null), utf8ToBytes(JSON.stringify({ i: id })), random), memo: null };
+  return {
+    ...sealEntry(
+      keys.key,
+      keys.stream,
+      header(place, tag, ENTRY_KIND.DEL, null),
+      utf8ToBytes(JSON.stringify({ i: id })),
+      random,
+    ),
+    memo: null,
+  };
 }
 
 /** The one tag of a feed's checkpoints, and that of its end. */
@@ -66,7 +105,12 @@ export const endTag = (tagKey: StreamTagKey): Tag => recordTag(tagKey, '\u0000en
 
 const basisShape = list(tuple(['writer', fixed(16)], ['n', uint()]), 1024);
 const checkpointBody = tuple(['asOfMs', uint()], ['count', uint()], ['digest', fixed(32)], ['basis', basisShape]);
-const checkpointShape = tuple(['signed', bytes(MAX_BODY_BYTES)], ['signer', fixed(32)], ['card', bytes(4096)], ['signature', fixed(64)]);
+const checkpointShape = tuple(
+  ['signed', bytes(MAX_BODY_BYTES)],
+  ['signer', fixed(32)],
+  ['card', bytes(4096)],
+  ['signature', fixed(64)],
+);
 
 /** Seals a checkpoint (CKPT) or the end of a once-off feed (END), signed by the agent's device. */
 export function sealCheckpoint(
@@ -87,7 +131,10 @@ export function sealCheckpoint(
 }
 
 /** Opens a PUT. The returned plaintext is what prints are made of. */
-export function openFeedPut(keys: FeedKeys, entry: Entry): Result<{ readonly value: FeedRecord; readonly plaintext: Uint8Array }, FeedFailure> {
+export function openFeedPut(
+  keys: FeedKeys,
+  entry: Entry,
+): Result<{ readonly value: FeedRecord; readonly plaintext: Uint8Array }, FeedFailure> {
   const plain = openEntry(keys.key, keys.stream, entry);
   if (!plain.ok) return plain;
   const json = readJson(plain.value);
@@ -122,7 +169,14 @@ export function openCheckpoint(keys: FeedKeys, entry: Entry, head: Header): Resu
   const inner = readShape(checkpointBody, outer.value.signed, MAX_BODY_BYTES);
   if (!inner.ok) return err({ type: 'malformed' });
   const signer = toVerifyKey(outer.value.signer);
-  const genuine = verify(signer, outer.value.signature, CHECKPOINT_DOMAIN, keys.stream, entry.header, outer.value.signed);
+  const genuine = verify(
+    signer,
+    outer.value.signature,
+    CHECKPOINT_DOMAIN,
+    keys.stream,
+    entry.header,
+    outer.value.signed,
+  );
   if (!genuine || inner.value.asOfMs !== head.hlc.ms) return err({ type: 'bad-checkpoint' });
   const basis = inner.value.basis.map((b) => ({ writer: toWriterId(b.writer), n: b.n }));
   return ok({ ...inner.value, basis, signer, card: outer.value.card });

@@ -46,7 +46,8 @@ function mergeInto(target: Record<string, JsonValue>, part: JsonValue | undefine
 function mergeValues(a: JsonValue | undefined, b: JsonValue): JsonValue {
   if (a === undefined || a === null) return b;
   if (b === null) return a;
-  if (Array.isArray(a) && Array.isArray(b)) return a.map((item: JsonValue, i) => mergeValues(item, (b[i] as JsonValue | undefined) ?? null));
+  if (Array.isArray(a) && Array.isArray(b))
+    return a.map((item: JsonValue, i) => mergeValues(item, (b[i] as JsonValue | undefined) ?? null));
   if (isJsonObject(a) && isJsonObject(b)) {
     const out: Record<string, JsonValue> = { ...a };
     mergeInto(out, b);

@@ -31,8 +31,13 @@ export type TermsFailure =
   | { readonly type: 'bad-filter'; readonly text: string };
 
 /** Reads untrusted terms into a fresh object. The filter is checked against the schema's formats. */
-export function parseTerms(input: unknown, formats: FieldFormats, filterText: (failure: never) => string): Result<{ terms: GrantTerms; filter: Filter }, TermsFailure> {
-  const bad = (field: Extract<TermsFailure, { type: 'bad-terms' }>['field']): Result<never, TermsFailure> => err({ type: 'bad-terms', field });
+export function parseTerms(
+  input: unknown,
+  formats: FieldFormats,
+  filterText: (failure: never) => string,
+): Result<{ terms: GrantTerms; filter: Filter }, TermsFailure> {
+  const bad = (field: Extract<TermsFailure, { type: 'bad-terms' }>['field']): Result<never, TermsFailure> =>
+    err({ type: 'bad-terms', field });
   if (!isJsonObject(input)) return bad('shape');
   const { schema, schemaHash, access, filter, fields, duration } = input;
   if (typeof schema !== 'string' || schema.length === 0 || schema.length > 512) return bad('schema');
@@ -43,13 +48,22 @@ export function parseTerms(input: unknown, formats: FieldFormats, filterText: (f
   if (list === 'bad') return bad('fields');
   const parsed = parseFilter(filter ?? {}, formats);
   if (!parsed.ok) return err({ type: 'bad-filter', text: filterText(parsed.error as never) });
-  const terms: GrantTerms = { schema, schemaHash, access, filter: parsed.value.source, duration, ...(list ? { fields: list } : {}) };
+  const terms: GrantTerms = {
+    schema,
+    schemaHash,
+    access,
+    filter: parsed.value.source,
+    duration,
+    ...(list ? { fields: list } : {}),
+  };
   return ok({ terms, filter: parsed.value });
 }
 
 function parseFields(fields: unknown): readonly string[] | undefined | 'bad' {
   if (fields === undefined) return undefined;
   if (!Array.isArray(fields) || fields.length === 0 || fields.length > MAX_FIELDS) return 'bad';
-  const names = fields.filter((f): f is string => typeof f === 'string' && FIELD.test(f) && !RESERVED.has(f) && !f.includes('__proto__'));
+  const names = fields.filter(
+    (f): f is string => typeof f === 'string' && FIELD.test(f) && !RESERVED.has(f) && !f.includes('__proto__'),
+  );
   return names.length === fields.length ? [...new Set(names)].sort() : 'bad';
 }

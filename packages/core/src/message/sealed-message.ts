@@ -61,7 +61,12 @@ const headerShape = tuple(
   ['context', nullable(text(128))],
   ['replyTo', nullable(fixed(16))],
 );
-const innerShape = tuple(['header', bytes(8192)], ['body', bytes(MAX_MESSAGE_BYTES)], ['card', bytes(4096)], ['signature', fixed(64)]);
+const innerShape = tuple(
+  ['header', bytes(8192)],
+  ['body', bytes(MAX_MESSAGE_BYTES)],
+  ['card', bytes(4096)],
+  ['signature', fixed(64)],
+);
 
 /** What a recipient's sealing key is called in the header. */
 const keyName = (sealingKey: Uint8Array): Uint8Array => sha256(sealingKey).slice(0, 16);
@@ -73,10 +78,23 @@ const keyName = (sealingKey: Uint8Array): Uint8Array => sha256(sealingKey).slice
  * Errors: too-large (over 256 KiB sealed).
  * Source: spec/message.md MSG-1 to MSG-3.
  */
-export async function sealMessage(m: Message, sender: MessageSender, recipient: Identity): Promise<Result<Uint8Array, { readonly type: 'too-large' }>> {
+export async function sealMessage(
+  m: Message,
+  sender: MessageSender,
+  recipient: Identity,
+): Promise<Result<Uint8Array, { readonly type: 'too-large' }>> {
   const header = encodeCbor([
-    1, hexBytes(m.id), m.type, m.from, sender.key.publicKey, m.to, keyName(recipient.sealingKey), m.createdMs, m.expiresMs,
-    m.context ?? null, m.replyTo === undefined ? null : hexBytes(m.replyTo),
+    1,
+    hexBytes(m.id),
+    m.type,
+    m.from,
+    sender.key.publicKey,
+    m.to,
+    keyName(recipient.sealingKey),
+    m.createdMs,
+    m.expiresMs,
+    m.context ?? null,
+    m.replyTo === undefined ? null : hexBytes(m.replyTo),
   ]);
   const body = utf8ToBytes(JSON.stringify({ message: m.message, data: m.data }));
   if (body.length > MAX_MESSAGE_BYTES) return err({ type: 'too-large' });
@@ -117,11 +135,18 @@ export async function openMessage(sealed: Uint8Array, deps: OpenMessageDeps): Pr
   if (!sender.ok) return err({ type: 'unresolved', cause: sender.error });
   const key = toVerifyKey(h.fromKey);
   if (!speaksFor(key, inner.value.card, sender.value, deps.nowMs)) return err({ type: 'bad-sender' });
-  if (!verify(key, inner.value.signature, DOMAIN, sha256(inner.value.header), sha256(inner.value.body))) return err({ type: 'bad-sender' });
+  if (!verify(key, inner.value.signature, DOMAIN, sha256(inner.value.header), sha256(inner.value.body)))
+    return err({ type: 'bad-sender' });
   const content = readBody(inner.value.body);
   if (!content) return err({ type: 'malformed' });
   return ok({
-    id: bytesToHex(h.id), type: h.type, from, to: deps.me, createdMs: h.created, expiresMs: h.expires, ...content,
+    id: bytesToHex(h.id),
+    type: h.type,
+    from,
+    to: deps.me,
+    createdMs: h.created,
+    expiresMs: h.expires,
+    ...content,
     ...(h.context === null ? {} : { context: h.context }),
     ...(h.replyTo === null ? {} : { replyTo: bytesToHex(h.replyTo) }),
   });
@@ -139,7 +164,9 @@ function readBody(body: Uint8Array): { readonly message: string; readonly data: 
     const parsed = parseJson(bytesToUtf8(body), { maxBytes: MAX_MESSAGE_BYTES, maxDepth: 48 });
     if (!parsed.ok || !isJsonObject(parsed.value)) return undefined;
     const { message, data } = parsed.value;
-    return typeof message === 'string' && message.length <= MAX_TEXT && isJsonObject(data) ? { message, data } : undefined;
+    return typeof message === 'string' && message.length <= MAX_TEXT && isJsonObject(data)
+      ? { message, data }
+      : undefined;
   } catch {
     return undefined;
   }

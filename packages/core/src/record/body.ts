@@ -28,10 +28,24 @@ export function decodeBody(bytes: Uint8Array, header: Stamp): Result<RecordState
   const parsed = parseJson(text, { maxBytes: 1024 * 1024, maxDepth: 64 });
   if (!parsed.ok || !isJsonObject(parsed.value) || parsed.value.v !== 1) return err({ type: 'malformed' });
   const { i, f, a, m, t, s, o, r, d } = parsed.value;
-  if (typeof i !== 'string' || !isJsonObject(f) || typeof a !== 'number' || typeof m !== 'number' || !Array.isArray(t)) return err({ type: 'malformed' });
-  const stamps = (t as readonly JsonValue[]).map((x): Stamp => (x === 0 ? header : { ms: Number((x as JsonValue[])[0]), counter: Number((x as JsonValue[])[1]), writer: String((x as JsonValue[])[2]) }));
+  if (typeof i !== 'string' || !isJsonObject(f) || typeof a !== 'number' || typeof m !== 'number' || !Array.isArray(t))
+    return err({ type: 'malformed' });
+  const stamps = (t as readonly JsonValue[]).map(
+    (x): Stamp =>
+      x === 0
+        ? header
+        : {
+            ms: Number((x as JsonValue[])[0]),
+            counter: Number((x as JsonValue[])[1]),
+            writer: String((x as JsonValue[])[2]),
+          },
+  );
   return ok({
-    id: i, fields: f, insertedAt: a, merges: m, stamps,
+    id: i,
+    fields: f,
+    insertedAt: a,
+    merges: m,
+    stamps,
     stampOf: (o ?? {}) as { readonly [name: string]: number },
     removed: (r ?? []) as readonly string[],
     ...(typeof s === 'string' ? { schema: s } : {}),

@@ -33,7 +33,11 @@ function drafts(s: RecordState): Map<string, Draft> {
   return out;
 }
 
-function build(base: Pick<RecordState, 'id' | 'insertedAt' | 'merges'> & { schema?: string | undefined }, all: Map<string, Draft>, deleted: Stamp | undefined): RecordState {
+function build(
+  base: Pick<RecordState, 'id' | 'insertedAt' | 'merges'> & { schema?: string | undefined },
+  all: Map<string, Draft>,
+  deleted: Stamp | undefined,
+): RecordState {
   const unique = new Map<string, Stamp>();
   const key = (s: Stamp): string => `${s.ms}.${s.counter}.${s.writer}`;
   for (const { stamp } of all.values()) unique.set(key(stamp), stamp);
@@ -51,7 +55,13 @@ function build(base: Pick<RecordState, 'id' | 'insertedAt' | 'merges'> & { schem
     if (i !== 0) stampOf[name] = i;
   }
   return {
-    id: base.id, insertedAt: base.insertedAt, merges: base.merges, fields, stamps, stampOf, removed,
+    id: base.id,
+    insertedAt: base.insertedAt,
+    merges: base.merges,
+    fields,
+    stamps,
+    stampOf,
+    removed,
     ...(base.schema === undefined ? {} : { schema: base.schema }),
     ...(deleted ? { deleted: at.get(key(deleted)) as number } : {}),
   };
@@ -59,11 +69,24 @@ function build(base: Pick<RecordState, 'id' | 'insertedAt' | 'merges'> & { schem
 
 const deletedStamp = (s: RecordState): Stamp | undefined => (s.deleted === undefined ? undefined : s.stamps[s.deleted]);
 
-export function createState(record: JsonObject, stamp: Stamp, options: { readonly id: string; readonly schema?: string; readonly merges?: MergeRules }): RecordState {
+export function createState(
+  record: JsonObject,
+  stamp: Stamp,
+  options: { readonly id: string; readonly schema?: string; readonly merges?: MergeRules },
+): RecordState {
   const all = new Map<string, Draft>();
   for (const [name, value] of Object.entries(record)) if (!RESERVED.has(name)) all.set(name, { value, stamp });
   const asked = typeof record.insertedAt === 'string' ? Date.parse(record.insertedAt) : Number.NaN;
-  const state = build({ id: options.id, insertedAt: Number.isNaN(asked) ? stamp.ms : asked, merges: 1, schema: options.schema ?? (typeof record.schema === 'string' ? record.schema : undefined) }, all, undefined);
+  const state = build(
+    {
+      id: options.id,
+      insertedAt: Number.isNaN(asked) ? stamp.ms : asked,
+      merges: 1,
+      schema: options.schema ?? (typeof record.schema === 'string' ? record.schema : undefined),
+    },
+    all,
+    undefined,
+  );
   return state.stamps.length > 0 ? state : { ...state, stamps: [stamp] };
 }
 
@@ -104,12 +127,23 @@ export function mergeStates(a: RecordState, b: RecordState, _merges: MergeRules)
   }
   if (deleted) for (const [name, draft] of all) if (compareStamps(draft.stamp, deleted) <= 0) all.delete(name);
   const schema = a.schema ?? b.schema;
-  const state = build({ id: a.id, insertedAt: Math.min(a.insertedAt, b.insertedAt), merges: Math.max(a.merges, b.merges), schema }, all, deleted);
+  const state = build(
+    { id: a.id, insertedAt: Math.min(a.insertedAt, b.insertedAt), merges: Math.max(a.merges, b.merges), schema },
+    all,
+    deleted,
+  );
   return { state };
 }
 
 export function revOf(s: RecordState): string {
-  const text = JSON.stringify([s.stamps.map((t) => [t.ms, t.counter, t.writer]), Object.keys(s.fields).sort().map((n) => [n, s.stampOf[n] ?? 0]), [...s.removed].sort(), s.deleted ?? null]);
+  const text = JSON.stringify([
+    s.stamps.map((t) => [t.ms, t.counter, t.writer]),
+    Object.keys(s.fields)
+      .sort()
+      .map((n) => [n, s.stampOf[n] ?? 0]),
+    [...s.removed].sort(),
+    s.deleted ?? null,
+  ]);
   return `${s.merges}-${bytesToHex(sha256(utf8ToBytes(text))).slice(0, 24)}`;
 }
 

@@ -36,7 +36,12 @@ export type Verdict = 'allowed' | 'revoked' | 'forbidden';
 /** NO entry before the first: `previous` of a signer's first control entry. */
 export const NO_ENTRY = new Uint8Array(32);
 
-export const createAccessState = (root: VerifyKey): AccessState => ({ root, rows: new Map(), chains: new Map(), epoch: 0 });
+export const createAccessState = (root: VerifyKey): AccessState => ({
+  root,
+  rows: new Map(),
+  chains: new Map(),
+  epoch: 0,
+});
 
 /**
  * Applies one verified control entry.
@@ -64,7 +69,13 @@ export function applyCtl(state: AccessState, ctl: CtlEntry, entry: Entry, nowMs:
 }
 
 /** Decides whether a key may read or write a log or stream now. */
-export function access(state: AccessState, key: VerifyKey, target: AccessTarget, verb: keyof typeof VERB, nowMs: number): Verdict {
+export function access(
+  state: AccessState,
+  key: VerifyKey,
+  target: AccessTarget,
+  verb: keyof typeof VERB,
+  nowMs: number,
+): Verdict {
   // The root is never a row; it opens everything so that twelve words alone can join a new device.
   if (equalBytes(key, state.root)) return 'allowed';
   let sawRevoked = false;
@@ -84,12 +95,19 @@ export type AccessTarget = { readonly kind: StreamKind; readonly stream?: Stream
 
 /** What a reader of a log must be allowed to read. */
 export const logTarget = (log: LogName): AccessTarget =>
-  log.type === 'stream' ? { kind: log.stream[0] === STREAM_KIND.feed ? 'feed' : 'lane', stream: log.stream } : { kind: log.type };
+  log.type === 'stream'
+    ? { kind: log.stream[0] === STREAM_KIND.feed ? 'feed' : 'lane', stream: log.stream }
+    : { kind: log.type };
 
 /** The key of a writer that some row, live or not, lets write own entries: what readers check seals with. */
-export function writerKey(state: AccessState, writer: WriterId, idOf: (key: VerifyKey) => WriterId): VerifyKey | undefined {
+export function writerKey(
+  state: AccessState,
+  writer: WriterId,
+  idOf: (key: VerifyKey) => WriterId,
+): VerifyKey | undefined {
   for (const row of state.rows.values()) {
-    if (equalBytes(idOf(row.key as VerifyKey), writer) && opens(row, { kind: 'own' }, VERB.write)) return row.key as VerifyKey;
+    if (equalBytes(idOf(row.key as VerifyKey), writer) && opens(row, { kind: 'own' }, VERB.write))
+      return row.key as VerifyKey;
   }
   return undefined;
 }
@@ -123,7 +141,13 @@ function maySign(state: AccessState, ctl: CtlEntry, nowMs: number): Verdict {
 /** Any key may give up its own row, and change nothing else by it. */
 function isOwnRevocation(row: AccessRow, ctl: CtlEntry): boolean {
   const p = ctl.public;
-  return p.type === 'row' && p.status === 'revoked' && equalBytes(p.id, row.id) && equalBytes(p.key, row.key) && p.role === row.role;
+  return (
+    p.type === 'row' &&
+    p.status === 'revoked' &&
+    equalBytes(p.id, row.id) &&
+    equalBytes(p.key, row.key) &&
+    p.role === row.role
+  );
 }
 
 /** Revoked wins over active for ever; otherwise the later stamp, then the greater writer, wins. The key of a row never changes. */

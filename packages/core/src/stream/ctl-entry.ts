@@ -31,7 +31,10 @@ const rowShape = tuple(
   ['expiresMs', uint()],
 );
 /** A new key epoch: entries of kind own under an older one are refused from here on. Keys are HPKE-sealed to the remaining rows. */
-const epochShape = tuple(['epoch', uint(2 ** 32 - 1)], ['keys', list(tuple(['row', fixed<RowId>(16)], ['sealed', bytes(1024)]), 1024)]);
+const epochShape = tuple(
+  ['epoch', uint(2 ** 32 - 1)],
+  ['keys', list(tuple(['row', fixed<RowId>(16)], ['sealed', bytes(1024)]), 1024)],
+);
 export const ctlPublicShape = union({ row: rowShape, epoch: epochShape });
 export type CtlPublic = ShapeOf<typeof ctlPublicShape>;
 export type CtlRow = Extract<CtlPublic, { type: 'row' }>;
@@ -66,14 +69,23 @@ const encodePublic = (p: CtlPublic): Uint8Array => {
 /** Every row has its own tag, so that a compacted view keeps the last word on each; all epochs share one. */
 const tagOf = (p: CtlPublic): Tag => (p.type === 'row' ? toTag(new Uint8Array(p.id)) : toTag(new Uint8Array(16)));
 
-const signatureParts = (stream: StreamId, previous: Uint8Array, pub: Uint8Array, sealed: Uint8Array | null, header: Uint8Array) =>
-  [stream, previous, sha256(pub), sha256(sealed ?? EMPTY), header] as const;
+const signatureParts = (
+  stream: StreamId,
+  previous: Uint8Array,
+  pub: Uint8Array,
+  sealed: Uint8Array | null,
+  header: Uint8Array,
+) => [stream, previous, sha256(pub), sha256(sealed ?? EMPTY), header] as const;
 
 /** Creates a control entry. `previous` is the hash of the signer's last control entry in this space, zeros for its first. */
 export function createCtlEntry(
   key: SigningKey,
   stream: StreamId,
-  at: { readonly n: number; readonly hlc: { readonly ms: number; readonly counter: number }; readonly previous: Uint8Array },
+  at: {
+    readonly n: number;
+    readonly hlc: { readonly ms: number; readonly counter: number };
+    readonly previous: Uint8Array;
+  },
   pub: CtlPublic,
   sealed: Uint8Array | null,
 ): Entry {
@@ -107,7 +119,8 @@ export function openCtlEntry(stream: StreamId, entry: Entry): Result<CtlEntry, C
   const signer = toVerifyKey(body.value.signer);
   const { previous, sealed, signature } = body.value;
   const writer = writerId(signer);
-  if (!equalBytes(writer, header.value.writer) || !equalBytes(tagOf(pub.value), header.value.tag)) return err({ type: 'bad-ctl' });
+  if (!equalBytes(writer, header.value.writer) || !equalBytes(tagOf(pub.value), header.value.tag))
+    return err({ type: 'bad-ctl' });
   const parts = signatureParts(stream, previous, body.value.public, sealed, entry.header);
   if (!verify(signer, signature, DOMAIN, ...parts)) return err({ type: 'bad-ctl' });
   return ok({ header: header.value, public: pub.value, sealed, previous, signer, writer });

@@ -22,7 +22,11 @@ const signedShape = tuple(['record', bytes(MAX_BYTES)], ['signature', fixed(64)]
 export const genesisShapes = { record: recordShape, signed: signedShape };
 
 /** Creates a signed genesis for a space on one node. */
-export function createGenesis(root: SigningKey, node: Did, random: Random): { readonly space: SpaceId; readonly signed: Uint8Array } {
+export function createGenesis(
+  root: SigningKey,
+  node: Did,
+  random: Random,
+): { readonly space: SpaceId; readonly signed: Uint8Array } {
   const record = encodeCbor([1, root.publicKey, node, random(16)]);
   return { space: toSpaceId(sha256(record)), signed: encodeCbor([record, sign(root, DOMAIN, record)]) };
 }

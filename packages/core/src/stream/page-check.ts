@@ -21,13 +21,26 @@ export type Pins = {
 };
 export type PinnedWriter = Pin & { readonly stream: StreamId; readonly writer: WriterId };
 
-export type CheckedEntry = { readonly stream: StreamId; readonly seq: number; readonly header: Header; readonly entry: Entry };
+export type CheckedEntry = {
+  readonly stream: StreamId;
+  readonly seq: number;
+  readonly header: Header;
+  readonly entry: Entry;
+};
 export type CheckedPage = { readonly entries: readonly CheckedEntry[]; readonly pins: readonly PinnedWriter[] };
 
 /** Each is an alarm: an honest node does not cause it. */
 export type Tampering = {
   readonly type: 'tampered';
-  readonly what: 'malformed' | 'bad-seal' | 'foreign-writer' | 'changed-entry' | 'gap' | 'fork' | 'rollback' | 'swapped';
+  readonly what:
+    | 'malformed'
+    | 'bad-seal'
+    | 'foreign-writer'
+    | 'changed-entry'
+    | 'gap'
+    | 'fork'
+    | 'rollback'
+    | 'swapped';
 };
 
 const tampered = (what: Tampering['what']): Result<never, Tampering> => err({ type: 'tampered', what });
@@ -136,7 +149,12 @@ function allAccounted(page: Page, seals: Map<string, readonly Run[]>, seen: Map<
 }
 
 /** Where the node states every writer's end, less than what was seen before is a rollback, and more than it served is a gap. */
-function checkVector(page: Page, pins: Pins, advanced: Map<string, PinnedWriter>, self: WriterId): Result<null, Tampering> {
+function checkVector(
+  page: Page,
+  pins: Pins,
+  advanced: Map<string, PinnedWriter>,
+  self: WriterId,
+): Result<null, Tampering> {
   if (!page.whole) return ok(null);
   const pinned = new Map<string, PinnedWriter>();
   for (const pin of pins.all()) pinned.set(pinKey(pin.stream, pin.writer), pin);

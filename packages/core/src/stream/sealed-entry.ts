@@ -21,7 +21,13 @@ export type CannotOpen = { readonly type: 'cannot-open' };
  * Shape:  body = nonce[24] || ciphertext || tag[16] of the Padme-padded plaintext; AAD = header || stream id.
  * Source: spec/entry.md ENT-3.
  */
-export function sealEntry(key: AeadKey, stream: StreamId, header: Header, plaintext: Uint8Array, random: Random): Entry {
+export function sealEntry(
+  key: AeadKey,
+  stream: StreamId,
+  header: Header,
+  plaintext: Uint8Array,
+  random: Random,
+): Entry {
   const encoded = encodeHeader(header);
   return { header: encoded, body: sealAead(key, concatBytes(encoded, stream), padPlaintext(plaintext), random) };
 }

@@ -22,7 +22,13 @@ export type SealFailure = { readonly type: 'malformed' } | { readonly type: 'bad
 export const sealHash = (seal: Uint8Array): Uint8Array => sha256(seal);
 
 /** Seals a batch whose entries are numbered `firstN`, `firstN + 1`, ... */
-export function createSeal(key: SigningKey, stream: StreamId, firstN: number, entries: readonly Entry[], previous: Uint8Array): Uint8Array {
+export function createSeal(
+  key: SigningKey,
+  stream: StreamId,
+  firstN: number,
+  entries: readonly Entry[],
+  previous: Uint8Array,
+): Uint8Array {
   const hashes = concatBytes(...entries.map(entryHash));
   const signed = encodeSealBody({ stream, writer: writerId(key.publicKey), firstN, hashes, previous });
   return encodeSeal(signed, sign(key, DOMAIN, signed));
@@ -38,7 +44,9 @@ export function openSeal(input: Uint8Array, publicKey: VerifyKey): Result<Parsed
   const seal = parseSeal(input);
   if (!seal.ok) return err({ type: 'malformed' });
   if (!equalBytes(writerId(publicKey), seal.value.writer)) return err({ type: 'bad-seal' });
-  return verify(publicKey, seal.value.signature, DOMAIN, seal.value.signed) ? ok(seal.value) : err({ type: 'bad-seal' });
+  return verify(publicKey, seal.value.signature, DOMAIN, seal.value.signed)
+    ? ok(seal.value)
+    : err({ type: 'bad-seal' });
 }
 
 /** Tells whether the entry is the one that the seal lists as number `n`. */
@@ -61,7 +69,8 @@ export function checkBatch(seal: ParsedSeal, entries: readonly Entry[]): Result<
     const header = decodeHeader(entry.header);
     if (!header.ok) return err({ type: 'malformed' });
     const { writer, n } = header.value;
-    if (n !== seal.firstN + i || !equalBytes(writer, seal.writer) || !isSealedAs(seal, n, entry)) return err({ type: 'bad-seal' });
+    if (n !== seal.firstN + i || !equalBytes(writer, seal.writer) || !isSealedAs(seal, n, entry))
+      return err({ type: 'bad-seal' });
     headers.push(header.value);
   }
   return ok(headers);

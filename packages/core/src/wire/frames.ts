@@ -7,7 +7,18 @@ import { errorCodeShape } from './errors.ts';
 import { MAX_FRAME_BYTES, MAX_PUSH_BYTES } from './limits.ts';
 import { type Page, pageShape, wirePage } from './page.ts';
 import { pushAnswerShape, wirePushAnswer } from './push.ts';
-import { bytes, fixed, readShape, type Shape, type ShapeOf, text, tuple, uint, union, type WireFailure } from './shape.ts';
+import {
+  bytes,
+  fixed,
+  readShape,
+  type Shape,
+  type ShapeOf,
+  text,
+  tuple,
+  uint,
+  union,
+  type WireFailure,
+} from './shape.ts';
 
 const did = text(1100) as unknown as Shape<Did>;
 
@@ -65,5 +76,7 @@ const wireServer = (f: ServerFrame): CborValue => {
 
 export const encodeClientFrame = (frame: ClientFrame): Uint8Array => encodeCbor(wireClient(frame));
 export const encodeServerFrame = (frame: ServerFrame): Uint8Array => encodeCbor(wireServer(frame));
-export const decodeClientFrame = (b: Uint8Array): Result<ClientFrame, WireFailure> => readShape(clientFrameShape, b, MAX_FRAME_BYTES);
-export const decodeServerFrame = (b: Uint8Array): Result<ServerFrame, WireFailure> => readShape(serverFrameShape, b, MAX_FRAME_BYTES);
+export const decodeClientFrame = (b: Uint8Array): Result<ClientFrame, WireFailure> =>
+  readShape(clientFrameShape, b, MAX_FRAME_BYTES);
+export const decodeServerFrame = (b: Uint8Array): Result<ServerFrame, WireFailure> =>
+  readShape(serverFrameShape, b, MAX_FRAME_BYTES);

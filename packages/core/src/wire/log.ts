@@ -10,7 +10,8 @@ export type LogName =
   | { readonly type: 'stream'; readonly stream: StreamId };
 
 /** Writes a log's name as it stands in URLs and frames: `own`, `ctl`, `inbox` or the stream id in base64url. */
-export const formatLogName = (log: LogName): string => (log.type === 'stream' ? bytesToBase64url(log.stream) : log.type);
+export const formatLogName = (log: LogName): string =>
+  log.type === 'stream' ? bytesToBase64url(log.stream) : log.type;
 
 /** Reads a log's name, or undefined. Only feeds and lanes (kind bytes 4 and 5) have a log of their own. */
 export function parseLogName(text: string): LogName | undefined {
@@ -18,7 +19,9 @@ export function parseLogName(text: string): LogName | undefined {
   if (!/^[A-Za-z0-9_-]{22}$/.test(text)) return undefined;
   try {
     const stream = base64urlToBytes(text);
-    return stream.length === 16 && (stream[0] === 4 || stream[0] === 5) ? { type: 'stream', stream: stream as StreamId } : undefined;
+    return stream.length === 16 && (stream[0] === 4 || stream[0] === 5)
+      ? { type: 'stream', stream: stream as StreamId }
+      : undefined;
   } catch {
     return undefined;
   }

@@ -28,7 +28,12 @@ export const deadRangeShape = tuple(
 /** One superseded number inside a seal that is still alive. */
 export const holeShape = tuple(['stream', fixed<StreamId>(16)], ['writer', fixed<WriterId>(16)], ['n', uint()]);
 /** How far the node says a writer has come. */
-export const vectorShape = tuple(['stream', fixed<StreamId>(16)], ['writer', fixed<WriterId>(16)], ['n', uint()], ['hash', fixed(32)]);
+export const vectorShape = tuple(
+  ['stream', fixed<StreamId>(16)],
+  ['writer', fixed<WriterId>(16)],
+  ['n', uint()],
+  ['hash', fixed(32)],
+);
 
 export const pageShape = tuple(
   /** The cursor after this page. */
@@ -63,4 +68,5 @@ export const wirePage = (p: Page): CborValue => [
   p.vector.map((v) => [v.stream, v.writer, v.n, v.hash]),
 ];
 export const encodePage = (page: Page): Uint8Array => encodeCbor(wirePage(page));
-export const decodePage = (input: Uint8Array): Result<Page, WireFailure> => readShape(pageShape, input, MAX_FRAME_BYTES);
+export const decodePage = (input: Uint8Array): Result<Page, WireFailure> =>
+  readShape(pageShape, input, MAX_FRAME_BYTES);

@@ -16,7 +16,12 @@ export const pushPartShape = union({
   sealed: tuple(['stream', fixed<StreamId>(16)], ['entries', entries], ['seal', bytes(MAX_SEAL_BYTES)]),
   ctl: tuple(['entries', entries]),
   /** Appended only if the feed's head is `head` and its term `term`. */
-  feed: tuple(['stream', fixed<StreamId>(16)], ['head', uint()], ['term', uint()], ['entries', list(feedEntryShape, MAX_BATCH_ENTRIES)]),
+  feed: tuple(
+    ['stream', fixed<StreamId>(16)],
+    ['head', uint()],
+    ['term', uint()],
+    ['entries', list(feedEntryShape, MAX_BATCH_ENTRIES)],
+  ),
   /** Drops inbox entries by tag. */
   drain: tuple(['tags', list(fixed<Tag>(16), MAX_BATCH_ENTRIES)]),
 });
@@ -41,21 +46,29 @@ const wirePart = (part: PushPart): CborValue => {
     case 'ctl':
       return ['ctl', wireEntries(part.entries)];
     case 'feed':
-      return ['feed', part.stream, part.head, part.term, part.entries.map((e: FeedEntry) => [e.header, e.body, e.memo])];
+      return [
+        'feed',
+        part.stream,
+        part.head,
+        part.term,
+        part.entries.map((e: FeedEntry) => [e.header, e.body, e.memo]),
+      ];
     case 'drain':
       return ['drain', part.tags];
   }
 };
 
 export const encodePush = (parts: readonly PushPart[]): Uint8Array => encodeCbor(parts.map(wirePart));
-export const decodePush = (input: Uint8Array): Result<readonly PushPart[], WireFailure> => readShape(pushShape, input, MAX_PUSH_BYTES);
+export const decodePush = (input: Uint8Array): Result<readonly PushPart[], WireFailure> =>
+  readShape(pushShape, input, MAX_PUSH_BYTES);
 
 export const wirePushAnswer = (answer: PushAnswer): CborValue => [
   answer.nowMs,
   answer.parts.map((p) => (p.type === 'ok' ? ['ok', p.head] : ['refused', p.code])),
 ];
 export const encodePushAnswer = (answer: PushAnswer): Uint8Array => encodeCbor(wirePushAnswer(answer));
-export const decodePushAnswer = (input: Uint8Array): Result<PushAnswer, WireFailure> => readShape(pushAnswerShape, input, MAX_PUSH_BYTES);
+export const decodePushAnswer = (input: Uint8Array): Result<PushAnswer, WireFailure> =>
+  readShape(pushAnswerShape, input, MAX_PUSH_BYTES);
 
 /** Tells whether every part was stored. */
 export const allStored = (answer: PushAnswer): boolean => answer.parts.every((p) => p.type === 'ok');

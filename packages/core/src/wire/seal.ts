@@ -17,7 +17,11 @@ export type SealBody = {
   readonly hashes: Uint8Array;
   readonly previous: Uint8Array;
 };
-export type ParsedSeal = SealBody & { readonly signed: Uint8Array; readonly signature: Uint8Array; readonly count: number };
+export type ParsedSeal = SealBody & {
+  readonly signed: Uint8Array;
+  readonly signature: Uint8Array;
+  readonly count: number;
+};
 
 const bodyShape = tuple(
   ['version', oneOf(1)],
@@ -31,7 +35,8 @@ const sealShape = tuple(['signed', bytes(MAX_SEAL_BYTES)], ['signature', fixed(6
 export const sealShapes = { body: bodyShape, seal: sealShape };
 
 /** Encodes the bytes that the writer signs. */
-export const encodeSealBody = (s: SealBody): Uint8Array => encodeCbor([1, s.stream, s.writer, s.firstN, s.hashes, s.previous]);
+export const encodeSealBody = (s: SealBody): Uint8Array =>
+  encodeCbor([1, s.stream, s.writer, s.firstN, s.hashes, s.previous]);
 
 /** Joins the signed bytes and their signature. */
 export const encodeSeal = (signed: Uint8Array, signature: Uint8Array): Uint8Array => encodeCbor([signed, signature]);

@@ -116,5 +116,3 @@ export function fromCbor<T>(shape: Shape<T>, value: CborValue): Result<T, WireFa
     throw cause;
   }
 }
-
-

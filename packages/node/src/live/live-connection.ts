@@ -3,7 +3,16 @@
 import type { Clock, Did, Random } from '@sluice/core/base';
 import type { VerifyKey } from '@sluice/core/crypto';
 import { verifyHello } from '@sluice/core/identity';
-import { type ClientFrame, decodeClientFrame, encodeServerFrame, type ErrorCode, MAX_FRAME_BYTES, parseLogName, PROTOCOL_VERSION, type ServerFrame } from '@sluice/core/wire';
+import {
+  type ClientFrame,
+  decodeClientFrame,
+  encodeServerFrame,
+  type ErrorCode,
+  MAX_FRAME_BYTES,
+  parseLogName,
+  PROTOCOL_VERSION,
+  type ServerFrame,
+} from '@sluice/core/wire';
 import type { NodeService } from '../service.ts';
 import { createSubscriptions } from './subscriptions.ts';
 
@@ -17,7 +26,12 @@ export type LiveConnection = {
   /** The key that said hello, for logs; undefined before. */
   readonly key: () => VerifyKey | undefined;
 };
-export type LiveDeps = { readonly service: NodeService; readonly did: Did; readonly clock: Clock; readonly random: Random };
+export type LiveDeps = {
+  readonly service: NodeService;
+  readonly did: Did;
+  readonly clock: Clock;
+  readonly random: Random;
+};
 
 /** How long a connection may stay without a valid hello, in ms. */
 const HELLO_TIMEOUT_MS = 10_000;
@@ -45,7 +59,8 @@ export function createLiveConnection(port: LivePort, { service, did, clock, rand
   const asKey = <T>(use: (key: VerifyKey) => T, otherwise: T): T => (key ? use(key) : otherwise);
 
   const subscriptions = createSubscriptions({
-    read: (space, log, after, whole) => asKey((k) => service.pull(space, k, log, after, whole), { ok: false, code: 'UNAUTHENTICATED' as ErrorCode }),
+    read: (space, log, after, whole) =>
+      asKey((k) => service.pull(space, k, log, after, whole), { ok: false, code: 'UNAUTHENTICATED' as ErrorCode }),
     mayRead: (space, log) => asKey((k) => service.mayRead(space, k, log), 'UNAUTHENTICATED' as ErrorCode | 'allowed'),
     sendPage: (id, page) => send({ type: 'page', id, page }),
     sendClosed: (id, code) => send({ type: 'closed', id, code }),
@@ -94,7 +109,8 @@ export function createLiveConnection(port: LivePort, { service, did, clock, rand
       const frame = decodeClientFrame(bytes);
       if (!frame.ok || bytes.length > MAX_FRAME_BYTES) return fail('malformed frame');
       if (key) return handle(frame.value, key);
-      const hello = frame.value.type === 'hello' ? verifyHello(frame.value.proof, did, nonce, clock.nowMs()) : undefined;
+      const hello =
+        frame.value.type === 'hello' ? verifyHello(frame.value.proof, did, nonce, clock.nowMs()) : undefined;
       if (!hello?.ok) return fail('bad hello');
       key = hello.value;
       cancelHello();

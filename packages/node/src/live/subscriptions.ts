@@ -8,14 +8,27 @@ import { type ErrorCode, formatLogName, type LogName, type Page } from '@sluice/
 import type { TouchedLog } from '../storage/port.ts';
 
 export type SubscriptionPort = {
-  readonly read: (space: SpaceId, log: LogName, after: number, whole: boolean) => { ok: true; value: Page } | { ok: false; code: ErrorCode };
+  readonly read: (
+    space: SpaceId,
+    log: LogName,
+    after: number,
+    whole: boolean,
+  ) => { ok: true; value: Page } | { ok: false; code: ErrorCode };
   readonly mayRead: (space: SpaceId, log: LogName) => ErrorCode | 'allowed';
   /** Sends a page and returns its size in bytes. */
   readonly sendPage: (id: number, page: Page) => number;
   readonly sendClosed: (id: number, code: ErrorCode) => void;
 };
 
-type Subscription = { readonly space: SpaceId; readonly log: LogName; readonly key: string; cursor: number; credit: number; first: boolean; news: boolean };
+type Subscription = {
+  readonly space: SpaceId;
+  readonly log: LogName;
+  readonly key: string;
+  cursor: number;
+  credit: number;
+  first: boolean;
+  news: boolean;
+};
 
 /** Subscriptions one connection may hold. */
 const MAX_SUBSCRIPTIONS = 10_000;
@@ -87,7 +100,12 @@ export function createSubscriptions(port: SubscriptionPort): Subscriptions {
   };
 }
 
-function closeForbidden(all: Map<number, Subscription>, space: string, port: SubscriptionPort, drop: (id: number, code: ErrorCode) => void): void {
+function closeForbidden(
+  all: Map<number, Subscription>,
+  space: string,
+  port: SubscriptionPort,
+  drop: (id: number, code: ErrorCode) => void,
+): void {
   for (const [id, sub] of all) {
     if (!sub.key.startsWith(space)) continue;
     const verdict = port.mayRead(sub.space, sub.log);

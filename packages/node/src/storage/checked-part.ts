@@ -3,7 +3,17 @@
 import { err, ok, type Result, type SpaceId, type StreamId, type Tag } from '@sluice/core/base';
 import type { VerifyKey } from '@sluice/core/crypto';
 import { type CtlEntry, checkBatch, ctlStreamId, openCtlEntry, openSeal, sealHash } from '@sluice/core/stream';
-import { decodeHeader, type Entry, ENTRY_KIND, type ErrorCode, type FeedEntry, type Header, type ParsedSeal, type PushPart, streamKind } from '@sluice/core/wire';
+import {
+  decodeHeader,
+  type Entry,
+  ENTRY_KIND,
+  type ErrorCode,
+  type FeedEntry,
+  type Header,
+  type ParsedSeal,
+  type PushPart,
+  streamKind,
+} from '@sluice/core/wire';
 
 export type CheckedPart =
   | {
@@ -28,7 +38,11 @@ export type CheckedPart =
   | { readonly type: 'drain'; readonly tags: readonly Tag[] };
 
 /** Checks the parts of one push by one requester. The first failing part decides. */
-export function checkParts(space: SpaceId, parts: readonly PushPart[], requester: VerifyKey): Result<readonly CheckedPart[], ErrorCode> {
+export function checkParts(
+  space: SpaceId,
+  parts: readonly PushPart[],
+  requester: VerifyKey,
+): Result<readonly CheckedPart[], ErrorCode> {
   const out: CheckedPart[] = [];
   for (const part of parts) {
     const checked = checkPart(space, part, requester);
@@ -66,7 +80,10 @@ function checkPart(space: SpaceId, part: PushPart, requester: VerifyKey): Result
   }
 }
 
-function checkSealed(part: Extract<PushPart, { type: 'sealed' }>, requester: VerifyKey): Result<CheckedPart, ErrorCode> {
+function checkSealed(
+  part: Extract<PushPart, { type: 'sealed' }>,
+  requester: VerifyKey,
+): Result<CheckedPart, ErrorCode> {
   const kind = streamKind(part.stream);
   if (kind !== 'own' && kind !== 'lane') return err('MALFORMED');
   const seal = openSeal(part.seal, requester);

@@ -54,7 +54,11 @@ export type BlobTable = {
     kind: string,
     name: string,
     value: Uint8Array,
-    options: { readonly expiresMs?: number; readonly nowMs: number; readonly mayReplace: (old: Uint8Array | undefined) => ErrorCode | 'yes' },
+    options: {
+      readonly expiresMs?: number;
+      readonly nowMs: number;
+      readonly mayReplace: (old: Uint8Array | undefined) => ErrorCode | 'yes';
+    },
   ) => Promise<Outcome<null>>;
   /** Reads a value and removes it in one step. */
   readonly take: (kind: string, name: string, nowMs: number) => Promise<Uint8Array | undefined>;

@@ -2,7 +2,14 @@
 
 import { equalBytes, type SpaceId, type StreamId } from '@sluice/core/base';
 import { type AccessState, applyCtl, type CtlFailure, ctlStreamId } from '@sluice/core/stream';
-import { ENTRY_KIND, type Entry, type ErrorCode, type Header, MAX_CLOCK_AHEAD_MS, STREAM_KIND } from '@sluice/core/wire';
+import {
+  ENTRY_KIND,
+  type Entry,
+  type ErrorCode,
+  type Header,
+  MAX_CLOCK_AHEAD_MS,
+  STREAM_KIND,
+} from '@sluice/core/wire';
 import type { Db } from '@sluice/sqlite';
 import type { CheckedPart } from '../checked-part.ts';
 import { killEntry } from './seals.ts';
@@ -14,10 +21,17 @@ export const DRAINED_KEEP_MS = 30 * 24 * 3600 * 1000;
 type Part<T extends CheckedPart['type']> = Extract<CheckedPart, { type: T }>;
 export type Appended = { readonly head: number; readonly log: Uint8Array };
 
-const INSERT = 'INSERT INTO entry (log, seq, stream, writer, n, tag, expires, header, body, memo) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
+const INSERT =
+  'INSERT INTO entry (log, seq, stream, writer, n, tag, expires, header, body, memo) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
 
 /** Appends a sealed batch of an own or lane stream. The same batch again gives the same answer. */
-export function appendSealed(db: Db, spaceId: number, part: Part<'sealed'>, access: AccessState, nowMs: number): Appended {
+export function appendSealed(
+  db: Db,
+  spaceId: number,
+  part: Part<'sealed'>,
+  access: AccessState,
+  nowMs: number,
+): Appended {
   const name = part.kind === 'own' ? kindName(STREAM_KIND.own) : part.stream;
   const log = ensureLog(db, spaceId, name);
   const stream = ensureStream(db, log.id, part.stream);
@@ -37,9 +51,9 @@ export function appendSealed(db: Db, spaceId: number, part: Part<'sealed'>, acce
     insert.run(log.id, firstSeq + i, stream, writer.id, header.n, header.tag, null, entry.header, entry.body, null);
   }
   db.sql('UPDATE writer SET n = ?, hash = ? WHERE id = ?').run(lastN, part.sealHash, writer.id);
-  db.sql('INSERT INTO seal (log, writer, first_n, last_n, last_seq, live, size, hash, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)').run(
-    log.id, writer.id, part.seal.firstN, lastN, log.head, part.seal.count, size, part.sealHash, part.sealBytes,
-  );
+  db.sql(
+    'INSERT INTO seal (log, writer, first_n, last_n, last_seq, live, size, hash, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  ).run(log.id, writer.id, part.seal.firstN, lastN, log.head, part.seal.count, size, part.sealHash, part.sealBytes);
   for (const header of part.headers) for (const ref of header.superseded) killEntry(db, stream, header.tag, ref);
   return { head: log.head, log: name };
 }
@@ -51,14 +65,24 @@ function checkStamp(header: Header, kind: 'own' | 'lane', epoch: number, nowMs: 
 
 /** Numbers inside a merged dead run keep no hash of their own; a fork there shows at the next seal, whose chain does not fit. */
 function repeated(db: Db, writer: number, part: Part<'sealed'>, log: LogRow, name: Uint8Array): Appended {
-  const old = db.sql('SELECT hash, last_n, live FROM seal WHERE writer = ? AND first_n = ?').get(writer, part.seal.firstN);
+  const old = db
+    .sql('SELECT hash, last_n, live FROM seal WHERE writer = ? AND first_n = ?')
+    .get(writer, part.seal.firstN);
   const sameRange = Number(old?.last_n) === part.seal.firstN + part.seal.count - 1;
-  if (old && (Number(old.live) > 0 || sameRange) && !equalBytes(old.hash as Uint8Array, part.sealHash)) throw new Refused('FORK');
+  if (old && (Number(old.live) > 0 || sameRange) && !equalBytes(old.hash as Uint8Array, part.sealHash))
+    throw new Refused('FORK');
   return { head: log.head, log: name };
 }
 
 /** Appends control entries and folds them into `access`, which is the caller's own copy. */
-export function appendCtl(db: Db, spaceId: number, space: SpaceId, part: Part<'ctl'>, access: AccessState, nowMs: number): Appended {
+export function appendCtl(
+  db: Db,
+  spaceId: number,
+  space: SpaceId,
+  part: Part<'ctl'>,
+  access: AccessState,
+  nowMs: number,
+): Appended {
   const name = kindName(STREAM_KIND.ctl);
   const log = ensureLog(db, spaceId, name);
   const stream = ensureStream(db, log.id, ctlStreamId(space));
@@ -96,7 +120,18 @@ export function appendFeed(db: Db, spaceId: number, part: Part<'feed'>, nowMs: n
     const header = part.headers[i] as Header;
     if (header.hlc.ms > nowMs + MAX_CLOCK_AHEAD_MS) throw new Refused('CLOCK_SKEW');
     drop.run(stream, header.tag);
-    insert.run(log.id, firstSeq + i, stream, null, header.n, header.tag, header.expiresMs, entry.header, entry.body, entry.memo);
+    insert.run(
+      log.id,
+      firstSeq + i,
+      stream,
+      null,
+      header.n,
+      header.tag,
+      header.expiresMs,
+      entry.header,
+      entry.body,
+      entry.memo,
+    );
     if (header.kind === ENTRY_KIND.END) db.sql('UPDATE log SET closed = 1 WHERE id = ?').run(log.id);
   }
   return { head: log.head, log: part.stream };
@@ -109,7 +144,11 @@ export function drainInbox(db: Db, spaceId: number, part: Part<'drain'>, nowMs: 
   if (!log) return { head: 0, log: name };
   for (const tag of part.tags) {
     db.sql('DELETE FROM entry WHERE stream IN (SELECT id FROM stream WHERE log = ?) AND tag = ?').run(log.id, tag);
-    db.sql('INSERT OR REPLACE INTO drained (log, tag, until) VALUES (?, ?, ?)').run(log.id, tag, nowMs + DRAINED_KEEP_MS);
+    db.sql('INSERT OR REPLACE INTO drained (log, tag, until) VALUES (?, ?, ?)').run(
+      log.id,
+      tag,
+      nowMs + DRAINED_KEEP_MS,
+    );
   }
   db.sql('DELETE FROM drained WHERE log = ? AND until < ?').run(log.id, nowMs);
   return { head: log.head, log: name };

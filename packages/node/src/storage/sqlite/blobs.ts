@@ -17,7 +17,12 @@ export function createBlobTable(db: Db, queue: CommitQueue): BlobTable {
       queue.add(() => {
         const verdict = options.mayReplace(get(kind, name, options.nowMs));
         if (verdict !== 'yes') throw new Refused(verdict);
-        db.sql('INSERT OR REPLACE INTO blob (kind, name, value, expires) VALUES (?, ?, ?, ?)').run(kind, name, value, options.expiresMs ?? null);
+        db.sql('INSERT OR REPLACE INTO blob (kind, name, value, expires) VALUES (?, ?, ?, ?)').run(
+          kind,
+          name,
+          value,
+          options.expiresMs ?? null,
+        );
         db.sql('DELETE FROM blob WHERE expires IS NOT NULL AND expires <= ?').run(options.nowMs);
         return null;
       }),

@@ -5,7 +5,11 @@ import { type Db, SqliteFailure } from '@sluice/sqlite';
 import type { Outcome } from '../port.ts';
 import { Refused } from './tables.ts';
 
-type Job = { readonly run: () => unknown; readonly resolve: (outcome: Outcome<unknown>) => void; readonly fail: (cause: unknown) => void };
+type Job = {
+  readonly run: () => unknown;
+  readonly resolve: (outcome: Outcome<unknown>) => void;
+  readonly fail: (cause: unknown) => void;
+};
 
 export type CommitQueue = {
   /** Runs `body` inside the next group; resolves after the commit, or with the code of a Refused. Other throws reject. */
@@ -17,7 +21,10 @@ export type CommitQueue = {
 const MAX_GROUP = 64;
 
 /** `onCommitted` and `onRolledBack` let the caller publish or forget what it staged in memory. */
-export function createCommitQueue(db: Db, hooks: { readonly onCommitted: () => void; readonly onRolledBack: () => void }): CommitQueue {
+export function createCommitQueue(
+  db: Db,
+  hooks: { readonly onCommitted: () => void; readonly onRolledBack: () => void },
+): CommitQueue {
   const waiting: Job[] = [];
   let scheduled = false;
   const idle: (() => void)[] = [];

@@ -1,14 +1,25 @@
 /** Pages of a log: the one scan behind pull and live (spec/pull.md). A page never splits a seal. */
 
 import { equalBytes, type StreamId, type WriterId } from '@sluice/core/base';
-import { type DeadRange, type Hole, type LogName, MAX_BATCH_ENTRIES, type Page, PAGE_BYTES, type PageEntry, STREAM_KIND, type VectorItem } from '@sluice/core/wire';
+import {
+  type DeadRange,
+  type Hole,
+  type LogName,
+  MAX_BATCH_ENTRIES,
+  type Page,
+  PAGE_BYTES,
+  type PageEntry,
+  STREAM_KIND,
+  type VectorItem,
+} from '@sluice/core/wire';
 import type { Db } from '@sluice/sqlite';
 import type { PageQuery } from '../port.ts';
 import { findLog, kindName, type LogRow, spaceRowId } from './tables.ts';
 
 const MAX_SEALS = 256;
 
-export const logTableName = (log: LogName): Uint8Array => (log.type === 'stream' ? log.stream : kindName(STREAM_KIND[log.type]));
+export const logTableName = (log: LogName): Uint8Array =>
+  log.type === 'stream' ? log.stream : kindName(STREAM_KIND[log.type]);
 
 /** Reads the page after a cursor. An unknown space or log reads as empty: access was decided before. */
 export function readPage(db: Db, query: PageQuery): Page {
@@ -21,7 +32,11 @@ export function readPage(db: Db, query: PageQuery): Page {
 }
 
 /** ctl, inbox and feed logs: entries alone, by number. Expired feed entries keep their header only. */
-function readPlain(db: Db, log: LogRow, query: PageQuery): Pick<Page, 'cursor' | 'head' | 'more' | 'whole' | 'entries'> {
+function readPlain(
+  db: Db,
+  log: LogRow,
+  query: PageQuery,
+): Pick<Page, 'cursor' | 'head' | 'more' | 'whole' | 'entries'> {
   const rows = db
     .sql(
       `SELECT e.seq, s.stream, e.header, e.body, e.memo, e.expires FROM entry e JOIN stream s ON s.id = e.stream
@@ -36,7 +51,13 @@ function readPlain(db: Db, log: LogRow, query: PageQuery): Pick<Page, 'cursor' |
     const memo = row.memo as Uint8Array | null;
     if (entries.length > 0 && size + (body?.length ?? 0) > PAGE_BYTES) break;
     size += body?.length ?? 0;
-    entries.push({ seq: Number(row.seq), stream: row.stream as StreamId, header: row.header as Uint8Array, body, memo });
+    entries.push({
+      seq: Number(row.seq),
+      stream: row.stream as StreamId,
+      header: row.header as Uint8Array,
+      body,
+      memo,
+    });
   }
   const more = entries.length < rows.length;
   const cursor = more ? (entries.at(-1)?.seq ?? query.after) : Math.max(log.head, query.after);
@@ -61,7 +82,9 @@ function readSealed(db: Db, log: LogRow, query: PageQuery): Page {
   const wanted = rows.filter((row) => !equalBytes(row.writer, query.except));
   const liveRows = wanted.filter((row) => row.bytes !== null);
   const { entries, holes } = readEntries(db, log, query.after, cursor, liveRows);
-  const dead: DeadRange[] = wanted.flatMap((r) => (r.bytes ? [] : [{ stream: r.stream, writer: r.writer, firstN: r.firstN, lastN: r.lastN, hash: r.hash }]));
+  const dead: DeadRange[] = wanted.flatMap((r) =>
+    r.bytes ? [] : [{ stream: r.stream, writer: r.writer, firstN: r.firstN, lastN: r.lastN, hash: r.hash }],
+  );
   const whole = !more && query.whole;
   return {
     cursor,
@@ -89,7 +112,8 @@ function nextSeals(db: Db, log: LogRow, after: number): { readonly rows: readonl
   let count = 0;
   let size = 0;
   for (const row of all.slice(0, MAX_SEALS)) {
-    if (rows.length > 0 && (count + Number(row.live) > MAX_BATCH_ENTRIES || size + Number(row.size) > PAGE_BYTES)) break;
+    if (rows.length > 0 && (count + Number(row.live) > MAX_BATCH_ENTRIES || size + Number(row.size) > PAGE_BYTES))
+      break;
     count += Number(row.live);
     size += Number(row.size);
     rows.push({
@@ -107,7 +131,13 @@ function nextSeals(db: Db, log: LogRow, after: number): { readonly rows: readonl
   return { rows, more: rows.length < all.length };
 }
 
-function readEntries(db: Db, log: LogRow, after: number, upTo: number, seals: readonly SealRow[]): { entries: PageEntry[]; holes: Hole[] } {
+function readEntries(
+  db: Db,
+  log: LogRow,
+  after: number,
+  upTo: number,
+  seals: readonly SealRow[],
+): { entries: PageEntry[]; holes: Hole[] } {
   if (seals.length === 0) return { entries: [], holes: [] };
   const byWriter = new Map<number, SealRow>(seals.map((row) => [row.writerId, row]));
   const present = new Map<SealRow, Set<number>>();
@@ -118,7 +148,13 @@ function readEntries(db: Db, log: LogRow, after: number, upTo: number, seals: re
   for (const row of rows) {
     const writer = byWriter.get(Number(row.writer));
     if (!writer) continue;
-    entries.push({ seq: Number(row.seq), stream: writer.stream, header: row.header as Uint8Array, body: row.body as Uint8Array, memo: null });
+    entries.push({
+      seq: Number(row.seq),
+      stream: writer.stream,
+      header: row.header as Uint8Array,
+      body: row.body as Uint8Array,
+      memo: null,
+    });
   }
   for (const seal of seals) if (seal.live < seal.lastN - seal.firstN + 1) present.set(seal, new Set());
   if (present.size === 0) return { entries, holes: [] };
@@ -130,7 +166,8 @@ function readEntries(db: Db, log: LogRow, after: number, upTo: number, seals: re
   }
   const holes: Hole[] = [];
   for (const [seal, numbers] of present) {
-    for (let n = seal.firstN; n <= seal.lastN; n++) if (!numbers.has(n)) holes.push({ stream: seal.stream, writer: seal.writer, n });
+    for (let n = seal.firstN; n <= seal.lastN; n++)
+      if (!numbers.has(n)) holes.push({ stream: seal.stream, writer: seal.writer, n });
   }
   return { entries, holes };
 }
@@ -139,5 +176,10 @@ function readVector(db: Db, logId: number): VectorItem[] {
   return db
     .sql('SELECT s.stream, w.writer, w.n, w.hash FROM writer w JOIN stream s ON s.id = w.stream WHERE s.log = ?')
     .all(logId)
-    .map((row) => ({ stream: row.stream as StreamId, writer: row.writer as WriterId, n: Number(row.n), hash: row.hash as Uint8Array }));
+    .map((row) => ({
+      stream: row.stream as StreamId,
+      writer: row.writer as WriterId,
+      n: Number(row.n),
+      hash: row.hash as Uint8Array,
+    }));
 }

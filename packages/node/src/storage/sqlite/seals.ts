@@ -7,7 +7,9 @@ import type { Db } from '@sluice/sqlite';
 /** Removes a superseded head. It must carry the tag of the entry that supersedes it, or it stays. */
 export function killEntry(db: Db, stream: number, tag: Tag, ref: HeadRef): void {
   const row = db
-    .sql('SELECT e.id, e.writer, e.log FROM entry e JOIN writer w ON w.id = e.writer WHERE e.stream = ? AND e.tag = ? AND e.n = ? AND w.writer = ?')
+    .sql(
+      'SELECT e.id, e.writer, e.log FROM entry e JOIN writer w ON w.id = e.writer WHERE e.stream = ? AND e.tag = ? AND e.n = ? AND w.writer = ?',
+    )
     .get(stream, tag, ref.n, ref.writer);
   if (!row) return;
   db.sql('DELETE FROM entry WHERE id = ?').run(Number(row.id));
@@ -25,12 +27,16 @@ function bury(db: Db, id: number, writer: number): void {
   db.sql('UPDATE seal SET bytes = NULL, size = 0 WHERE id = ?').run(id);
   const row = db.sql('SELECT first_n, last_n, last_seq, hash FROM seal WHERE id = ?').get(id);
   if (!row) return;
-  const before = db.sql('SELECT id, first_n FROM seal WHERE writer = ? AND last_n = ? AND live = 0').get(writer, Number(row.first_n) - 1);
+  const before = db
+    .sql('SELECT id, first_n FROM seal WHERE writer = ? AND last_n = ? AND live = 0')
+    .get(writer, Number(row.first_n) - 1);
   if (before) {
     db.sql('DELETE FROM seal WHERE id = ?').run(Number(before.id));
     db.sql('UPDATE seal SET first_n = ? WHERE id = ?').run(Number(before.first_n), id);
   }
-  const after = db.sql('SELECT id FROM seal WHERE writer = ? AND first_n = ? AND live = 0').get(writer, Number(row.last_n) + 1);
+  const after = db
+    .sql('SELECT id FROM seal WHERE writer = ? AND first_n = ? AND live = 0')
+    .get(writer, Number(row.last_n) + 1);
   if (after) {
     const first = db.sql('SELECT first_n FROM seal WHERE id = ?').get(id);
     db.sql('DELETE FROM seal WHERE id = ?').run(id);

@@ -2,8 +2,26 @@
 
 import { bytesToHex, equalBytes, type SpaceId, type WriterId } from '@sluice/core/base';
 import { sha256 } from '@sluice/core/crypto';
-import { access, type AccessState, applyCtl, createAccessState, ctlStreamId, inboxStreamId, openCtlEntry, openGenesis } from '@sluice/core/stream';
-import { encodeHeader, ENTRY_KIND, formatLogName, type Header, type LogName, type PartAnswer, type PushAnswer, STREAM_KIND } from '@sluice/core/wire';
+import {
+  access,
+  type AccessState,
+  applyCtl,
+  createAccessState,
+  ctlStreamId,
+  inboxStreamId,
+  openCtlEntry,
+  openGenesis,
+} from '@sluice/core/stream';
+import {
+  encodeHeader,
+  ENTRY_KIND,
+  formatLogName,
+  type Header,
+  type LogName,
+  type PartAnswer,
+  type PushAnswer,
+  STREAM_KIND,
+} from '@sluice/core/wire';
 import { type Db, type DbOptions, openDb } from '@sluice/sqlite';
 import type { CheckedPart } from '../checked-part.ts';
 import type { PushJob, Storage, TouchedLog } from '../port.ts';
@@ -98,15 +116,29 @@ export function openSqliteStorage(options: SqliteStorageOptions): Storage {
 }
 
 /** Own, ctl and drain parts succeed together or not at all; a feed part is answered by itself and never takes them down. */
-function answerPart(db: Db, spaceId: number, job: PushJob, part: CheckedPart, state: AccessState, touched: TouchedLog[]): PartAnswer {
+function answerPart(
+  db: Db,
+  spaceId: number,
+  job: PushJob,
+  part: CheckedPart,
+  state: AccessState,
+  touched: TouchedLog[],
+): PartAnswer {
   const done = (appended: Appended, log: LogName): PartAnswer => {
     touched.push({ space: job.space, log: formatLogName(log) });
     return { type: 'ok', head: appended.head };
   };
   switch (part.type) {
     case 'sealed':
-      mayWrite(state, job, part.kind === 'own' ? { kind: 'own', stream: part.stream } : { kind: 'lane', stream: part.stream });
-      return done(appendSealed(db, spaceId, part, state, job.nowMs), part.kind === 'own' ? { type: 'own' } : { type: 'stream', stream: part.stream });
+      mayWrite(
+        state,
+        job,
+        part.kind === 'own' ? { kind: 'own', stream: part.stream } : { kind: 'lane', stream: part.stream },
+      );
+      return done(
+        appendSealed(db, spaceId, part, state, job.nowMs),
+        part.kind === 'own' ? { type: 'own' } : { type: 'stream', stream: part.stream },
+      );
     case 'ctl':
       return done(appendCtl(db, spaceId, job.space, part, state, job.nowMs), { type: 'ctl' });
     case 'drain':
@@ -116,7 +148,10 @@ function answerPart(db: Db, spaceId: number, job: PushJob, part: CheckedPart, st
       try {
         mayWrite(state, job, { kind: 'feed', stream: part.stream });
         if (!feedIsOpen(state, part.stream, job.nowMs)) throw new Refused('REVOKED');
-        return done(db.transact(() => appendFeed(db, spaceId, part, job.nowMs)), { type: 'stream', stream: part.stream });
+        return done(
+          db.transact(() => appendFeed(db, spaceId, part, job.nowMs)),
+          { type: 'stream', stream: part.stream },
+        );
       } catch (cause) {
         if (!(cause instanceof Refused)) throw cause;
         return { type: 'refused', code: cause.code };
@@ -184,7 +219,11 @@ function loadAccessState(db: Db, space: SpaceId): AccessState | undefined {
   return state;
 }
 
-const copyState = (state: AccessState): AccessState => ({ ...state, rows: new Map(state.rows), chains: new Map(state.chains) });
+const copyState = (state: AccessState): AccessState => ({
+  ...state,
+  rows: new Map(state.rows),
+  chains: new Map(state.chains),
+});
 
 function remember(cache: Map<string, AccessState>, key: string, state: AccessState): void {
   cache.delete(key);
@@ -194,4 +233,3 @@ function remember(cache: Map<string, AccessState>, key: string, state: AccessSta
     if (oldest !== undefined) cache.delete(oldest);
   }
 }
-

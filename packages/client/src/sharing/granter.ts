@@ -1,0 +1,289 @@
+/** The owner's side of sharing: requests that wait, previews, consent, the agent that runs the grants, and the revoke. */
+
+import {
+  base64urlToBytes,
+  bytesToBase64url,
+  bytesToHex,
+  type Did,
+  hexToBytes,
+  type JsonObject,
+  toGrantId,
+  toRowId,
+  utf8ToBytes,
+} from '@sluice/core/base';
+import {
+  keyCommitment,
+  sealAead,
+  sealHpke,
+  streamId,
+  type TagSecret,
+  toAeadKey,
+  toGrantSecret,
+} from '@sluice/core/crypto';
+import { RECEIPT_TYPE, receiptPayload } from '@sluice/core/grant';
+import { signDocument } from '@sluice/core/identity';
+import { type CtlRow, VERB } from '@sluice/core/stream';
+import { encodeCbor, STREAM_KIND } from '@sluice/core/wire';
+import type { OpenAccount } from '../account/account.ts';
+import type { Context } from '../context.ts';
+import { SluiceError } from '../errors.ts';
+import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
+import type { ControlChange } from '../space/control-log.ts';
+import { type Agent, createAgent } from './agent.ts';
+import { type GivenGrant, givenToItem, itemToGiven } from './grant-item.ts';
+import { consentSentence, type Preview, previewTerms } from './preview.ts';
+import { KEYS_INFO } from './requester.ts';
+import { openSyncRequest, STATUS, SYNC_GRANT, SYNC_REQUEST, type SyncRequest } from './sync-request.ts';
+import { filterOf, type LoadSchema, type Narrowing, narrow } from './terms.ts';
+
+export type RequestPreview = {
+  readonly id: string;
+  readonly from: Did;
+  readonly purpose: string;
+  readonly items: readonly Preview[];
+};
+
+export type Granter = {
+  readonly requests: () => Promise<readonly InboxItem[]>;
+  readonly preview: (requestId: string, narrowing?: Narrowing) => Promise<RequestPreview>;
+  readonly consent: (requestId: string, narrowing?: Narrowing) => Promise<readonly GivenGrant[]>;
+  readonly decline: (requestId: string) => Promise<void>;
+  readonly given: () => readonly GivenGrant[];
+  readonly revoke: (grantId: string) => Promise<void>;
+  readonly start: () => Promise<void>;
+  readonly feedsUpToDate: () => boolean;
+};
+
+/** Creates the owner's side of an account. */
+export function createGranter(account: OpenAccount, mailbox: Mailbox, vault: Context, loadSchema: LoadSchema): Granter {
+  const { platform, keychain, home } = account;
+  const { clock, random } = platform;
+  const signer = { did: account.did, key: account.device, card: account.card };
+
+  const agent: Agent = createAgent({
+    db: account.store.db,
+    link: account.link,
+    engine: home,
+    space: home.keys.space,
+    clock,
+    random,
+    device: account.device,
+    card: account.card,
+    onEnded: (grantId, how) => {
+      const item = keychain.get('grant', grantId);
+      if (item && item.status === 'active') keychain.put('grant', grantId, { ...item, status: how });
+    },
+  });
+  home.setFeeds(agent.source);
+
+  const runGrant = async (grant: GivenGrant): Promise<void> => {
+    const schema = await loadSchema(grant.terms.schema);
+    if (schema.hash !== grant.terms.schemaHash)
+      throw new SluiceError('BAD_SCHEMA', 'The schema is not the one this grant was given for');
+    const collection = vault.registry.openWith(schema, grant.collection);
+    const { grantId, grantee, feed, key, secret, terms } = grant;
+    agent.add({
+      grantId,
+      grantee,
+      feed,
+      key,
+      secret,
+      filter: filterOf(terms, schema),
+      fields: terms.fields,
+      once: terms.duration === 'once',
+      collection,
+    });
+    home.nudge();
+  };
+
+  const openRequest = async (
+    requestId: string,
+    narrowing: Narrowing = {},
+  ): Promise<{ item: InboxItem; request: SyncRequest }> => {
+    const item = mailbox.get(requestId);
+    if (!item || item.type !== SYNC_REQUEST)
+      throw new SluiceError('NOT_FOUND', 'There is no such synchronization request');
+    const document = typeof item.data.request === 'string' ? base64urlToBytes(item.data.request) : new Uint8Array(0);
+    const opened = await openSyncRequest(document, item.from, {
+      resolver: account.resolver,
+      loadSchema,
+      nowMs: clock.nowMs(),
+      owner: account.did,
+    });
+    if (!opened.ok) throw new SluiceError('BAD_REQUEST', opened.error.text);
+    const items = await Promise.all(opened.value.items.map((terms) => narrow(terms, narrowing, loadSchema)));
+    return { item, request: { ...opened.value, items } };
+  };
+
+  /** Makes the grants of one consent: rows first, in one control transaction, then keys and receipt to the grantee. */
+  async function give(item: InboxItem, request: SyncRequest, shown: string): Promise<readonly GivenGrant[]> {
+    const drafts = await Promise.all(
+      request.items.map(async (terms) => ({
+        terms,
+        schema: await loadSchema(terms.schema),
+        grantId: toGrantId(random(16)),
+        key: toAeadKey(random(32)),
+        secret: toGrantSecret(random(32)),
+      })),
+    );
+    const feeds = drafts.map((d) =>
+      streamId(STREAM_KIND.feed, d.secret as unknown as TagSecret, `feed/${bytesToHex(d.grantId)}`),
+    );
+    const givenAtMs = clock.nowMs();
+    const content = {
+      owner: account.did,
+      grantee: item.from,
+      requestHash: request.hash,
+      purpose: request.purpose,
+      shown,
+      givenAtMs,
+    };
+    const receipt = signDocument(
+      RECEIPT_TYPE,
+      receiptPayload({ ...content, grants: drafts.map((d) => ({ grantId: bytesToHex(d.grantId), terms: d.terms })) }),
+      signer,
+    );
+    const given = drafts.map(
+      (d, i): GivenGrant => ({
+        grantId: bytesToHex(d.grantId),
+        requestId: item.id,
+        grantee: item.from,
+        purpose: request.purpose,
+        space: home.keys.space,
+        collection: d.schema.databaseName,
+        terms: d.terms,
+        feed: feeds[i] as GivenGrant['feed'],
+        key: d.key,
+        secret: d.secret,
+        granteeKey: request.signKey,
+        status: 'active',
+        givenAtMs,
+        receipt,
+      }),
+    );
+    await home.control(given.map((g): ControlChange => ({ public: granteeRow(g, 'active'), sealed: sealMeaning(g) })));
+    for (const grant of given) keychain.put('grant', grant.grantId, givenToItem(grant));
+    const keys = await sealHpke(
+      request.hpkeKey,
+      KEYS_INFO,
+      request.hash,
+      encodeCbor(given.map((g) => [g.key, keyCommitment(g.key)])),
+    );
+    await mailbox.send(
+      item.from,
+      SYNC_GRANT,
+      {
+        replyId: item.id,
+        grants: given.map((g) => ({
+          grantId: g.grantId,
+          terms: g.terms as unknown as JsonObject,
+          feed: bytesToBase64url(g.feed),
+        })),
+        node: { url: home.keys.node.url, did: home.keys.node.did },
+        space: bytesToBase64url(home.keys.space),
+        keys: bytesToBase64url(keys),
+        receipt: bytesToBase64url(receipt),
+      },
+      'Synchronization granted',
+      { replyTo: item.id },
+    );
+    return given;
+  }
+
+  const sealMeaning = (grant: GivenGrant): Uint8Array | null => {
+    const { ctlKey } = home.keys;
+    return ctlKey
+      ? sealAead(
+          ctlKey,
+          utf8ToBytes('sluice/ctl-meaning/1'),
+          utf8ToBytes(JSON.stringify({ grantee: grant.grantee, purpose: grant.purpose, terms: grant.terms })),
+          random,
+        )
+      : null;
+  };
+
+  const openForAnswer = async (
+    requestId: string,
+    narrowing?: Narrowing,
+  ): Promise<{ item: InboxItem; request: SyncRequest }> => {
+    const opened = await openRequest(requestId, narrowing);
+    if (opened.item.status) throw new SluiceError('ALREADY_ANSWERED');
+    return opened;
+  };
+
+  const previewOf = async (request: SyncRequest, from: Did): Promise<readonly Preview[]> =>
+    Promise.all(
+      request.items.map(async (terms) => {
+        const schema = await loadSchema(terms.schema);
+        return previewTerms(
+          terms,
+          filterOf(terms, schema),
+          schema,
+          vault.registry.openWith(schema),
+          clock.nowMs(),
+          displayName(from),
+        );
+      }),
+    );
+
+  const sentencesOf = async (request: SyncRequest, from: Did): Promise<readonly string[]> =>
+    Promise.all(
+      request.items.map(async (terms) => consentSentence(terms, await loadSchema(terms.schema), displayName(from))),
+    );
+
+  return {
+    requests: async () =>
+      mailbox.list({ type: SYNC_REQUEST }).filter((item) => !item.status && item.expiresAt > clock.nowMs()),
+    preview: async (requestId, narrowing) => {
+      const { item, request } = await openRequest(requestId, narrowing);
+      return { id: requestId, from: item.from, purpose: request.purpose, items: await previewOf(request, item.from) };
+    },
+    consent: async (requestId, narrowing) => {
+      const { item, request } = await openForAnswer(requestId, narrowing);
+      if (request.items.some((t) => t.access !== 'read'))
+        throw new SluiceError('BAD_REQUEST', 'Only read access can be granted by this version');
+      const shown = (await sentencesOf(request, item.from)).join(' ');
+      const given = await give(item, request, shown);
+      mailbox.update(requestId, { status: 'accepted', read: true });
+      for (const grant of given) await runGrant(grant);
+      return given;
+    },
+    decline: async (requestId) => {
+      const { item } = await openForAnswer(requestId);
+      mailbox.update(requestId, { status: 'declined', read: true });
+      await mailbox.send(item.from, STATUS, { replyId: requestId, status: 'declined' }, 'Declined', {
+        replyTo: requestId,
+      });
+    },
+    given: () => keychain.list('grant').map(({ id, item }) => itemToGiven(id, item)),
+    revoke: async (grantId) => {
+      const item = keychain.get('grant', grantId);
+      if (!item) throw new SluiceError('NOT_FOUND', 'There is no such grant');
+      const grant = itemToGiven(grantId, item);
+      if (grant.status === 'revoked') return;
+      agent.remove(grantId);
+      await home.control([{ public: granteeRow(grant, 'revoked'), sealed: null }]);
+      keychain.put('grant', grantId, { ...item, status: 'revoked', revokedAt: clock.nowMs() });
+      home.nudge();
+    },
+    start: async () => {
+      for (const { id, item } of keychain.list('grant'))
+        if (item.status === 'active') await runGrant(itemToGiven(id, item));
+    },
+    feedsUpToDate: agent.upToDate,
+  };
+}
+
+const granteeRow = (grant: GivenGrant, status: CtlRow['status']): CtlRow => ({
+  type: 'row',
+  id: toRowId(hexToBytes(grant.grantId)),
+  key: grant.granteeKey,
+  role: 'grantee',
+  access: [{ target: grant.feed, verbs: VERB.read }],
+  status,
+  expiresMs: 0,
+});
+
+/** How a requester is called on screen: its verified domain, or its DID where it has none. */
+const displayName = (did: Did): string =>
+  did.startsWith('did:web:') ? decodeURIComponent(did.slice('did:web:'.length)) : did;

@@ -1,0 +1,64 @@
+/** Terms as people write them, turned into terms as both sides keep them: schema pinned, filter parsed, fields checked. */
+
+import type { JsonObject } from '@sluice/core/base';
+import { type Filter, filterFailureText, parseFilter } from '@sluice/core/filter';
+import { type GrantAccess, type GrantDuration, type GrantTerms, parseTerms } from '@sluice/core/grant';
+import { SluiceError } from '../errors.ts';
+import type { LoadedSchema } from '../schema/index.ts';
+
+export type LoadSchema = (id: string) => Promise<LoadedSchema>;
+export type RequestItem = {
+  readonly schema: string;
+  readonly access?: GrantAccess;
+  readonly filter?: JsonObject;
+  readonly fields?: readonly string[];
+  readonly duration?: GrantDuration;
+};
+export type Narrowing = {
+  readonly filter?: JsonObject;
+  readonly fields?: readonly string[];
+  readonly duration?: GrantDuration;
+};
+
+/** The filter a grant runs: a grant speaks of one schema, and a collection may hold records of several versions of it. */
+export const filterOf = (terms: GrantTerms, schema: LoadedSchema): Filter => {
+  const parsed = parseFilter({ $and: [{ schema: schema.id }, terms.filter] }, schema.formats);
+  if (!parsed.ok) throw new SluiceError('BAD_FILTER', filterFailureText(parsed.error));
+  return parsed.value;
+};
+
+/** Reads what an app asks for. Errors: UNKNOWN_SCHEMA, BAD_SCHEMA, BAD_FILTER, BAD_REQUEST. */
+export const toTerms = async (item: RequestItem, loadSchema: LoadSchema): Promise<GrantTerms> => {
+  const schema = await loadSchema(item.schema);
+  const input = {
+    schema: schema.id,
+    schemaHash: schema.hash,
+    access: item.access ?? 'read',
+    filter: item.filter ?? {},
+    fields: item.fields,
+    duration: item.duration ?? 'standing',
+  };
+  const parsed = parseTerms(input, schema.formats, filterFailureText as (failure: never) => string);
+  if (!parsed.ok)
+    throw parsed.error.type === 'bad-filter'
+      ? new SluiceError('BAD_FILTER', parsed.error.text)
+      : new SluiceError('BAD_REQUEST', `The request has a bad ${parsed.error.field}`);
+  return parsed.value.terms;
+};
+
+/** An owner's own filter adds to the requester's, and fields can only be taken away: narrowing cannot widen. */
+export const narrow = async (terms: GrantTerms, narrowing: Narrowing, loadSchema: LoadSchema): Promise<GrantTerms> => {
+  const filter = narrowing.filter ? { $and: [terms.filter, narrowing.filter] } : terms.filter;
+  const fields = narrowing.fields
+    ? terms.fields
+      ? terms.fields.filter((f) => narrowing.fields?.includes(f))
+      : narrowing.fields
+    : terms.fields;
+  if (fields && fields.length === 0)
+    throw new SluiceError('BAD_REQUEST', 'Nothing of the record would be left to reveal');
+  const duration = narrowing.duration === 'once' ? 'once' : terms.duration;
+  return toTerms(
+    { schema: terms.schema, access: terms.access, filter, duration, ...(fields ? { fields } : {}) },
+    loadSchema,
+  );
+};
