@@ -81,6 +81,9 @@ export function createDatabase(deps: DatabaseDeps): Database {
     record && (!schema || record.schema === schema.id) ? record : undefined;
 
   const toFilter = (input: JsonObject = {}): Filter => {
+    // The caller's own filter first, so that an error names a place in it.
+    const alone = parseFilter(input, formats);
+    if (!alone.ok) throw new SluiceError('BAD_FILTER', filterFailureText(alone.error));
     const parsed = parseFilter(schema ? { $and: [{ schema: schema.id }, input] } : input, formats);
     if (!parsed.ok) throw new SluiceError('BAD_FILTER', filterFailureText(parsed.error));
     return parsed.value;

@@ -86,7 +86,11 @@ async function assemble(open: OpenAccount): Promise<Account> {
       contexts.set(key, context);
       return context;
     },
-    synced: open.synced,
+    synced: async (timeoutMs) => {
+      await open.synced(timeoutMs);
+      await mailbox.fetched();
+      await open.synced(timeoutMs);
+    },
     close: async () => {
       sharing.close();
       await open.close();

@@ -18,6 +18,7 @@ import { decodeHeader, MAX_DEPOSIT, MAX_DEPOSIT_BYTES, type PageEntry } from '@s
 import type { OpenAccount } from '../account/account.ts';
 import { SluiceError } from '../errors.ts';
 import { createNodeHttp } from '../link/node-http.ts';
+import { readLog } from '../link/read-log.ts';
 import type { CollectionShape } from '../store/collection.ts';
 
 export type MessageStatus = 'accepted' | 'declined';
@@ -48,6 +49,8 @@ export type ListOptions = { readonly limit?: number; readonly skip?: number; rea
 
 export type Mailbox = {
   readonly start: () => void;
+  /** Resolves when every message that waited at the node as of this call was drained. */
+  readonly fetched: () => Promise<void>;
   /** Errors: UNKNOWN_DID, NO_INBOX, MESSAGE_TOO_LARGE, OFFLINE, NODE_*. */
   readonly send: (
     to: Did,
@@ -184,6 +187,9 @@ export function createMailbox(account: OpenAccount): Mailbox {
 
   return {
     start: () => home.start({ inbox: drain }),
+    fetched: async () => {
+      await readLog(account.link, home.keys.space, { type: 'inbox' }, home.store.cursor('inbox'), (page) => drain(page.entries, page.cursor));
+    },
     send: async (to, type, data, message, options) => {
       const [sent] = await sendMany([{ to, type, data, message, ...(options ? { options } : {}) }]);
       return sent as { id: string };
