@@ -98,7 +98,8 @@ module.exports = {
       name: 'no-build-output',
       comment: 'Source does not import what the build writes.',
       severity: 'error',
-      from: {},
+      // The committed command loads the build; nothing else does.
+      from: { pathNot: '^apps/[^/]+/bin/' },
       to: { path: '(^|/)(dist|dist-node)/', pathNot: 'node_modules' },
     },
     {

@@ -5,12 +5,21 @@ import { openNodeStore } from '@sluice/client/node';
 
 // #region account
 /** A person's account at a node. The twelve words are shown once; with the node's address they bring everything back. */
-export async function createPerson(platform: Platform, directory: string, passphrase: string): Promise<{ account: Account; phrase: string }> {
+export async function createPerson(
+  platform: Platform,
+  directory: string,
+  passphrase: string,
+): Promise<{ account: Account; phrase: string }> {
   const store = openNodeStore(directory);
   return Account.create({ platform, store, passphrase, node: 'https://node.sluice.test' });
 }
 
-export async function addDevice(platform: Platform, directory: string, passphrase: string, phrase: string): Promise<Account> {
+export async function addDevice(
+  platform: Platform,
+  directory: string,
+  passphrase: string,
+  phrase: string,
+): Promise<Account> {
   const store = openNodeStore(directory);
   return Account.restore({ platform, store, passphrase, phrase, node: 'https://node.sluice.test' });
 }

@@ -42,24 +42,43 @@ describe('the examples of the documentation', () => {
 
   it('silo: the game saves once the origin is approved, and not when it is another', async () => {
     let asked: Uint8Array | undefined;
-    const outcome = saveGame(app.account, (request) => { asked = request; }, 7);
+    const outcome = saveGame(
+      app.account,
+      (request) => {
+        asked = request;
+      },
+      7,
+    );
     const request = await until(() => asked);
     expect(await approve(person.account, request, 'https://clinic.example')).toBe(true);
     expect(await outcome).toBe('connected');
     asked = undefined;
-    const second = saveGame(app.account, (next) => { asked = next; }, 8);
+    const second = saveGame(
+      app.account,
+      (next) => {
+        asked = next;
+      },
+      8,
+    );
     expect(await approve(person.account, await until(() => asked), 'https://game.example')).toBe(false);
     expect(await second).toBe('declined');
   });
 
   it('synchronize: a narrowed grant streams changes', async () => {
     const immunizations = await person.account.vault.openDatastore('fhir/immunization');
-    const record = { resourceType: 'Immunization', status: 'completed', vaccineCode: { text: 'Influenza' }, occurrenceDateTime: new Date(Date.now() - 1000).toISOString() };
+    const record = {
+      resourceType: 'Immunization',
+      status: 'completed',
+      vaccineCode: { text: 'Influenza' },
+      occurrenceDateTime: new Date(Date.now() - 1000).toISOString(),
+    };
     await immunizations.save(record);
     const changes: FeedChange[] = [];
     const following = followImmunizations(app.account, person.account.did, (change) => changes.push(change));
     const request = await until(() => person.account.mailbox.list({ type: 'inbox/type/syncRequest' })[0]);
-    expect(await consentTo(person.account, request.id)).toMatch(/^clinic\.example may read your Immunizations \(those where occurrenceDateTime is within the last 6 months.* 1 now/);
+    expect(await consentTo(person.account, request.id)).toMatch(
+      /^clinic\.example may read your Immunizations \(those where occurrenceDateTime is within the last 6 months.* 1 now/,
+    );
     const grant = await following;
     await immunizations.save({ ...record, vaccineCode: { text: 'Tetanus' } });
     await until(() => changes.some((c) => JSON.stringify(c.record).includes('Tetanus')));

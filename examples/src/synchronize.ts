@@ -4,7 +4,11 @@ import type { Account, FeedChange, GrantHandle } from '@sluice/client';
 
 // #region synchronize
 /** The clinic's side: the last six months of immunizations, three fields of each, live until revoked. */
-export async function followImmunizations(clinic: Account, person: string, onChange: (change: FeedChange) => void): Promise<GrantHandle | undefined> {
+export async function followImmunizations(
+  clinic: Account,
+  person: string,
+  onChange: (change: FeedChange) => void,
+): Promise<GrantHandle | undefined> {
   const pending = await clinic.sharing.request(person, {
     schema: 'fhir/immunization',
     filter: { occurrenceDateTime: { $within: 'P6M' } },

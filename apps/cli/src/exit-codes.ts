@@ -28,7 +28,8 @@ const BY_CODE: { readonly [code: string]: number } = {
 };
 
 /** The exit code of an error. */
-export const exitCodeOf = (cause: unknown): number => (cause instanceof SluiceError ? (BY_CODE[cause.code] ?? EXIT.failed) : EXIT.failed);
+export const exitCodeOf = (cause: unknown): number =>
+  cause instanceof SluiceError ? (BY_CODE[cause.code] ?? EXIT.failed) : EXIT.failed;
 
 /** An input that cannot be used, found before anything was done. */
 export class UsageError extends Error {

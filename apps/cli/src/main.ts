@@ -24,7 +24,9 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 3 declined or expired, 4 the node can
 /** Builds the command line. Exported for tests; `run` is what the binary calls. */
 export function createProgram(): Command {
   const program = new Command('sluice')
-    .description('Share personal data on your own terms: end-to-end encrypted, with consent, filtered, live, revocable.')
+    .description(
+      'Share personal data on your own terms: end-to-end encrypted, with consent, filtered, live, revocable.',
+    )
     .version('0.1.0')
     .option('--home <dir>', 'folder of stores and dev hosts (default: $SLUICE_HOME or ~/.sluice)')
     .option('--store <dir>', 'folder of this account (default: vault or app in the home folder)')
@@ -46,7 +48,10 @@ export function createProgram(): Command {
   const vault = program.command('vault').description('a person’s account: records, inbox, consent');
   addVaultCommands(vault, settings);
   addVaultSharingCommands(vault, settings);
-  addAppCommands(program.command('app').description('an application’s account and its side of every scenario'), settings);
+  addAppCommands(
+    program.command('app').description('an application’s account and its side of every scenario'),
+    settings,
+  );
   return program;
 }
 
@@ -61,9 +66,13 @@ export async function run(argv: readonly string[]): Promise<number> {
     const json = program.opts<GlobalOptions>().json === true;
     const code = cause instanceof UsageError ? EXIT.usage : exitCodeOf(cause);
     const known = cause instanceof SluiceError || cause instanceof UsageError;
-    const text = known ? cause.message : `Something unexpected went wrong: ${cause instanceof Error ? cause.message : String(cause)}`;
+    const text = known
+      ? cause.message
+      : `Something unexpected went wrong: ${cause instanceof Error ? cause.message : String(cause)}`;
     const error = cause instanceof SluiceError ? cause.code : cause instanceof UsageError ? 'USAGE' : 'UNEXPECTED';
-    process.stderr.write(json ? `${JSON.stringify({ error, message: text, exitCode: code })}\n` : `sluice: ${plain(text)}\n`);
+    process.stderr.write(
+      json ? `${JSON.stringify({ error, message: text, exitCode: code })}\n` : `sluice: ${plain(text)}\n`,
+    );
     return code;
   }
 }

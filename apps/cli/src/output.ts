@@ -7,10 +7,17 @@ export type Output = {
   /** A step of long work, to the error stream, never in JSON mode. */
   readonly note: (text: string) => void;
   /** A progress bar over `total` steps; on a pipe or in JSON mode it is silent. */
-  readonly progress: (title: string, total: number) => Promise<{ readonly to: (done: number) => void; readonly end: () => void }>;
+  readonly progress: (
+    title: string,
+    total: number,
+  ) => Promise<{ readonly to: (done: number) => void; readonly end: () => void }>;
 };
 
-type Streams = { readonly out: (text: string) => void; readonly err: (text: string) => void; readonly isTerminal: boolean };
+type Streams = {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  readonly isTerminal: boolean;
+};
 
 /** Creates the output of one run. */
 export function createOutput(json: boolean, streams: Streams = systemStreams()): Output {
@@ -46,7 +53,14 @@ const systemStreams = (): Streams => ({
 /** Rows as a table of aligned columns. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((r) => (r[i] ?? '').length)));
-  return rows.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ').trimEnd()).join('\n');
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 /** Text from elsewhere, made safe for a terminal: control characters are shown, not sent. */

@@ -41,7 +41,8 @@ export function readSettings(options: GlobalOptions): Settings {
   const home = options.home ?? process.env.SLUICE_HOME ?? join(homedir(), '.sluice');
   const dev = options.dev ?? false;
   if (!dev && options.asOf !== undefined) throw new UsageError('--as-of moves the clock and works only with --dev.');
-  if (!dev && options.argon2 !== undefined) throw new UsageError('--argon2 weakens the passphrase and works only with --dev.');
+  if (!dev && options.argon2 !== undefined)
+    throw new UsageError('--argon2 weakens the passphrase and works only with --dev.');
   const devHosts = join(home, 'dev-hosts');
   let offsetMs = options.asOf === undefined ? 0 : instantOf(options.asOf) - Date.now();
   const clock = createSystemClock(() => offsetMs);
@@ -64,7 +65,8 @@ export function readSettings(options: GlobalOptions): Settings {
 
 function instantOf(iso: string): number {
   const at = Date.parse(iso);
-  if (Number.isNaN(at)) throw new UsageError('--as-of takes a date or an instant, e.g. 2026-04-15 or 2026-04-15T12:00:00Z.');
+  if (Number.isNaN(at))
+    throw new UsageError('--as-of takes a date or an instant, e.g. 2026-04-15 or 2026-04-15T12:00:00Z.');
   return at;
 }
 
@@ -72,9 +74,13 @@ function instantOf(iso: string): number {
 async function readPassphrase(options: GlobalOptions): Promise<string> {
   if (options.passphraseFile !== undefined) return readFileSync(options.passphraseFile, 'utf8').replace(/\r?\n$/, '');
   if (process.env.SLUICE_PASSPHRASE) return process.env.SLUICE_PASSPHRASE;
-  if (process.stdin.isTTY !== true) throw new UsageError('A passphrase is needed: use --passphrase-file, set SLUICE_PASSPHRASE, or run in a terminal.');
+  if (process.stdin.isTTY !== true)
+    throw new UsageError('A passphrase is needed: use --passphrase-file, set SLUICE_PASSPHRASE, or run in a terminal.');
   const { password, isCancel } = await import('@clack/prompts');
-  const answer = await password({ message: 'Passphrase', validate: (v) => ((v ?? '').length < 8 ? 'At least 8 characters' : undefined) });
+  const answer = await password({
+    message: 'Passphrase',
+    validate: (v) => ((v ?? '').length < 8 ? 'At least 8 characters' : undefined),
+  });
   if (isCancel(answer)) throw new UsageError('Cancelled.');
   return answer;
 }

@@ -1,4 +1,13 @@
-import { type AppSession, type Context, Network, openLiveLink, readLog, type SessionInfo, SluiceError, VaultAccount } from '@sluice/client';
+import {
+  type AppSession,
+  type Context,
+  Network,
+  openLiveLink,
+  readLog,
+  type SessionInfo,
+  SluiceError,
+  VaultAccount,
+} from '@sluice/client';
 import { createSystemClock } from '@sluice/core/base';
 import { signDocument } from '@sluice/core/identity';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -24,7 +33,10 @@ describe('connecting an app to its silo', () => {
       () => 'done',
       (cause: unknown) => (cause instanceof SluiceError ? cause.code : String(cause)),
     );
-  const connect = async (app: Persona, name = 'Game'): Promise<{ session: AppSession; info: SessionInfo; context: Context }> => {
+  const connect = async (
+    app: Persona,
+    name = 'Game',
+  ): Promise<{ session: AppSession; info: SessionInfo; context: Context }> => {
     const pending = await app.account.connect.request(name);
     const [outcome, info] = await Promise.all([pending.answer(), owner.account.connect.approve(pending.document)]);
     if (outcome.status !== 'connected') throw new Error(outcome.status);
@@ -35,13 +47,24 @@ describe('connecting an app to its silo', () => {
     const { device, card, sealing } = app.account.open;
     const key = Buffer.from(device.publicKey).toString('base64url');
     const hpke = Buffer.from(sealing.publicKey).toString('base64url');
-    const payload = { context: 'Game', sessionKey: key, hpkeKey: hpke, dropUrl: 'https://node.sluice.test', expiresAt: net.clock.nowMs() + 60_000, origin: app.origin ?? '', nonce: 'AAAA', ...change };
+    const payload = {
+      context: 'Game',
+      sessionKey: key,
+      hpkeKey: hpke,
+      dropUrl: 'https://node.sluice.test',
+      expiresAt: net.clock.nowMs() + 60_000,
+      origin: app.origin ?? '',
+      nonce: 'AAAA',
+      ...change,
+    };
     return signDocument('sluice/connect-request/1', payload, { did, key: device, card });
   };
 
   it('[CON-1] a request signed by another than the app it names is refused', async () => {
     const thief = await net.app('https://thief.example');
-    expect(await codeOf(owner.account.connect.inspect(forge(thief, { origin: game.origin }, game.account.did)))).toBe('BAD_REQUEST');
+    expect(await codeOf(owner.account.connect.inspect(forge(thief, { origin: game.origin }, game.account.did)))).toBe(
+      'BAD_REQUEST',
+    );
     const altered = forge(game, {});
     altered[altered.length - 3] = (altered.at(-3) as number) ^ 1;
     expect(await codeOf(owner.account.connect.approve(altered))).toBe('BAD_REQUEST');
@@ -49,7 +72,9 @@ describe('connecting an app to its silo', () => {
   });
 
   it('[CON-2] an origin that is not the signer’s own is refused', async () => {
-    expect(await codeOf(owner.account.connect.inspect(forge(game, { origin: 'https://bank.example' })))).toBe('BAD_REQUEST');
+    expect(await codeOf(owner.account.connect.inspect(forge(game, { origin: 'https://bank.example' })))).toBe(
+      'BAD_REQUEST',
+    );
   });
 
   it('[CON-3] an expired request is refused', async () => {
@@ -86,7 +111,10 @@ describe('connecting an app to its silo', () => {
     await owner.account.connect.decline(pending.document);
     expect(await codeOf(owner.account.connect.decline(pending.document))).toBe('ALREADY_ANSWERED');
     expect(await pending.answer()).toEqual({ status: 'declined' });
-    expect(await game.account.open.http.takeDrop(Buffer.from(pending.id, 'hex'), 0)).toEqual({ ok: true, value: undefined });
+    expect(await game.account.open.http.takeDrop(Buffer.from(pending.id, 'hex'), 0)).toEqual({
+      ok: true,
+      value: undefined,
+    });
   });
 
   it('[CON-8] a session works in its silo, and the owner reads it; home and control are closed to it', async () => {
@@ -100,13 +128,21 @@ describe('connecting an app to its silo', () => {
     const { engine } = context;
     const link = openLiveLink(net.platform, engine.keys.node, engine.writer);
     for (const log of ['own', 'ctl', 'inbox'] as const) {
-      expect(await readLog(link, owner.account.open.home.keys.space, { type: log }, 0, () => undefined)).toEqual({ ok: false, code: 'FORBIDDEN' });
+      expect(await readLog(link, owner.account.open.home.keys.space, { type: log }, 0, () => undefined)).toEqual({
+        ok: false,
+        code: 'FORBIDDEN',
+      });
     }
-    expect(await readLog(link, engine.keys.space, { type: 'inbox' }, 0, () => undefined)).toEqual({ ok: false, code: 'FORBIDDEN' });
+    expect(await readLog(link, engine.keys.space, { type: 'inbox' }, 0, () => undefined)).toEqual({
+      ok: false,
+      code: 'FORBIDDEN',
+    });
     link.close();
     const row = [...engine.access.rows.values()].find((r) => r.role === 'session');
     if (!row) throw new Error('there is no row');
-    expect(await codeOf(engine.control([{ public: { ...row, type: 'row', role: 'admin' }, sealed: null }]))).toBe('NOT_ALLOWED');
+    expect(await codeOf(engine.control([{ public: { ...row, type: 'row', role: 'admin' }, sealed: null }]))).toBe(
+      'NOT_ALLOWED',
+    );
   });
 
   it('[CON-9] a closed session is refused at once, and its key opens nothing newer', async () => {

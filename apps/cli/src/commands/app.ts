@@ -30,10 +30,19 @@ function addLife(app: Command, settings: Get): void {
     .option('--invite <code>', 'invite code of the node')
     .action(async (options: { origin: string; node: string; invite?: string }) => {
       const s = settings();
-      const { account, phrase } = await Account.create({ ...(await accountOptions(s, 'app')), node: options.node, appOrigin: options.origin, ...(options.invite ? { invite: options.invite } : {}) });
+      const { account, phrase } = await Account.create({
+        ...(await accountOptions(s, 'app')),
+        node: options.node,
+        appOrigin: options.origin,
+        ...(options.invite ? { invite: options.invite } : {}),
+      });
       await account.synced(15_000).catch(() => undefined);
       const document = didDocumentOf(account);
-      s.output.result({ did: account.did, phrase, document }, () => `${account.did}\n\nRecovery phrase, shown once:\n\n  ${phrase}\n\nPublish at ${options.origin}/.well-known/did.json (or run sluice app serve):\n${JSON.stringify(document, null, 2)}`);
+      s.output.result(
+        { did: account.did, phrase, document },
+        () =>
+          `${account.did}\n\nRecovery phrase, shown once:\n\n  ${phrase}\n\nPublish at ${options.origin}/.well-known/did.json (or run sluice app serve):\n${JSON.stringify(document, null, 2)}`,
+      );
       await account.close();
     });
   app
@@ -47,13 +56,17 @@ function addLife(app: Command, settings: Get): void {
       const host = account.did.slice('did:web:'.length).replace('%3A', ':');
       await account.close();
       const server = createServer((request, response) => {
-        if (request.url === '/.well-known/did.json') response.writeHead(200, { 'content-type': 'application/did+json' }).end(document);
+        if (request.url === '/.well-known/did.json')
+          response.writeHead(200, { 'content-type': 'application/did+json' }).end(document);
         else response.writeHead(404).end();
       });
       await new Promise<void>((resolve) => server.listen(Number(options.port), '127.0.0.1', resolve));
       const { port } = server.address() as AddressInfo;
       if (s.dev) await writeDevHosts(s.devHosts, host, `127.0.0.1:${port}`);
-      s.output.result({ ready: true, did: account.did, port }, () => `ready ${account.did} at http://127.0.0.1:${port}`);
+      s.output.result(
+        { ready: true, did: account.did, port },
+        () => `ready ${account.did} at http://127.0.0.1:${port}`,
+      );
       await untilStopped(s);
       server.close();
     });
@@ -72,8 +85,12 @@ function addConnect(app: Command, settings: Get): void {
         s.output.result({ request }, () => request);
         s.output.note('Give this to the person: sluice vault approve REQUEST. Waiting up to ten minutes.');
         const outcome = await pending.answer();
-        if (outcome.status !== 'connected') throw new SluiceError(outcome.status === 'declined' ? 'DECLINED' : 'EXPIRED');
-        s.output.result({ connected: outcome.session.owner, session: pending.id }, () => `connected to the silo of ${outcome.session.owner}, session ${pending.id}`);
+        if (outcome.status !== 'connected')
+          throw new SluiceError(outcome.status === 'declined' ? 'DECLINED' : 'EXPIRED');
+        s.output.result(
+          { connected: outcome.session.owner, session: pending.id },
+          () => `connected to the silo of ${outcome.session.owner}, session ${pending.id}`,
+        );
         outcome.session.close();
       });
     });
@@ -86,11 +103,17 @@ function addConnect(app: Command, settings: Get): void {
       await withAccount(s, 'app', async (account) => {
         const session = account.connect.open(id);
         try {
-          const silo = await Network.connect({ account: new VaultAccount(session, account.schemas), context: { name: '' } });
+          const silo = await Network.connect({
+            account: new VaultAccount(session, account.schemas),
+            context: { name: '' },
+          });
           const datastore = await silo.openDatastore(schema);
           await silo.synced();
           if (options.save) {
-            const saved = await datastore.save(jsonOption(readFileSync(0, 'utf8'), 'The input'), { force: true, ack: 'node' });
+            const saved = await datastore.save(jsonOption(readFileSync(0, 'utf8'), 'The input'), {
+              force: true,
+              ack: 'node',
+            });
             return s.output.result(saved, () => `${saved.id} ${saved.rev}`);
           }
           const records = await datastore.getMany({}, { limit: 1000 });
@@ -122,7 +145,9 @@ function addMessages(app: Command, settings: Get): void {
     .description('what became of something sent')
     .action(async (id: string) => {
       const s = settings();
-      await withAccount(s, 'app', async (account) => s.output.result({ id, status: account.messaging.sentStatus(id) }, () => account.messaging.sentStatus(id)));
+      await withAccount(s, 'app', async (account) =>
+        s.output.result({ id, status: account.messaging.sentStatus(id) }, () => account.messaging.sentStatus(id)),
+      );
     });
   app
     .command('request <did>')
@@ -132,23 +157,28 @@ function addMessages(app: Command, settings: Get): void {
     .option('--limit <n>', 'how many the person may pick')
     .requiredOption('--purpose <text>', 'what for')
     .option('--wait <seconds>', 'how long the request stands', '600')
-    .action(async (did: string, options: { schema: string; filter?: string; limit?: string; purpose: string; wait: string }) => {
-      const s = settings();
-      await withAccount(s, 'app', async (account) => {
-        const pending = await account.messaging.request(did, {
-          requestSchema: options.schema,
-          filter: jsonOption(options.filter, '--filter'),
-          userSelect: true,
-          purpose: options.purpose,
-          expiresInMs: Number(options.wait) * 1000,
-          ...(options.limit ? { userSelectLimit: Number(options.limit) } : {}),
+    .action(
+      async (
+        did: string,
+        options: { schema: string; filter?: string; limit?: string; purpose: string; wait: string },
+      ) => {
+        const s = settings();
+        await withAccount(s, 'app', async (account) => {
+          const pending = await account.messaging.request(did, {
+            requestSchema: options.schema,
+            filter: jsonOption(options.filter, '--filter'),
+            userSelect: true,
+            purpose: options.purpose,
+            expiresInMs: Number(options.wait) * 1000,
+            ...(options.limit ? { userSelectLimit: Number(options.limit) } : {}),
+          });
+          s.output.note(`request ${pending.id}, waiting`);
+          const answer = await pending.answer();
+          if (answer.status !== 'shared') throw new SluiceError(answer.status === 'declined' ? 'DECLINED' : 'EXPIRED');
+          s.output.result(answer, () => answer.records.map((r) => JSON.stringify(r)).join('\n'));
         });
-        s.output.note(`request ${pending.id}, waiting`);
-        const answer = await pending.answer();
-        if (answer.status !== 'shared') throw new SluiceError(answer.status === 'declined' ? 'DECLINED' : 'EXPIRED');
-        s.output.result(answer, () => answer.records.map((r) => JSON.stringify(r)).join('\n'));
-      });
-    });
+      },
+    );
   app
     .command('inbox')
     .description('messages that arrived')
@@ -156,7 +186,9 @@ function addMessages(app: Command, settings: Get): void {
       const s = settings();
       await withAccount(s, 'app', async (account) => {
         const items = await account.messaging.getMessages({}, { limit: 50 });
-        s.output.result(items, () => items.map((i) => `${i.id}  ${when(i.sentAt)}  ${i.type}  ${i.from}  ${plain(i.message)}`).join('\n'));
+        s.output.result(items, () =>
+          items.map((i) => `${i.id}  ${when(i.sentAt)}  ${i.type}  ${i.from}  ${plain(i.message)}`).join('\n'),
+        );
       });
     });
 }
@@ -172,35 +204,59 @@ function addSync(app: Command, settings: Get): void {
     .requiredOption('--purpose <text>', 'what for')
     .option('--wait <seconds>', 'how long the request stands', '600')
     .option('--follow', 'stay and print every change')
-    .action(async (did: string, options: { schema: string; filter?: string; fields?: string; once?: boolean; purpose: string; wait: string; follow?: boolean }) => {
-      const s = settings();
-      await withAccount(s, 'app', async (account) => {
-        const pending = await account.sharing.request(did, {
-          schema: options.schema,
-          filter: jsonOption(options.filter, '--filter'),
-          duration: options.once ? 'once' : 'standing',
-          purpose: options.purpose,
-          expiresInMs: Number(options.wait) * 1000,
-          ...(options.fields ? { fields: options.fields.split(',').map((f) => f.trim()) } : {}),
+    .action(
+      async (
+        did: string,
+        options: {
+          schema: string;
+          filter?: string;
+          fields?: string;
+          once?: boolean;
+          purpose: string;
+          wait: string;
+          follow?: boolean;
+        },
+      ) => {
+        const s = settings();
+        await withAccount(s, 'app', async (account) => {
+          const pending = await account.sharing.request(did, {
+            schema: options.schema,
+            filter: jsonOption(options.filter, '--filter'),
+            duration: options.once ? 'once' : 'standing',
+            purpose: options.purpose,
+            expiresInMs: Number(options.wait) * 1000,
+            ...(options.fields ? { fields: options.fields.split(',').map((f) => f.trim()) } : {}),
+          });
+          s.output.note(`request ${pending.id}, waiting`);
+          const answer = await pending.answer();
+          if (answer.status !== 'granted') throw new SluiceError(answer.status === 'declined' ? 'DECLINED' : 'EXPIRED');
+          for (const grant of answer.grants) {
+            await grant.upToDate();
+            await printGrant(s, grant);
+          }
+          if (options.follow) await follow(s, answer.grants);
         });
-        s.output.note(`request ${pending.id}, waiting`);
-        const answer = await pending.answer();
-        if (answer.status !== 'granted') throw new SluiceError(answer.status === 'declined' ? 'DECLINED' : 'EXPIRED');
-        for (const grant of answer.grants) {
-          await grant.upToDate();
-          await printGrant(s, grant);
-        }
-        if (options.follow) await follow(s, answer.grants);
-      });
-    });
+      },
+    );
   app
     .command('grants')
     .description('grants received')
     .action(async () => {
       const s = settings();
       await withAccount(s, 'app', async (account) => {
-        const grants = account.sharing.grants.received().map((g) => ({ grantId: g.grantId, owner: g.owner, schema: g.terms.schema, filter: g.terms.filter, received: when(g.receivedAtMs) }));
-        s.output.result(grants, () => table([['grant', 'owner', 'what'], ...grants.map((g) => [g.grantId, g.owner, `${g.schema} ${JSON.stringify(g.filter)}`])]));
+        const grants = account.sharing.grants.received().map((g) => ({
+          grantId: g.grantId,
+          owner: g.owner,
+          schema: g.terms.schema,
+          filter: g.terms.filter,
+          received: when(g.receivedAtMs),
+        }));
+        s.output.result(grants, () =>
+          table([
+            ['grant', 'owner', 'what'],
+            ...grants.map((g) => [g.grantId, g.owner, `${g.schema} ${JSON.stringify(g.filter)}`]),
+          ]),
+        );
       });
     });
   app
@@ -223,13 +279,24 @@ function addSync(app: Command, settings: Get): void {
 
 async function printGrant(s: Settings, grant: GrantHandle): Promise<void> {
   const records = await grant.datastore().getMany({}, { limit: 100_000 });
-  s.output.result({ grantId: grant.id, status: grant.status(), records }, () => [`grant ${grant.id}, ${grant.status()}, ${records.length} records`, ...records.map((r) => JSON.stringify(r))].join('\n'));
+  s.output.result({ grantId: grant.id, status: grant.status(), records }, () =>
+    [`grant ${grant.id}, ${grant.status()}, ${records.length} records`, ...records.map((r) => JSON.stringify(r))].join(
+      '\n',
+    ),
+  );
 }
 
 async function follow(s: Settings, grants: readonly GrantHandle[]): Promise<void> {
   for (const grant of grants) {
-    grant.changes((change) => s.output.result({ event: change.type, grantId: grant.id, id: change.id, record: change.record, reason: change.reason }, () => `${change.type} ${change.id} ${change.record ? JSON.stringify(change.record) : (change.reason ?? '')}`));
-    grant.onStatus((status) => s.output.result({ event: 'status', grantId: grant.id, status }, () => `grant ${grant.id} is ${status}`));
+    grant.changes((change) =>
+      s.output.result(
+        { event: change.type, grantId: grant.id, id: change.id, record: change.record, reason: change.reason },
+        () => `${change.type} ${change.id} ${change.record ? JSON.stringify(change.record) : (change.reason ?? '')}`,
+      ),
+    );
+    grant.onStatus((status) =>
+      s.output.result({ event: 'status', grantId: grant.id, status }, () => `grant ${grant.id} is ${status}`),
+    );
   }
   s.output.result({ ready: true }, () => 'ready');
   await untilStopped(s);

@@ -12,7 +12,15 @@ import { UsageError } from '../exit-codes.ts';
 import { untilStopped } from '../long-running.ts';
 import type { Settings } from '../settings.ts';
 
-type NodeOptions = { readonly data: string; readonly port: string; readonly host: string; readonly url?: string; readonly policy?: string; readonly invite?: string[]; readonly logLevel: string };
+type NodeOptions = {
+  readonly data: string;
+  readonly port: string;
+  readonly host: string;
+  readonly url?: string;
+  readonly policy?: string;
+  readonly invite?: string[];
+  readonly logLevel: string;
+};
 
 const DEV_NAME = 'node.sluice.test';
 
@@ -27,11 +35,15 @@ export function addNodeCommand(program: Command, settings: () => Settings): void
     .option('--policy <kind>', 'who may create spaces: open or invite (default: open with --dev, else invite)')
     .option('--invite <code...>', 'invite codes')
     .option('--log-level <level>', 'silent, error, warn, info', 'info')
-    .addHelpText('after', '\nExample:\n  sluice --dev node --data ./node\n\nThe node sees sealed entries only. It listens in clear behind your TLS proxy.')
+    .addHelpText(
+      'after',
+      '\nExample:\n  sluice --dev node --data ./node\n\nThe node sees sealed entries only. It listens in clear behind your TLS proxy.',
+    )
     .action(async (options: NodeOptions) => {
       const s = settings();
       const url = options.url ?? (s.dev ? `https://${DEV_NAME}` : undefined);
-      if (!url) throw new UsageError('A node needs its public address: --url https://node.example (or --dev to try it out).');
+      if (!url)
+        throw new UsageError('A node needs its public address: --url https://node.example (or --dev to try it out).');
       const policy = options.policy ?? (s.dev ? 'open' : 'invite');
       if (policy !== 'open' && policy !== 'invite') throw new UsageError('--policy is open or invite.');
       const storage = openSqliteStorage({ path: join(ensure(options.data), 'node.db') });

@@ -25,7 +25,15 @@ function addRequests(vault: Command, settings: Get): void {
       const s = settings();
       await withAccount(s, 'vault', async (account) => {
         const open = await describeRequests(account);
-        s.output.result(open, () => open.map((r) => [`${r.id}  ${r.from}`, `  for: ${plain(r.purpose)}`, ...r.lines.map((l) => `  ${plain(l)}`)].join('\n')).join('\n\n') || 'Nobody asks for anything.');
+        s.output.result(
+          open,
+          () =>
+            open
+              .map((r) =>
+                [`${r.id}  ${r.from}`, `  for: ${plain(r.purpose)}`, ...r.lines.map((l) => `  ${plain(l)}`)].join('\n'),
+              )
+              .join('\n\n') || 'Nobody asks for anything.',
+        );
       });
     });
   vault
@@ -41,7 +49,11 @@ function addRequests(vault: Command, settings: Get): void {
         const document = readRequest(target);
         const request = await account.connect.inspect(document);
         const session = await account.connect.approve(document);
-        return s.output.result({ ...session, origin: request.origin }, () => `${request.origin} is let into its silo “${plain(request.context)}” until ${when(session.expiresAtMs)}.\nTo end it: sluice vault revoke ${request.app}`);
+        return s.output.result(
+          { ...session, origin: request.origin },
+          () =>
+            `${request.origin} is let into its silo “${plain(request.context)}” until ${when(session.expiresAtMs)}.\nTo end it: sluice vault revoke ${request.app}`,
+        );
       });
     });
   vault
@@ -54,7 +66,10 @@ function addRequests(vault: Command, settings: Get): void {
       await withAccount(s, 'vault', async (account) => {
         const fitting = await account.messaging.matching(id);
         const chosen = options.all ? fitting.map((r) => String(r._id)) : (options.record ?? []);
-        if (chosen.length === 0) throw new UsageError(`Choose with --record or --all. ${fitting.length} fit: ${fitting.map((r) => String(r._id)).join(', ')}`);
+        if (chosen.length === 0)
+          throw new UsageError(
+            `Choose with --record or --all. ${fitting.length} fit: ${fitting.map((r) => String(r._id)).join(', ')}`,
+          );
         await account.messaging.share(id, chosen);
         s.output.result({ shared: chosen }, () => `Shared ${chosen.length}.`);
       });
@@ -72,11 +87,21 @@ async function approveSync(s: Settings, account: Account, id: string, options: N
   while (!account.sharing.feedsUpToDate()) await new Promise((resolve) => setTimeout(resolve, 10));
   s.output.result(
     given.map((g) => ({ grantId: g.grantId, schema: g.terms.schema })),
-    () => [...preview.items.map((i) => `${plain(i.sentence)} ${i.matching} now.`), ...given.map((g) => `To end it: sluice vault revoke ${g.grantId}`)].join('\n'),
+    () =>
+      [
+        ...preview.items.map((i) => `${plain(i.sentence)} ${i.matching} now.`),
+        ...given.map((g) => `To end it: sluice vault revoke ${g.grantId}`),
+      ].join('\n'),
   );
 }
 
-type Described = { readonly id: string; readonly from: string; readonly purpose: string; readonly kind: 'data' | 'sync'; readonly lines: readonly string[] };
+type Described = {
+  readonly id: string;
+  readonly from: string;
+  readonly purpose: string;
+  readonly kind: 'data' | 'sync';
+  readonly lines: readonly string[];
+};
 
 async function describeRequests(account: Account): Promise<Described[]> {
   const open: Described[] = [];
@@ -86,13 +111,26 @@ async function describeRequests(account: Account): Promise<Described[]> {
       throw cause;
     });
     if (!preview) continue;
-    const lines = preview.items.flatMap((p) => [p.sentence, `${p.matching} of ${p.total} records match now${p.span ? `, from ${p.span.from} to ${p.span.to}` : ''}`, ...p.sample.map((r) => JSON.stringify(r))]);
+    const lines = preview.items.flatMap((p) => [
+      p.sentence,
+      `${p.matching} of ${p.total} records match now${p.span ? `, from ${p.span.from} to ${p.span.to}` : ''}`,
+      ...p.sample.map((r) => JSON.stringify(r)),
+    ]);
     open.push({ id: item.id, from: item.from, purpose: preview.purpose, kind: 'sync', lines });
   }
   for (const item of account.mailbox.list({ type: 'inbox/type/dataRequest' })) {
     if (item.status) continue;
     const fitting = await account.messaging.matching(item.id);
-    open.push({ id: item.id, from: item.from, purpose: item.message, kind: 'data', lines: [`wants ${String(item.data.requestSchema)}`, ...fitting.map((r) => `fits: ${String(r._id)} ${JSON.stringify(r.name ?? '')}`)] });
+    open.push({
+      id: item.id,
+      from: item.from,
+      purpose: item.message,
+      kind: 'data',
+      lines: [
+        `wants ${String(item.data.requestSchema)}`,
+        ...fitting.map((r) => `fits: ${String(r._id)} ${JSON.stringify(r.name ?? '')}`),
+      ],
+    });
   }
   return open;
 }
@@ -104,8 +142,22 @@ function addGrants(vault: Command, settings: Get): void {
     .action(async () => {
       const s = settings();
       await withAccount(s, 'vault', async (account) => {
-        const grants = account.sharing.grants.list().map((g) => ({ grantId: g.grantId, grantee: g.grantee, schema: g.terms.schema, filter: g.terms.filter, fields: g.terms.fields ?? 'all', duration: g.terms.duration, status: g.status, given: when(g.givenAtMs) }));
-        s.output.result(grants, () => table([['grant', 'to', 'status', 'given', 'what'], ...grants.map((g) => [g.grantId, g.grantee, g.status, g.given, `${g.schema} ${JSON.stringify(g.filter)}`])]));
+        const grants = account.sharing.grants.list().map((g) => ({
+          grantId: g.grantId,
+          grantee: g.grantee,
+          schema: g.terms.schema,
+          filter: g.terms.filter,
+          fields: g.terms.fields ?? 'all',
+          duration: g.terms.duration,
+          status: g.status,
+          given: when(g.givenAtMs),
+        }));
+        s.output.result(grants, () =>
+          table([
+            ['grant', 'to', 'status', 'given', 'what'],
+            ...grants.map((g) => [g.grantId, g.grantee, g.status, g.given, `${g.schema} ${JSON.stringify(g.filter)}`]),
+          ]),
+        );
       });
     });
   vault
@@ -115,7 +167,12 @@ function addGrants(vault: Command, settings: Get): void {
       const s = settings();
       await withAccount(s, 'vault', async (account) => {
         const sessions = account.connect.given();
-        s.output.result(sessions, () => table([['session', 'app', 'silo', 'status', 'until'], ...sessions.map((x) => [x.id, x.app, plain(x.context), x.status, when(x.expiresAtMs)])]));
+        s.output.result(sessions, () =>
+          table([
+            ['session', 'app', 'silo', 'status', 'until'],
+            ...sessions.map((x) => [x.id, x.app, plain(x.context), x.status, when(x.expiresAtMs)]),
+          ]),
+        );
       });
     });
   vault
@@ -135,7 +192,12 @@ function addGrants(vault: Command, settings: Get): void {
     .action(async () => {
       const s = settings();
       await withAccount(s, 'vault', async (account) => {
-        account.messaging.onMessage((item) => s.output.result({ event: 'message', id: item.id, type: item.type, from: item.from, message: item.message }, () => `message ${item.id} ${item.type} from ${item.from}: ${plain(item.message)}`));
+        account.messaging.onMessage((item) =>
+          s.output.result(
+            { event: 'message', id: item.id, type: item.type, from: item.from, message: item.message },
+            () => `message ${item.id} ${item.type} from ${item.from}: ${plain(item.message)}`,
+          ),
+        );
         s.output.result({ ready: true, did: account.did }, () => `ready ${account.did}`);
         await untilStopped(s);
       });
@@ -147,7 +209,9 @@ async function revoke(account: Account, target: string): Promise<number> {
     await account.connect.closeSession(target);
     return 1;
   }
-  const grants = account.sharing.grants.list().filter((g) => g.status === 'active' && (g.grantId === target || g.grantee === target));
+  const grants = account.sharing.grants
+    .list()
+    .filter((g) => g.status === 'active' && (g.grantId === target || g.grantee === target));
   for (const grant of grants) await account.sharing.revoke(grant.grantId);
   return grants.length + (target.startsWith('did:') ? await account.connect.revokeApp(target) : 0);
 }

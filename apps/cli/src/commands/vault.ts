@@ -34,9 +34,17 @@ function addLife(vault: Command, settings: Get): void {
     .option('--invite <code>', 'invite code of the node')
     .action(async (options: { node: string; name: string; invite?: string }) => {
       const s = settings();
-      const { account, phrase } = await Account.create({ ...(await accountOptions(s, 'vault')), node: options.node, deviceName: options.name, ...(options.invite ? { invite: options.invite } : {}) });
+      const { account, phrase } = await Account.create({
+        ...(await accountOptions(s, 'vault')),
+        node: options.node,
+        deviceName: options.name,
+        ...(options.invite ? { invite: options.invite } : {}),
+      });
       await account.synced(15_000).catch(() => undefined);
-      s.output.result({ did: account.did, phrase }, () => `${account.did}\n\nRecovery phrase, shown once. Write it down:\n\n  ${phrase}\n`);
+      s.output.result(
+        { did: account.did, phrase },
+        () => `${account.did}\n\nRecovery phrase, shown once. Write it down:\n\n  ${phrase}\n`,
+      );
       await account.close();
     });
   vault
@@ -48,7 +56,12 @@ function addLife(vault: Command, settings: Get): void {
     .action(async (options: { node: string; name: string; phraseFile?: string }) => {
       const s = settings();
       const phrase = await readPhrase(options.phraseFile);
-      const account = await Account.restore({ ...(await accountOptions(s, 'vault')), node: options.node, phrase, deviceName: options.name });
+      const account = await Account.restore({
+        ...(await accountOptions(s, 'vault')),
+        node: options.node,
+        phrase,
+        deviceName: options.name,
+      });
       await account.synced(60_000);
       s.output.result({ did: account.did }, () => `${account.did} is on this device now.`);
       await account.close();
@@ -60,10 +73,17 @@ function addLife(vault: Command, settings: Get): void {
       const s = settings();
       await withAccount(s, 'vault', async (account) => {
         const { node } = account.open.secret;
-        const devices = account.open.keychain.list('device').map(({ item }) => ({ name: String(item.name), addedAt: String(item.addedAt) }));
+        const devices = account.open.keychain
+          .list('device')
+          .map(({ item }) => ({ name: String(item.name), addedAt: String(item.addedAt) }));
         const silos = account.open.contexts().map(({ context }) => context);
         s.output.result({ did: account.did, node: node.url, devices, silos }, () =>
-          [account.did, `node     ${node.url}`, ...devices.map((d) => `device   ${plain(d.name)}, since ${d.addedAt}`), ...silos.map((c) => `silo     ${plain(c.name)} of ${c.app}`)].join('\n'),
+          [
+            account.did,
+            `node     ${node.url}`,
+            ...devices.map((d) => `device   ${plain(d.name)}, since ${d.addedAt}`),
+            ...silos.map((c) => `silo     ${plain(c.name)} of ${c.app}`),
+          ].join('\n'),
         );
       });
     });
@@ -82,7 +102,11 @@ function addRecords(vault: Command, settings: Get): void {
   vault
     .command('import <file>')
     .description('import records; importing the same file again updates')
-    .addOption(new Option('--format <kind>', 'fhir: a FHIR R4 bundle; jsonl: a record a line').choices(['fhir', 'jsonl']).default('fhir'))
+    .addOption(
+      new Option('--format <kind>', 'fhir: a FHIR R4 bundle; jsonl: a record a line')
+        .choices(['fhir', 'jsonl'])
+        .default('fhir'),
+    )
     .option('--schema <id>', 'schema of the records, for jsonl')
     .action(async (file: string, options: { format: string; schema?: string }) => {
       const s = settings();
@@ -97,14 +121,19 @@ function addRecords(vault: Command, settings: Get): void {
           const datastore = await account.vault.openDatastore(schema);
           for (let at = 0; at < records.length; at += 200) {
             const step = records.slice(at, at + 200);
-            counts[schema] = (counts[schema] ?? 0) + (await saveGood(datastore, step, (reason) => rejected.push({ schema, reason })));
+            counts[schema] =
+              (counts[schema] ?? 0) + (await saveGood(datastore, step, (reason) => rejected.push({ schema, reason })));
             done += step.length;
             bar.to(done);
           }
         }
         bar.end();
         s.output.result({ imported: counts, broken: problems, rejected }, () =>
-          [...Object.entries(counts).map(([schema, n]) => `${String(n).padStart(6)}  ${schema}`), ...problems.map((p) => `broken  ${p}`), ...rejected.map((r) => `invalid ${r.schema}: ${plain(r.reason)}`)].join('\n'),
+          [
+            ...Object.entries(counts).map(([schema, n]) => `${String(n).padStart(6)}  ${schema}`),
+            ...problems.map((p) => `broken  ${p}`),
+            ...rejected.map((r) => `invalid ${r.schema}: ${plain(r.reason)}`),
+          ].join('\n'),
         );
       });
     });
@@ -122,8 +151,22 @@ function addRecords(vault: Command, settings: Get): void {
           return s.output.result(collections, () => table(collections.map((c) => [c.name, c.schema ?? ''])));
         }
         const datastore = await account.vault.openDatastore(schema);
-        const sort = options.sort === undefined ? {} : { sort: [{ [options.sort.replace(/^-/, '')]: options.sort.startsWith('-') ? ('desc' as const) : ('asc' as const) }] };
-        const records = await datastore.getMany(jsonOption(options.filter, '--filter'), { limit: Number(options.limit), ...sort });
+        const sort =
+          options.sort === undefined
+            ? {}
+            : {
+                sort: [
+                  {
+                    [options.sort.replace(/^-/, '')]: options.sort.startsWith('-')
+                      ? ('desc' as const)
+                      : ('asc' as const),
+                  },
+                ],
+              };
+        const records = await datastore.getMany(jsonOption(options.filter, '--filter'), {
+          limit: Number(options.limit),
+          ...sort,
+        });
         return s.output.result(records, () => records.map((r) => JSON.stringify(r)).join('\n') || 'No records.');
       });
     });
@@ -163,7 +206,11 @@ function readImport(text: string, options: { format: string; schema?: string }):
 }
 
 /** Saves what is valid of a step; one bad record must not keep the others out. */
-async function saveGood(datastore: Awaited<ReturnType<Account['vault']['openDatastore']>>, records: readonly JsonObject[], rejected: (reason: string) => void): Promise<number> {
+async function saveGood(
+  datastore: Awaited<ReturnType<Account['vault']['openDatastore']>>,
+  records: readonly JsonObject[],
+  rejected: (reason: string) => void,
+): Promise<number> {
   try {
     return (await datastore.saveMany(records, { force: true })).length;
   } catch (cause) {
@@ -178,7 +225,8 @@ async function saveGood(datastore: Awaited<ReturnType<Account['vault']['openData
   }
 }
 
-const itemLine = (item: InboxItem): string => `${item.id}  ${when(item.sentAt)}  ${item.status ?? (item.read ? 'read' : 'new')}  ${item.type.replace('inbox/type/', '')}  ${item.from}  ${plain(item.message)}`;
+const itemLine = (item: InboxItem): string =>
+  `${item.id}  ${when(item.sentAt)}  ${item.status ?? (item.read ? 'read' : 'new')}  ${item.type.replace('inbox/type/', '')}  ${item.from}  ${plain(item.message)}`;
 
 function addInbox(vault: Command, settings: Get): void {
   vault
@@ -205,7 +253,11 @@ function addInbox(vault: Command, settings: Get): void {
       const s = settings();
       await withAccount(s, 'vault', async (account) => {
         const done = await account.messaging.accept(id);
-        s.output.result(done, () => `Saved ${done.saved.length}${done.failed.map((f) => `\nnot saved: record ${f.index}, ${plain(f.reason)}`).join('')}`);
+        s.output.result(
+          done,
+          () =>
+            `Saved ${done.saved.length}${done.failed.map((f) => `\nnot saved: record ${f.index}, ${plain(f.reason)}`).join('')}`,
+        );
       });
     });
   vault
@@ -229,7 +281,8 @@ export function readRequest(target: string): Uint8Array {
   try {
     text = readFileSync(target, 'utf8').trim();
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT' && (cause as NodeJS.ErrnoException).code !== 'ENAMETOOLONG') throw cause;
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT' && (cause as NodeJS.ErrnoException).code !== 'ENAMETOOLONG')
+      throw cause;
   }
   if (!/^[A-Za-z0-9_-]{64,}$/.test(text)) throw new UsageError('This is neither a message id nor a connect request.');
   return new Uint8Array(Buffer.from(text, 'base64url'));

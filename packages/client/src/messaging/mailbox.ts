@@ -188,7 +188,9 @@ export function createMailbox(account: OpenAccount): Mailbox {
   return {
     start: () => home.start({ inbox: drain }),
     fetched: async () => {
-      await readLog(account.link, home.keys.space, { type: 'inbox' }, home.store.cursor('inbox'), (page) => drain(page.entries, page.cursor));
+      await readLog(account.link, home.keys.space, { type: 'inbox' }, home.store.cursor('inbox'), (page) =>
+        drain(page.entries, page.cursor),
+      );
     },
     send: async (to, type, data, message, options) => {
       const [sent] = await sendMany([{ to, type, data, message, ...(options ? { options } : {}) }]);
