@@ -193,7 +193,7 @@ async function addDeviceByRoot(
       throw new SluiceError('OFFLINE');
     });
     const { engine } = openBootstrapHome({ platform, store, secret, device: secret.homeRoot, link });
-    engine.start();
+    engine.start({ controlOnly: true });
     await engine.synced(CONNECT_MS);
     await engine.control([{ public: adminRow(device.publicKey), sealed: null }], secret.homeRoot);
     engine.close();
@@ -224,7 +224,7 @@ async function joinHome(
     const space = openSpaceEngine({ platform, db: store.db, link: root, keys, writer: keys.root });
     try {
       await root.ready(CONNECT_MS);
-      space.start();
+      space.start({ controlOnly: true });
       await space.synced(SYNC_MS);
       await space.control([{ public: adminRow(device.publicKey), sealed: null }], keys.root);
     } finally {

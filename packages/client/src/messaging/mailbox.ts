@@ -89,6 +89,7 @@ export function createMailbox(account: OpenAccount): Mailbox {
   const inbox = home.collection(INBOX, SHAPE);
   const handlers = new Set<{ readonly type: string | undefined; readonly run: (item: InboxItem) => void }>();
   const rejected = new Set<(reason: MessageFailure['type']) => void>();
+  const cards = new Map<string, number>();
   /** Messages whose sender could not be resolved just now; they stay at the node until they can. */
   const waiting = new Map<string, PageEntry>();
 
@@ -156,7 +157,7 @@ export function createMailbox(account: OpenAccount): Mailbox {
 
   /** Opens what can be opened, then saves and drains in one local transaction; the cursor never passes what was not decided. */
   const drain = async (entries: readonly PageEntry[], cursor: number | undefined): Promise<void> => {
-    const deps = { me: account.did, sealing: account.sealing, resolve: resolver.resolve, nowMs: clock.nowMs() };
+    const deps = { me: account.did, sealing: account.sealing, resolve: resolver.resolve, nowMs: clock.nowMs(), cards };
     const opened = await Promise.all(
       entries.map(async (entry) => ({ entry, result: entry.body ? await openMessage(entry.body, deps) : undefined })),
     );

@@ -51,6 +51,8 @@ export function openGrantHandle(
   link: LiveLink,
 ): GrantHandle {
   const { clock } = account.platform;
+  // One card speaks for many checkpoints: it is verified once, and again when it may have expired.
+  let known: { readonly signer: Uint8Array; readonly card: Uint8Array; readonly untilMs: number } | undefined;
   const reader = openFeedReader({
     db: account.store.db,
     link,
@@ -59,8 +61,12 @@ export function openGrantHandle(
     keys: { stream: grant.feed, key: grant.key },
     formats: schema.formats,
     isOwnersDevice: (signer, card) => {
-      const opened = openDeviceCard(card, owner.identityKey, { did: grant.owner, nowMs: clock.nowMs() });
-      return opened.ok && equalBytes(opened.value.deviceKey, signer);
+      const nowMs = clock.nowMs();
+      if (known && nowMs < known.untilMs && equalBytes(known.signer, signer) && equalBytes(known.card, card)) return true;
+      const opened = openDeviceCard(card, owner.identityKey, { did: grant.owner, nowMs });
+      if (!opened.ok || !equalBytes(opened.value.deviceKey, signer)) return false;
+      known = { signer, card, untilMs: opened.value.expiresAt ?? Number.POSITIVE_INFINITY };
+      return true;
     },
   });
   reader.start();

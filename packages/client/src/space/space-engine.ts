@@ -48,9 +48,10 @@ export type SpaceEngine = {
   readonly access: AccessState;
   readonly collection: (name: string, shape: CollectionShape, keys?: CollectionKeys) => Collection;
   readonly openCollections: () => ReadonlyMap<string, Collection>;
-  /** Starts following the space. `inbox` also follows its inbox log. */
+  /** Starts following the space. `inbox` also follows its inbox log; `controlOnly` follows nothing but the control log. */
   readonly start: (follow?: {
     readonly inbox?: (entries: readonly PageEntry[], cursor: number) => Promise<void>;
+    readonly controlOnly?: boolean;
   }) => void;
   /** Signs control changes and stores them at the node. Rejects with SluiceError. */
   readonly control: (changes: readonly ControlChange[], signer?: SigningKey) => Promise<void>;
@@ -91,6 +92,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
   const waiters = new Set<() => void>();
   const caughtUp = { own: false, ctl: false };
   const stops: (() => void)[] = [];
+  let controlOnly = false;
   let feeds: FeedSource | undefined;
   let status: SpaceStatus = 'offline';
   let pumping = false;
@@ -225,7 +227,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
   const keysByStream = (stream: StreamId): CollectionKeys | undefined => streamKeys.get(bytesToHex(stream));
 
   const isSynced = (): boolean =>
-    caughtUp.own &&
+    (caughtUp.own || controlOnly) &&
     caughtUp.ctl &&
     !pumping &&
     store.outboxSize() === 0 &&
@@ -275,6 +277,8 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
           { cursor: () => store.cursor('ctl'), onPage: onControlPage, onClosed },
         ),
       );
+      controlOnly = follow.controlOnly ?? false;
+      if (controlOnly) return live(link.state() === 'ready');
       stops.push(
         link.subscribe(keys.space, { type: 'own' }, { cursor: () => store.cursor('own'), onPage: onOwnPage, onClosed }),
       );
@@ -319,7 +323,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
         () => readLog(link, keys.space, { type: 'ctl' }, store.cursor('ctl'), onControlPage),
         () => readLog(link, keys.space, { type: 'own' }, store.cursor('own'), onOwnPage),
       ];
-      for (const round of rounds) await within(clock, timeoutMs, round());
+      for (const round of controlOnly ? rounds.slice(0, 1) : rounds) await within(clock, timeoutMs, round());
     },
     status: () => status,
     onAlarm: (listener) => add(alarms, listener),

@@ -38,6 +38,8 @@ CREATE TABLE IF NOT EXISTS sent (feed BLOB NOT NULL, tag BLOB NOT NULL, print BL
 CREATE TABLE IF NOT EXISTS feed (id INTEGER PRIMARY KEY, stream BLOB NOT NULL UNIQUE, cursor INTEGER NOT NULL DEFAULT 0, state BLOB);
 CREATE TABLE IF NOT EXISTS feed_row (feed INTEGER NOT NULL, tag BLOB NOT NULL, seq INTEGER NOT NULL, print BLOB NOT NULL, expires INTEGER,
   header BLOB NOT NULL, body BLOB, UNIQUE (feed, tag));
+CREATE INDEX IF NOT EXISTS sent_expiry ON sent (feed, expires) WHERE expires IS NOT NULL;
+CREATE INDEX IF NOT EXISTS feed_row_expiry ON feed_row (feed, expires) WHERE expires IS NOT NULL;
 `;
 
 /** Reads a small named value. */
