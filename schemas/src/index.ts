@@ -1,8 +1,11 @@
-/** The bundled schemas: bodies, short names, and validators compiled ahead of time. */
+/** The bundled schemas: bodies, short names, validators compiled ahead of time, and the formats they check. */
 
 import { catalog } from './generated/catalog.ts';
 import { compiled } from './generated/validators.ts';
 
+export { schemaFormats } from './formats.ts';
+
+/** One reason why a record does not match: a JSON pointer into the record, and the rule in words. Holds no value of the record. */
 export type SchemaIssue = { readonly path: string; readonly message: string };
 export type SchemaBody = { readonly [key: string]: unknown };
 
@@ -16,7 +19,8 @@ export const bundledSchemas: ReadonlyMap<string, SchemaBody> = new Map(
 /** `$id` by short name, e.g. `social/contact`. */
 export const bundledAliases: ReadonlyMap<string, string> = new Map(catalog.map(({ alias, body }) => [alias, body.$id]));
 
-const MAX_ISSUES = 20;
+/** Issues reported for one record at most. */
+export const MAX_ISSUES = 20;
 
 /** Validators by `$id`. Issues name places and rules, never values of a record. */
 export const bundledValidators: ReadonlyMap<string, (value: unknown) => SchemaIssue[]> = new Map(

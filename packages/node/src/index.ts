@@ -5,3 +5,4 @@ export { loadOrCreateNodeIdentity } from './node-identity.ts';
 export type { NodeIdentity, SpacePolicy } from './service.ts';
 export type { Storage } from './storage/port.ts';
 export { openSqliteStorage, type SqliteStorageOptions } from './storage/sqlite/sqlite-storage.ts';
+export type { PageQuery } from './storage/port.ts';

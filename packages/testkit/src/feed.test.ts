@@ -137,7 +137,7 @@ describe('feeds between an owner and a grantee', () => {
     expect(outcome).toEqual({ ok: false, code: 'REVOKED' });
   });
 
-  it('[FEED-14] a grantee that was away catches up to the same records', async () => {
+  it('[FEED-14] [LIVE-4] a grantee that was away catches up to the same records', async () => {
     const { posts, owner, app, grant } = await sharePosts(net, { filter: { type: 'odd' } });
     await app.account.close();
     await posts.delete('post-1');

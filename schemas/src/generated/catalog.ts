@@ -48,6 +48,9 @@ export const catalog = [
         "indexes": {
           "credentialSchema": [
             "credentialSchema"
+          ],
+          "expiresOn": [
+            "expiresOn"
           ]
         }
       },
@@ -100,6 +103,9 @@ export const catalog = [
         "indexes": {
           "country": [
             "country"
+          ],
+          "expiresOn": [
+            "expiresOn"
           ]
         }
       },
@@ -161,6 +167,9 @@ export const catalog = [
         "indexes": {
           "onset": [
             "onsetDateTime"
+          ],
+          "recorded": [
+            "recordedDate"
           ]
         }
       },
@@ -178,10 +187,6 @@ export const catalog = [
             "id": {
               "type": "string",
               "maxLength": 128
-            },
-            "status": {
-              "type": "string",
-              "maxLength": 64
             },
             "code": {
               "type": "object"
@@ -206,6 +211,28 @@ export const catalog = [
             },
             "verificationStatus": {
               "type": "object"
+            },
+            "onsetPeriod": {
+              "type": "object",
+              "properties": {
+                "start": {
+                  "type": "string",
+                  "format": "partial-date"
+                },
+                "end": {
+                  "type": "string",
+                  "format": "partial-date"
+                }
+              }
+            },
+            "meta": {
+              "type": "object",
+              "properties": {
+                "lastUpdated": {
+                  "type": "string",
+                  "format": "date-time"
+                }
+              }
             }
           },
           "required": [
@@ -228,6 +255,13 @@ export const catalog = [
         "indexes": {
           "effective": [
             "effectiveDateTime"
+          ],
+          "statusDate": [
+            "status",
+            "effectiveDateTime"
+          ],
+          "issued": [
+            "issued"
           ]
         }
       },
@@ -267,6 +301,28 @@ export const catalog = [
             "conclusion": {
               "type": "string",
               "maxLength": 100000
+            },
+            "effectivePeriod": {
+              "type": "object",
+              "properties": {
+                "start": {
+                  "type": "string",
+                  "format": "partial-date"
+                },
+                "end": {
+                  "type": "string",
+                  "format": "partial-date"
+                }
+              }
+            },
+            "meta": {
+              "type": "object",
+              "properties": {
+                "lastUpdated": {
+                  "type": "string",
+                  "format": "date-time"
+                }
+              }
             }
           },
           "required": [
@@ -289,6 +345,10 @@ export const catalog = [
         "name": "fhir_encounter",
         "indexes": {
           "start": [
+            "period.start"
+          ],
+          "statusStart": [
+            "status",
             "period.start"
           ]
         }
@@ -328,6 +388,15 @@ export const catalog = [
                 "end": {
                   "type": "string",
                   "format": "partial-date"
+                }
+              }
+            },
+            "meta": {
+              "type": "object",
+              "properties": {
+                "lastUpdated": {
+                  "type": "string",
+                  "format": "date-time"
                 }
               }
             }
@@ -398,6 +467,19 @@ export const catalog = [
             },
             "primarySource": {
               "type": "boolean"
+            },
+            "expirationDate": {
+              "type": "string",
+              "format": "partial-date"
+            },
+            "meta": {
+              "type": "object",
+              "properties": {
+                "lastUpdated": {
+                  "type": "string",
+                  "format": "date-time"
+                }
+              }
             }
           },
           "required": [
@@ -425,6 +507,9 @@ export const catalog = [
           "statusDate": [
             "status",
             "effectiveDateTime"
+          ],
+          "issued": [
+            "issued"
           ]
         }
       },
@@ -477,6 +562,36 @@ export const catalog = [
                 "type": "object"
               },
               "maxItems": 256
+            },
+            "effectivePeriod": {
+              "type": "object",
+              "properties": {
+                "start": {
+                  "type": "string",
+                  "format": "partial-date"
+                },
+                "end": {
+                  "type": "string",
+                  "format": "partial-date"
+                }
+              }
+            },
+            "effectiveInstant": {
+              "type": "string",
+              "format": "date-time"
+            },
+            "valueDateTime": {
+              "type": "string",
+              "format": "partial-date"
+            },
+            "meta": {
+              "type": "object",
+              "properties": {
+                "lastUpdated": {
+                  "type": "string",
+                  "format": "date-time"
+                }
+              }
             }
           },
           "required": [
@@ -497,7 +612,11 @@ export const catalog = [
       "description": "FHIR R4 Patient, with the fields of every record.",
       "database": {
         "name": "fhir_patient",
-        "indexes": {}
+        "indexes": {
+          "birthDate": [
+            "birthDate"
+          ]
+        }
       },
       "type": "object",
       "allOf": [
@@ -513,10 +632,6 @@ export const catalog = [
             "id": {
               "type": "string",
               "maxLength": 128
-            },
-            "status": {
-              "type": "string",
-              "maxLength": 64
             },
             "name": {
               "type": "array",
@@ -539,6 +654,19 @@ export const catalog = [
                 "type": "object"
               },
               "maxItems": 256
+            },
+            "deceasedDateTime": {
+              "type": "string",
+              "format": "partial-date"
+            },
+            "meta": {
+              "type": "object",
+              "properties": {
+                "lastUpdated": {
+                  "type": "string",
+                  "format": "date-time"
+                }
+              }
             }
           },
           "required": [
@@ -561,6 +689,12 @@ export const catalog = [
         "indexes": {
           "performed": [
             "performedPeriod.start"
+          ],
+          "performedAt": [
+            "performedDateTime"
+          ],
+          "status": [
+            "status"
           ]
         }
       },
@@ -605,6 +739,15 @@ export const catalog = [
                   "format": "partial-date"
                 }
               }
+            },
+            "meta": {
+              "type": "object",
+              "properties": {
+                "lastUpdated": {
+                  "type": "string",
+                  "format": "date-time"
+                }
+              }
             }
           },
           "required": [
@@ -627,6 +770,10 @@ export const catalog = [
         "indexes": {
           "type": [
             "resourceType"
+          ],
+          "typeStatus": [
+            "resourceType",
+            "status"
           ]
         }
       },
@@ -650,6 +797,15 @@ export const catalog = [
             "status": {
               "type": "string",
               "maxLength": 64
+            },
+            "meta": {
+              "type": "object",
+              "properties": {
+                "lastUpdated": {
+                  "type": "string",
+                  "format": "date-time"
+                }
+              }
             }
           },
           "required": [
@@ -666,10 +822,14 @@ export const catalog = [
       "$id": "https://schemas.sluice.example/game/save/v0.1.0/schema.json",
       "title": "Saved game",
       "titlePlural": "Saved games",
-      "description": "Where a player is in a game.",
+      "description": "Where a player is in a game. The game keeps it in a silo of its own.",
       "database": {
         "name": "game_save",
-        "indexes": {}
+        "indexes": {
+          "savedAt": [
+            "savedAt"
+          ]
+        }
       },
       "type": "object",
       "allOf": [
@@ -758,13 +918,113 @@ export const catalog = [
     }
   },
   {
+    "alias": "inbox/entry",
+    "body": {
+      "$schema": "https://json-schema.org/draft/2020-12/schema",
+      "$id": "https://schemas.sluice.example/inbox/entry/v0.1.0/schema.json",
+      "title": "Inbox entry",
+      "titlePlural": "Inbox entries",
+      "description": "A message as its receiver keeps it: who sent it, what it holds, and what became of it.",
+      "database": {
+        "name": "inbox_entry",
+        "indexes": {
+          "sentAt": [
+            "sentAt"
+          ],
+          "typeSentAt": [
+            "type",
+            "sentAt"
+          ],
+          "statusSentAt": [
+            "status",
+            "sentAt"
+          ]
+        }
+      },
+      "type": "object",
+      "allOf": [
+        {
+          "$ref": "https://schemas.sluice.example/record/v0.1.0/schema.json"
+        },
+        {
+          "type": "object",
+          "properties": {
+            "type": {
+              "type": "string",
+              "maxLength": 128,
+              "minLength": 1
+            },
+            "from": {
+              "type": "string",
+              "maxLength": 1100,
+              "minLength": 1
+            },
+            "to": {
+              "type": "string",
+              "maxLength": 1100,
+              "minLength": 1
+            },
+            "context": {
+              "type": "string",
+              "maxLength": 256
+            },
+            "message": {
+              "type": "string",
+              "maxLength": 2000
+            },
+            "data": {
+              "type": "object"
+            },
+            "sentAt": {
+              "type": "integer",
+              "minimum": 0
+            },
+            "expiresAt": {
+              "type": "integer",
+              "minimum": 0
+            },
+            "receivedAt": {
+              "type": "integer",
+              "minimum": 0
+            },
+            "replyTo": {
+              "type": "string",
+              "maxLength": 64
+            },
+            "read": {
+              "type": "boolean"
+            },
+            "status": {
+              "enum": [
+                "accepted",
+                "declined"
+              ]
+            }
+          },
+          "required": [
+            "type",
+            "from",
+            "message",
+            "data",
+            "sentAt",
+            "read"
+          ]
+        }
+      ],
+      "appearance": {
+        "nameField": "message",
+        "summaryField": "from"
+      }
+    }
+  },
+  {
     "alias": "inbox/type/dataRequest",
     "body": {
       "$schema": "https://json-schema.org/draft/2020-12/schema",
       "$id": "https://schemas.sluice.example/inbox/type/dataRequest/v0.1.0/schema.json",
-      "title": "Data request payload",
-      "titlePlural": "Data request payload",
-      "description": "Data request payload",
+      "title": "Data request",
+      "titlePlural": "Data requests",
+      "description": "Asks for records of one schema that match a filter.",
       "database": {
         "name": "inbox_type_dataRequest",
         "indexes": {}
@@ -818,9 +1078,9 @@ export const catalog = [
     "body": {
       "$schema": "https://json-schema.org/draft/2020-12/schema",
       "$id": "https://schemas.sluice.example/inbox/type/dataSend/v0.1.0/schema.json",
-      "title": "Data payload",
-      "titlePlural": "Data payload",
-      "description": "Data payload",
+      "title": "Sent data",
+      "titlePlural": "Sent data",
+      "description": "Records offered to somebody, who accepts or declines them.",
       "database": {
         "name": "inbox_type_dataSend",
         "indexes": {}
@@ -850,9 +1110,9 @@ export const catalog = [
     "body": {
       "$schema": "https://json-schema.org/draft/2020-12/schema",
       "$id": "https://schemas.sluice.example/inbox/type/message/v0.1.0/schema.json",
-      "title": "Message payload",
-      "titlePlural": "Message payload",
-      "description": "Message payload",
+      "title": "Message",
+      "titlePlural": "Messages",
+      "description": "A text from one person or application to another.",
       "database": {
         "name": "inbox_type_message",
         "indexes": {}
@@ -899,9 +1159,9 @@ export const catalog = [
     "body": {
       "$schema": "https://json-schema.org/draft/2020-12/schema",
       "$id": "https://schemas.sluice.example/inbox/type/status/v0.1.0/schema.json",
-      "title": "Status payload",
-      "titlePlural": "Status payload",
-      "description": "Status payload",
+      "title": "Status",
+      "titlePlural": "Statuses",
+      "description": "Says that a message was accepted or declined; sent only when its owner decided.",
       "database": {
         "name": "inbox_type_status",
         "indexes": {}
@@ -937,9 +1197,9 @@ export const catalog = [
     "body": {
       "$schema": "https://json-schema.org/draft/2020-12/schema",
       "$id": "https://schemas.sluice.example/inbox/type/syncGrant/v0.1.0/schema.json",
-      "title": "Synchronization grant payload",
-      "titlePlural": "Synchronization grant payload",
-      "description": "Synchronization grant payload",
+      "title": "Synchronization grant",
+      "titlePlural": "Synchronization grants",
+      "description": "Hands over what a grantee needs to follow its grants.",
       "database": {
         "name": "inbox_type_syncGrant",
         "indexes": {}
@@ -988,9 +1248,9 @@ export const catalog = [
     "body": {
       "$schema": "https://json-schema.org/draft/2020-12/schema",
       "$id": "https://schemas.sluice.example/inbox/type/syncRequest/v0.1.0/schema.json",
-      "title": "Synchronization request payload",
-      "titlePlural": "Synchronization request payload",
-      "description": "Synchronization request payload",
+      "title": "Synchronization request",
+      "titlePlural": "Synchronization requests",
+      "description": "Asks for a grant: `request` is the signed request, base64url.",
       "database": {
         "name": "inbox_type_syncRequest",
         "indexes": {}
@@ -1022,7 +1282,11 @@ export const catalog = [
       "description": "A text of one’s own.",
       "database": {
         "name": "note",
-        "indexes": {}
+        "indexes": {
+          "modifiedAt": [
+            "modifiedAt"
+          ]
+        }
       },
       "type": "object",
       "allOf": [
@@ -1045,8 +1309,7 @@ export const catalog = [
               "maxItems": 256,
               "merge": "set"
             }
-          },
-          "required": []
+          }
         }
       ]
     }
@@ -1061,7 +1324,11 @@ export const catalog = [
       "description": "Which advertising a person wants to see.",
       "database": {
         "name": "preferences_advertising",
-        "indexes": {}
+        "indexes": {
+          "modifiedAt": [
+            "modifiedAt"
+          ]
+        }
       },
       "type": "object",
       "allOf": [
@@ -1092,8 +1359,7 @@ export const catalog = [
             "personalized": {
               "type": "boolean"
             }
-          },
-          "required": []
+          }
         }
       ]
     }
@@ -1108,7 +1374,11 @@ export const catalog = [
       "description": "What a person eats and must not eat.",
       "database": {
         "name": "preferences_dietary",
-        "indexes": {}
+        "indexes": {
+          "modifiedAt": [
+            "modifiedAt"
+          ]
+        }
       },
       "type": "object",
       "allOf": [
@@ -1144,8 +1414,7 @@ export const catalog = [
               "type": "string",
               "maxLength": 2048
             }
-          },
-          "required": []
+          }
         }
       ]
     }
@@ -1160,7 +1429,11 @@ export const catalog = [
       "description": "What a person says of themself.",
       "database": {
         "name": "profile_basic",
-        "indexes": {}
+        "indexes": {
+          "country": [
+            "country"
+          ]
+        }
       },
       "type": "object",
       "allOf": [
@@ -1273,6 +1546,9 @@ export const catalog = [
           ],
           "lastName": [
             "lastName"
+          ],
+          "mobile": [
+            "mobile"
           ]
         }
       },
@@ -1328,8 +1604,7 @@ export const catalog = [
               "type": "string",
               "maxLength": 4096
             }
-          },
-          "required": []
+          }
         }
       ],
       "appearance": {
@@ -1350,6 +1625,10 @@ export const catalog = [
         "name": "social_post",
         "indexes": {
           "createdAt": [
+            "createdAt"
+          ],
+          "visibilityDate": [
+            "visibility",
             "createdAt"
           ]
         }

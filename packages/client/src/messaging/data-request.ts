@@ -26,25 +26,39 @@ export type RequestedRecords = {
   readonly rejected: readonly { readonly index: number; readonly reason: string }[];
 };
 
-/** Reads the payload of a data request. Errors: BAD_MESSAGE. */
+/**
+ * Reads the payload of a data request. A part of the wrong form refuses the whole: leaving out a filter would ask for more.
+ *
+ * Errors: BAD_MESSAGE.
+ */
 export function parseDataRequest(data: JsonObject): DataRequest {
   const { requestSchema, filter, userSelect, userSelectLimit, fallbackAction, purpose } = data;
   if (typeof requestSchema !== 'string') throw new SluiceError('BAD_MESSAGE', 'The request names no schema');
-  const limit =
-    typeof userSelectLimit === 'number' && Number.isInteger(userSelectLimit) && userSelectLimit > 0
-      ? userSelectLimit
-      : undefined;
+  const part = <T extends JsonValue>(
+    name: keyof DataRequest,
+    value: JsonValue | undefined,
+    fits: (v: JsonValue) => v is T,
+  ): { [name: string]: T } => {
+    if (value === undefined) return {};
+    if (!fits(value)) throw new SluiceError('BAD_MESSAGE', `The request's ${name} is not of the right form`);
+    return { [name]: value };
+  };
   return {
     requestSchema,
-    ...(isJsonObject(filter) ? { filter } : {}),
-    ...(typeof userSelect === 'boolean' ? { userSelect } : {}),
-    ...(limit === undefined ? {} : { userSelectLimit: limit }),
-    ...(isJsonObject(fallbackAction)
-      ? { fallbackAction: { label: String(fallbackAction.label), url: String(fallbackAction.url) } }
-      : {}),
-    ...(typeof purpose === 'string' ? { purpose } : {}),
+    ...part('filter', filter, isJsonObject),
+    ...part('userSelect', userSelect, (v): v is boolean => typeof v === 'boolean'),
+    ...part('userSelectLimit', userSelectLimit, isLimit),
+    ...part('fallbackAction', fallbackAction, isAction),
+    ...part('purpose', purpose, (v): v is string => typeof v === 'string'),
   };
 }
+
+const isLimit = (value: JsonValue): value is number => Number.isSafeInteger(value) && (value as number) > 0;
+const isAction = (value: JsonValue): value is { readonly label: string; readonly url: string } =>
+  isJsonObject(value) && typeof value.label === 'string' && isWebAddress(value.url);
+/** A person is going to press it: no script, no file. */
+const isWebAddress = (value: JsonValue | undefined): boolean =>
+  typeof value === 'string' && URL.canParse(value) && new URL(value).protocol === 'https:';
 
 /** The filter of a request over its schema's records. Errors: BAD_FILTER. */
 export function requestFilter(request: DataRequest, schema: LoadedSchema): Filter {

@@ -3,55 +3,27 @@
  * what message types mean.
  */
 
-import { bytesToHex, type Did, isJsonObject, type JsonObject, type JsonValue } from '@sluice/core/base';
-import { parseFilter, type Sort } from '@sluice/core/filter';
-import type { Identity } from '@sluice/core/identity';
-import {
-  createMessageId,
-  MAX_MESSAGE_LIFE_MS,
-  type Message,
-  type MessageFailure,
-  openMessage,
-  sealMessage,
-} from '@sluice/core/message';
-import { decodeHeader, MAX_DEPOSIT, MAX_DEPOSIT_BYTES, type PageEntry } from '@sluice/core/wire';
+import type { Did, JsonObject } from '@sluice/core/base';
+import { filterFailureText, parseFilter, type Sort } from '@sluice/core/filter';
+import type { MessageFailure } from '@sluice/core/message';
 import type { OpenAccount } from '../account/account.ts';
 import { SluiceError } from '../errors.ts';
-import { createNodeHttp } from '../link/node-http.ts';
-import { readLog } from '../link/read-log.ts';
-import type { CollectionShape } from '../store/collection.ts';
+import { createCourier, type Draft, type Outgoing, type Recipient, type SendOptions } from './courier.ts';
+import { createInboxDrain } from './inbox-drain.ts';
+import { INBOX, INBOX_SHAPE, type InboxItem, type MessageStatus, recordToItem } from './inbox-item.ts';
+import { createOutbox, type Posted, type PostOptions, type SentItem } from './outbox.ts';
 
-export type MessageStatus = 'accepted' | 'declined';
-export type InboxItem = {
-  readonly id: string;
-  readonly type: string;
-  readonly from: Did;
-  readonly to: Did;
-  readonly context?: string;
-  readonly message: string;
-  readonly data: JsonObject;
-  readonly sentAt: number;
-  readonly expiresAt: number;
-  readonly replyTo?: string;
-  readonly receivedAt: number;
-  readonly read: boolean;
-  readonly status?: MessageStatus;
-};
-export type SendOptions = { readonly context?: string; readonly replyTo?: string; readonly expiresInMs?: number };
-export type Outgoing = {
-  readonly to: Did;
-  readonly type: string;
-  readonly data: JsonObject;
-  readonly message: string;
-  readonly options?: SendOptions;
-};
+export { INBOX, type InboxItem, type MessageStatus } from './inbox-item.ts';
+export type { Outgoing, SendOptions } from './courier.ts';
+
 export type ListOptions = { readonly limit?: number; readonly skip?: number; readonly sort?: Sort };
+export type MessageChange = { readonly read?: boolean; readonly status?: MessageStatus };
 
 export type Mailbox = {
   readonly start: () => void;
-  /** Resolves when every message that waited at the node as of this call was drained. */
+  /** Resolves when every message that waited at the node as of this call was drained, or found not to be decidable now. */
   readonly fetched: () => Promise<void>;
-  /** Errors: UNKNOWN_DID, NO_INBOX, MESSAGE_TOO_LARGE, OFFLINE, NODE_*. */
+  /** Sends at once or not at all. Errors: UNKNOWN_DID, NO_INBOX, MESSAGE_TOO_LARGE, BAD_MESSAGE, OFFLINE, NODE_*. */
   readonly send: (
     to: Did,
     type: string,
@@ -59,162 +31,104 @@ export type Mailbox = {
     message: string,
     options?: SendOptions,
   ) => Promise<{ readonly id: string }>;
+  /** Sends many; nothing is sent unless every recipient is found. The ids are in the order of the items. */
   readonly sendMany: (items: readonly Outgoing[]) => Promise<readonly { readonly id: string }[]>;
-  /** Calls back for every verified message that arrives, here or on another device of this account. Returns how to stop. */
+  /** Keeps a message with what it answers, then sends it: at once, or when the recipient's node can be reached. */
+  readonly post: (item: Outgoing, options: PostOptions) => Promise<Posted>;
+  /** What became of a message that was posted. */
+  readonly sent: (id: string) => SentItem | undefined;
+  /** Calls back once for every verified message that arrives, here or on another device of this account. Returns how to stop. */
   readonly on: (type: string | undefined, handler: (item: InboxItem) => void) => () => void;
+  /** Calls back for every change of a message: arrival, read, answer. */
+  readonly onChange: (handler: (item: InboxItem) => void) => () => void;
   /** Messages that were dropped because they did not verify: why, and nothing of their content. */
   readonly onRejected: (handler: (reason: MessageFailure['type']) => void) => () => void;
   readonly get: (id: string) => InboxItem | undefined;
+  /** Newest first unless sorted otherwise. */
   readonly list: (filter?: JsonObject, options?: ListOptions) => InboxItem[];
-  readonly update: (id: string, change: { readonly read?: boolean; readonly status?: MessageStatus }) => void;
+  readonly update: (id: string, change: MessageChange) => void;
 };
 
-/** How long a message lives unless the sender says otherwise, in ms. */
-const LIFE_MS = 14 * 24 * 3600 * 1000;
-const RETRY_MS = 30_000;
-const SHAPE: CollectionShape = {
-  indexes: [
-    { name: 'type', fields: ['type', 'sentAt'] },
-    { name: 'sentAt', fields: ['sentAt'] },
-  ],
-  formats: new Map(),
-  merges: new Map(),
-};
-export const INBOX = 'inbox';
+/** Ids of messages that were handed on, so that a second device's copy of one is not handed on again. */
+const MAX_ANNOUNCED = 20_000;
 
 /** Creates the mailbox. Nothing is drained before `start`. */
 export function createMailbox(account: OpenAccount): Mailbox {
-  const { platform, home, store, resolver } = account;
-  const { clock, random } = platform;
-  const inbox = home.collection(INBOX, SHAPE);
+  const { platform, home } = account;
+  const inbox = home.collection(INBOX, INBOX_SHAPE);
+  const courier = createCourier(account);
+  const outbox = createOutbox(account, courier);
   const handlers = new Set<{ readonly type: string | undefined; readonly run: (item: InboxItem) => void }>();
+  const watchers = new Set<(item: InboxItem) => void>();
   const rejected = new Set<(reason: MessageFailure['type']) => void>();
-  const cards = new Map<string, number>();
-  /** Messages whose sender could not be resolved just now; they stay at the node until they can. */
-  const waiting = new Map<string, PageEntry>();
-
-  inbox.onChange((change) => {
-    if (change.type !== 'put' || !change.record || change.record.read !== false || change.record.status !== undefined)
-      return;
-    const item = toItem(change.record);
-    for (const handler of [...handlers])
-      if (handler.type === undefined || handler.type === item.type) handler.run(item);
+  const announced = new Set<string>();
+  const drain = createInboxDrain(account, inbox, (reason) => {
+    for (const handler of [...rejected]) guarded(handler, reason);
   });
 
-  const resolve = async (did: Did): Promise<Identity> => {
-    const identity = await resolver.resolve(did);
-    if (!identity.ok) throw new SluiceError('UNKNOWN_DID', `${did} cannot be resolved: ${identity.error.type}`);
-    return identity.value;
-  };
+  let changed: InboxItem[] = [];
+  inbox.onChange((change) => {
+    if (change.type !== 'put' || !change.record) return;
+    // A handler runs after the transaction that saves the message, so it can neither see it undone nor undo it.
+    if (changed.length === 0) queueMicrotask(handOn);
+    changed.push(recordToItem(change.record));
+  });
 
-  const seal = async (item: Outgoing, recipient: Identity): Promise<{ id: string; sealed: Uint8Array }> => {
-    const nowMs = clock.nowMs();
-    const life = Math.min(item.options?.expiresInMs ?? LIFE_MS, MAX_MESSAGE_LIFE_MS);
-    const { context, replyTo } = item.options ?? {};
-    const message: Message = {
-      id: createMessageId(random),
-      type: item.type,
-      from: account.did,
-      to: item.to,
-      message: item.message,
-      data: item.data,
-      createdMs: nowMs,
-      expiresMs: nowMs + life,
-      ...(context === undefined ? {} : { context }),
-      ...(replyTo === undefined ? {} : { replyTo }),
-    };
-    const sealed = await sealMessage(message, { did: account.did, key: account.device, card: account.card }, recipient);
-    if (!sealed.ok) throw new SluiceError('MESSAGE_TOO_LARGE');
-    return { id: message.id, sealed: sealed.value };
-  };
-
-  const sendMany = async (items: readonly Outgoing[]): Promise<readonly { id: string }[]> => {
-    const ids: { id: string }[] = [];
-    for (const [did, mine] of groupByRecipient(items)) {
-      const recipient = await resolve(did);
-      if (!recipient.inbox) throw new SluiceError('NO_INBOX');
-      const http = createNodeHttp(platform, { url: recipient.inbox.url });
-      let batch: Uint8Array[] = [];
-      let size = 0;
-      const flush = async (): Promise<void> => {
-        if (batch.length === 0) return;
-        const done = await http.deposit((recipient.inbox as NonNullable<Identity['inbox']>).space, batch);
-        if (!done.ok) throw new SluiceError(done.error.type === 'offline' ? 'OFFLINE' : `NODE_${done.error.code}`);
-        batch = [];
-        size = 0;
-      };
-      for (const item of mine) {
-        const { id, sealed } = await seal(item, recipient);
-        if (batch.length === MAX_DEPOSIT || size + sealed.length > MAX_DEPOSIT_BYTES / 2) await flush();
-        batch.push(sealed);
-        size += sealed.length;
-        ids.push({ id });
-      }
-      await flush();
-    }
-    return ids;
-  };
-
-  /** Opens what can be opened, then saves and drains in one local transaction; the cursor never passes what was not decided. */
-  const drain = async (entries: readonly PageEntry[], cursor: number | undefined): Promise<void> => {
-    const deps = { me: account.did, sealing: account.sealing, resolve: resolver.resolve, nowMs: clock.nowMs(), cards };
-    const opened = await Promise.all(
-      entries.map(async (entry) => ({ entry, result: entry.body ? await openMessage(entry.body, deps) : undefined })),
-    );
+  function handOn(): void {
+    const items = changed;
+    changed = [];
     if (account.closed()) return;
-    const reasons: MessageFailure['type'][] = [];
-    store.db.transact(() => {
-      const saves = opened.flatMap(({ entry, result }) => {
-        const header = decodeHeader(entry.header);
-        if (!header.ok) return [];
-        const key = bytesToHex(header.value.tag);
-        if (result && !result.ok && result.error.type === 'unresolved') {
-          waiting.set(key, entry);
-          return [];
-        }
-        waiting.delete(key);
-        home.drain(header.value.tag);
-        if (result && !result.ok) reasons.push(result.error.type);
-        // A message that came before is drained again and saved once: its id is remembered as long as it lives.
-        return result?.ok && !inbox.get(result.value.id) ? [toSave(result.value, clock.nowMs())] : [];
-      });
-      if (saves.length > 0) inbox.save(uniqueById(saves));
-      if (cursor !== undefined && waiting.size === 0) home.store.setCursor('inbox', cursor);
-    });
-    for (const reason of reasons) for (const handler of rejected) handler(reason);
-    home.nudge();
-    if (waiting.size > 0) clock.timer(RETRY_MS, () => void drain([...waiting.values()], undefined));
+    for (const item of items) {
+      if (!inbox.get(item.id)) continue;
+      for (const watcher of [...watchers]) guarded(watcher, item);
+      if (item.read || item.status !== undefined || announced.has(item.id)) continue;
+      remember(announced, item.id);
+      for (const { type, run } of [...handlers]) if (type === undefined || type === item.type) guarded(run, item);
+    }
+  }
+
+  const sendMany: Mailbox['sendMany'] = async (items) => {
+    const drafts = items.map(courier.draft);
+    const groups = groupByRecipient(drafts);
+    const recipients = new Map<Did, Recipient>();
+    for (const did of groups.keys()) {
+      const found = await courier.find(did);
+      if (!found.ok) throw found.error.error;
+      recipients.set(did, found.value);
+    }
+    for (const [did, mine] of groups) {
+      const done = await courier.depositAll(recipients.get(did) as Recipient, mine);
+      if (!done.ok) throw done.error.error;
+    }
+    return drafts.map(({ id }) => ({ id }));
   };
 
   return {
-    start: () => home.start({ inbox: drain }),
-    fetched: async () => {
-      await readLog(account.link, home.keys.space, { type: 'inbox' }, home.store.cursor('inbox'), (page) =>
-        drain(page.entries, page.cursor),
-      );
+    start: () => {
+      home.start({ inbox: drain.onPage });
+      outbox.start();
     },
+    fetched: drain.fetched,
     send: async (to, type, data, message, options) => {
       const [sent] = await sendMany([{ to, type, data, message, ...(options ? { options } : {}) }]);
       return sent as { id: string };
     },
     sendMany,
-    on: (type, run) => {
-      const handler = { type, run };
-      handlers.add(handler);
-      return () => handlers.delete(handler);
-    },
-    onRejected: (handler) => {
-      rejected.add(handler);
-      return () => rejected.delete(handler);
-    },
+    post: outbox.post,
+    sent: outbox.sent,
+    on: (type, run) => add(handlers, { type, run }),
+    onChange: (handler) => add(watchers, handler),
+    onRejected: (handler) => add(rejected, handler),
     get: (id) => {
       const record = inbox.get(id);
-      return record && toItem(record);
+      return record && recordToItem(record);
     },
     list: (filter = {}, options = {}) => {
       const parsed = parseFilter(filter);
-      if (!parsed.ok) throw new SluiceError('BAD_FILTER');
-      return inbox.query(parsed.value, clock.nowMs(), { sort: [{ sentAt: 'desc' }], ...options }).records.map(toItem);
+      if (!parsed.ok) throw new SluiceError('BAD_FILTER', filterFailureText(parsed.error));
+      return inbox
+        .query(parsed.value, platform.clock.nowMs(), { sort: [{ sentAt: 'desc' }], ...options })
+        .records.map(recordToItem);
     },
     update: (id, change) => {
       const record = inbox.get(id);
@@ -225,54 +139,34 @@ export function createMailbox(account: OpenAccount): Mailbox {
   };
 }
 
-function toSave(
-  m: Message,
-  nowMs: number,
-): { readonly id: string; readonly document: JsonObject; readonly force: boolean } {
-  const document: Record<string, JsonValue> = {
-    type: m.type,
-    from: m.from,
-    to: m.to,
-    message: m.message,
-    data: m.data,
-    sentAt: m.createdMs,
-    expiresAt: m.expiresMs,
-    receivedAt: nowMs,
-    read: false,
-  };
-  if (m.context !== undefined) document.context = m.context;
-  if (m.replyTo !== undefined) document.replyTo = m.replyTo;
-  return { id: m.id, document, force: true };
+/** Runs a listener; what it throws is its own bug and stops nobody else. */
+function guarded<T>(listener: (value: T) => void, value: T): void {
+  try {
+    listener(value);
+  } catch (cause) {
+    queueMicrotask(() => {
+      throw cause;
+    });
+  }
 }
 
-function toItem(record: JsonObject): InboxItem {
-  return {
-    id: String(record._id),
-    type: String(record.type),
-    from: record.from as Did,
-    to: record.to as Did,
-    message: String(record.message),
-    data: isJsonObject(record.data) ? record.data : {},
-    sentAt: Number(record.sentAt),
-    expiresAt: Number(record.expiresAt),
-    receivedAt: Number(record.receivedAt),
-    read: record.read === true,
-    ...(typeof record.context === 'string' ? { context: record.context } : {}),
-    ...(typeof record.replyTo === 'string' ? { replyTo: record.replyTo } : {}),
-    ...(record.status === 'accepted' || record.status === 'declined' ? { status: record.status } : {}),
-  };
+function add<T>(set: Set<T>, item: T): () => void {
+  set.add(item);
+  return () => set.delete(item);
 }
 
-function groupByRecipient(items: readonly Outgoing[]): Map<Did, Outgoing[]> {
-  const groups = new Map<Did, Outgoing[]>();
-  for (const item of items) {
-    const group = groups.get(item.to);
-    if (group) group.push(item);
-    else groups.set(item.to, [item]);
+function remember(set: Set<string>, id: string): void {
+  const oldest = set.size >= MAX_ANNOUNCED ? set.values().next().value : undefined;
+  if (oldest !== undefined) set.delete(oldest);
+  set.add(id);
+}
+
+function groupByRecipient(drafts: readonly Draft[]): Map<Did, Draft[]> {
+  const groups = new Map<Did, Draft[]>();
+  for (const draft of drafts) {
+    const group = groups.get(draft.to);
+    if (group) group.push(draft);
+    else groups.set(draft.to, [draft]);
   }
   return groups;
 }
-
-const uniqueById = <T extends { readonly id: string }>(items: readonly T[]): T[] => [
-  ...new Map(items.map((i) => [i.id, i])).values(),
-];

@@ -3,19 +3,22 @@
 import {
   bytesToHex,
   type Did,
+  isDid,
   isJsonObject,
   type JsonObject,
   type JsonValue,
-  toDid,
   utf8ToBytes,
 } from '@sluice/core/base';
 import { hmacSha256 } from '@sluice/core/crypto';
+import { type Filter, matches } from '@sluice/core/filter';
+import { bundledAliases, bundledSchemas } from '@sluice/schemas';
 import type { OpenAccount } from '../account/account.ts';
 import type { Context } from '../context.ts';
 import { SluiceError } from '../errors.ts';
 import type { SchemaLoader } from '../schema/index.ts';
+import type { Collection } from '../store/collection.ts';
+import type { SendOptions } from './courier.ts';
 import {
-  checkAnswer,
   DATA_REQUEST,
   DATA_SEND,
   type DataRequest,
@@ -24,49 +27,51 @@ import {
   requestFilter,
   STATUS,
 } from './data-request.ts';
-import type { InboxItem, ListOptions, Mailbox, MessageStatus, SendOptions } from './mailbox.ts';
+import type { InboxItem, MessageStatus } from './inbox-item.ts';
+import type { ListOptions, Mailbox } from './mailbox.ts';
+import type { Posted } from './outbox.ts';
+import { createPendingRequests, type PendingData, type SentStatus } from './pending-data.ts';
 
-export type DataAnswer =
-  | {
-      readonly status: 'shared';
-      readonly records: readonly JsonObject[];
-      readonly rejected: readonly { readonly index: number; readonly reason: string }[];
-    }
-  | { readonly status: 'declined' }
-  | { readonly status: 'expired' };
-export type SentStatus = 'waiting' | MessageStatus | 'expired';
-export type PendingData = { readonly id: string; readonly answer: () => Promise<DataAnswer> };
 export type AcceptResult = {
   readonly saved: readonly { readonly id: string; readonly schema: string }[];
   readonly failed: readonly { readonly index: number; readonly reason: string }[];
 };
 
 export type Messaging = {
-  /** Sends a message of any type. Errors: UNKNOWN_DID, NO_INBOX, MESSAGE_TOO_LARGE, OFFLINE. */
+  /**
+   * Sends a message of any type; the known ones are checked. `queued` says that it is kept here until the recipient's node can be reached.
+   *
+   * Errors: UNKNOWN_DID, NO_INBOX, MESSAGE_TOO_LARGE, BAD_MESSAGE, NODE_*.
+   */
   readonly send: (
     did: string,
     type: string,
     data: JsonObject,
     message: string,
     options?: SendOptions,
-  ) => Promise<{ readonly id: string }>;
-  /** Asks a person for records. The answer never comes by itself: the person presses, or this clock runs out. */
+  ) => Promise<Posted>;
+  /**
+   * Asks a person for records. The answer never comes by itself: the person presses, or this clock runs out.
+   *
+   * Errors: those of `send`, UNKNOWN_SCHEMA, BAD_SCHEMA, BAD_FILTER.
+   */
   readonly request: (
     did: string,
     request: DataRequest & { readonly expiresInMs?: number; readonly message?: string },
   ) => Promise<PendingData>;
   readonly pending: (id: string) => PendingData;
-  /** What became of something sent. */
+  /** What became of something sent. Errors: NOT_FOUND. */
   readonly sentStatus: (id: string) => SentStatus;
   readonly onMessage: (callback: (item: InboxItem) => void) => () => void;
   readonly getMessages: (filter?: JsonObject, options?: ListOptions) => Promise<InboxItem[]>;
-  /** Saves the records of a dataSend into the Vault, and tells the sender. Errors: ALREADY_ANSWERED, BAD_MESSAGE. */
+  /** Saves the records of a dataSend into the Vault, and tells the sender. Errors: NOT_FOUND, ALREADY_ANSWERED, BAD_MESSAGE. */
   readonly accept: (id: string) => Promise<AcceptResult>;
   readonly decline: (id: string) => Promise<void>;
-  readonly reply: (id: string, data: JsonObject, message: string) => Promise<{ readonly id: string }>;
-  /** Which of this person's records fit a dataRequest. */
+  /** Answers with a message of the same type, which leaves the item open. */
+  readonly reply: (id: string, data: JsonObject, message: string) => Promise<Posted>;
+  /** Which of this person's records fit a dataRequest. Nothing leaves this device by asking. */
   readonly matching: (id: string, options?: { readonly limit?: number }) => Promise<JsonObject[]>;
-  /** Answers a dataRequest with chosen records. Errors: BAD_REQUEST (too many, or one that does not fit), ALREADY_ANSWERED. */
+  /** Answers a dataRequest with chosen records. Errors: BAD_REQUEST (too many, or one that does not fit), EXPIRED, ALREADY_ANSWERED. */
   readonly share: (id: string, recordIds: readonly string[]) => Promise<void>;
 };
 
@@ -77,7 +82,6 @@ export type MessagingDeps = {
   readonly schemas: SchemaLoader;
 };
 
-const REQUEST_MS = 14 * 24 * 3600 * 1000;
 /** What the owner's side decides about a record that came from elsewhere; a sender's word on these is dropped. */
 const OWNERS_FIELDS = new Set([
   '_id',
@@ -88,48 +92,98 @@ const OWNERS_FIELDS = new Set([
   'sourceApplication',
   'sourceAccountId',
 ]);
+/** Items that a press on accept cannot answer, and what does. */
+const OTHER_VERBS: { readonly [type: string]: string } = {
+  [DATA_REQUEST]: 'A data request is answered by sharing records',
+  'inbox/type/syncRequest': 'A synchronization request is answered by consent',
+};
+/** Items whose sender waits for no answer: the press stays here. */
+const UNANSWERED: ReadonlySet<string> = new Set([MESSAGE, STATUS, 'inbox/type/syncGrant']);
+const PAYLOAD_TYPES = 'inbox/type/';
 
 /** Creates the messaging side of an account. */
-export function createMessaging({ account, mailbox, vault }: MessagingDeps): Messaging {
+export function createMessaging({ account, mailbox, vault, schemas }: MessagingDeps): Messaging {
   const { clock } = account.platform;
-  const { keychain } = account;
+  const requests = createPendingRequests(account, mailbox, vault.registry.load);
+  const underWay = new Set<string>();
 
-  const openFor = (id: string, type?: string): InboxItem => {
+  const itemOf = (id: string, type?: string): InboxItem => {
     const item = mailbox.get(id);
     if (!item || (type !== undefined && item.type !== type))
       throw new SluiceError('NOT_FOUND', 'There is no such message');
-    if (item.status) throw new SluiceError('ALREADY_ANSWERED');
     return item;
   };
-  const tell = async (item: InboxItem, status: MessageStatus, failed: AcceptResult['failed'] = []): Promise<void> => {
-    const data: JsonObject = {
-      replyId: item.id,
-      status,
-      ...(failed.length > 0 ? { failed: failed.map((f) => f.index) } : {}),
-    };
-    await mailbox.send(item.from, STATUS, data, status === 'accepted' ? 'Accepted' : 'Declined', { replyTo: item.id });
+
+  /** Answers an open item once, however often and however fast it is pressed. */
+  const answerOnce = async <T>(
+    id: string,
+    type: string | undefined,
+    answer: (item: InboxItem) => Promise<T>,
+  ): Promise<T> => {
+    const item = itemOf(id, type);
+    if (item.status || underWay.has(id)) throw new SluiceError('ALREADY_ANSWERED');
+    underWay.add(id);
+    try {
+      return await answer(item);
+    } finally {
+      underWay.delete(id);
+    }
   };
 
-  /** The id of an accepted record: from message and place, so that accepting twice saves once, and the sender has no say in it. */
-  const acceptedId = (item: InboxItem, index: number): string =>
-    bytesToHex(hmacSha256(account.home.keys.tagSecret, utf8ToBytes(`accepted/${item.id}/${index}`)).subarray(0, 16));
+  /** Checks the payload of a known type. Types of others are theirs to check. */
+  const checkPayload = async (type: string, data: JsonObject): Promise<void> => {
+    const schema = type.startsWith(PAYLOAD_TYPES) ? await schemas.load(type) : undefined;
+    const issues = schema?.ok ? schema.value.validate(data) : [];
+    if (issues.length > 0)
+      throw new SluiceError(
+        'BAD_MESSAGE',
+        `The data is not that of ${type}: ${issues[0]?.path} ${issues[0]?.message}`,
+        issues,
+      );
+  };
 
+  const settle = async (item: InboxItem, status: MessageStatus, failed: AcceptResult['failed'] = []): Promise<void> => {
+    const update = (): void => mailbox.update(item.id, { status, read: true });
+    if (UNANSWERED.has(item.type)) return update();
+    const places = failed.map((f) => f.index);
+    const data: JsonObject = { replyId: item.id, status, ...(places.length > 0 ? { failed: places } : {}) };
+    const message = status === 'accepted' ? 'Accepted' : 'Declined';
+    try {
+      await mailbox.post(
+        { to: item.from, type: STATUS, data, message, options: { replyTo: item.id } },
+        { after: 'forget', alongside: update, patient: true },
+      );
+    } catch (cause) {
+      // The decision is the owner's and stands, also when the sender can no longer be told.
+      if (!(cause instanceof SluiceError) || cause.code === 'CLOSED') throw cause;
+      update();
+    }
+  };
+
+  const pseudonym = (text: string): string =>
+    bytesToHex(hmacSha256(account.home.keys.tagSecret, utf8ToBytes(text)).subarray(0, 16));
+
+  /** Saves one record of a dataSend; returns why not, in words. */
   const saveOne = async (
     item: InboxItem,
     record: JsonValue,
     index: number,
   ): Promise<{ id: string; schema: string } | string> => {
     if (!isJsonObject(record) || typeof record.schema !== 'string') return 'the record names no schema';
+    if (!isPublicSchema(record.schema)) return 'the record’s schema is neither bundled nor at an https address';
     const content: Record<string, JsonValue> = {};
     for (const [name, value] of Object.entries(record)) if (!OWNERS_FIELDS.has(name)) content[name] = value;
     try {
       const store = await vault.openDatastore(record.schema);
-      const id = acceptedId(item, index);
+      // From message and place: accepting twice saves once, and the sender has no say in it.
+      const id = pseudonym(`accepted/${item.id}/${index}`);
+      const saved = { id, schema: store.schema?.id ?? record.schema };
+      if (await store.get(id)) return saved;
       await store.save(
         { ...content, _id: id, sourceApplication: item.from, sourceAccountId: item.from },
         { force: true },
       );
-      return { id, schema: store.schema?.id ?? record.schema };
+      return saved;
     } catch (cause) {
       if (cause instanceof SluiceError && ['INVALID_RECORD', 'UNKNOWN_SCHEMA', 'BAD_SCHEMA'].includes(cause.code))
         return cause.message;
@@ -137,144 +191,114 @@ export function createMessaging({ account, mailbox, vault }: MessagingDeps): Mes
     }
   };
 
-  const matching = async (
-    id: string,
-    limit = 100,
-  ): Promise<{ item: InboxItem; request: DataRequest; records: JsonObject[] }> => {
-    const item = mailbox.get(id);
-    if (!item || item.type !== DATA_REQUEST) throw new SluiceError('NOT_FOUND', 'There is no such data request');
+  /**
+   * What a data request asks of the Vault. A schema that no record here has is not fetched: whoever asked would see in the log of its
+   * own server that somebody looked.
+   */
+  const readRequest = async (
+    item: InboxItem,
+  ): Promise<{ request: DataRequest; found?: { filter: Filter; collection: Collection } }> => {
     const request = parseDataRequest(item.data);
-    const schema = await vault.registry.load(request.requestSchema);
-    const collection = vault.registry.openWith(schema);
-    return {
-      item,
-      request,
-      records: collection.query(requestFilter(request, schema), clock.nowMs(), { limit }).records,
-    };
+    const { requestSchema } = request;
+    if (!isBundled(requestSchema) && !vault.registry.collections().some((c) => c.schema === requestSchema))
+      return { request };
+    const schema = await vault.registry.load(requestSchema);
+    return { request, found: { filter: requestFilter(request, schema), collection: vault.registry.openWith(schema) } };
   };
 
-  const waitForAnswer = (id: string): Promise<DataAnswer> => {
-    const asked = keychain.get('request', id);
-    if (!asked) return Promise.reject(new SluiceError('NOT_FOUND', 'There is no such request'));
-    const request = parseDataRequest(asked.request as JsonObject);
-    return new Promise((resolve, reject) => {
-      const finish = (end: () => void): void => {
-        for (const stop of stops) stop();
-        end();
-      };
-      const settle = (item: InboxItem): void => {
-        // Only the one who was asked can answer.
-        if (item.data.replyId !== id || item.from !== asked.to) return;
-        if (item.type === STATUS && item.data.status === 'declined') finish(() => resolve({ status: 'declined' }));
-        if (item.type !== DATA_SEND) return;
-        finish(() => {
-          vault.registry.load(request.requestSchema).then((schema) => {
-            const { fitting, rejected } = checkAnswer(request, schema, item.data.data, clock.nowMs());
-            resolve({ status: 'shared', records: fitting, rejected });
-          }, reject);
-        });
-      };
-      const cancel = clock.timer(Math.max(0, Number(asked.expiresAt) - clock.nowMs()), () =>
-        finish(() => resolve({ status: 'expired' })),
-      );
-      const stops = [mailbox.on(DATA_SEND, settle), mailbox.on(STATUS, settle), cancel];
-      for (const item of mailbox.list({ type: { $in: [DATA_SEND, STATUS] } })) settle(item);
-    });
+  const post = async (
+    did: string,
+    type: string,
+    data: JsonObject,
+    message: string,
+    options?: SendOptions,
+  ): Promise<Posted> => {
+    if (!isDid(did)) throw new SluiceError('UNKNOWN_DID', 'This is not a DID');
+    await checkPayload(type, data);
+    return mailbox.post(
+      { to: did, type, data, message, ...(options ? { options } : {}) },
+      { after: type === DATA_REQUEST ? 'keep' : 'note' },
+    );
   };
-  const pending = (id: string): PendingData => ({ id, answer: () => waitForAnswer(id) });
 
   return {
-    send: async (did, type, data, message, options) => {
-      const sent = await mailbox.send(toDid(did), type, data, message, options);
-      keychain.put('request', sent.id, {
-        kind: 'sent',
-        to: did,
-        type,
-        expiresAt: clock.nowMs() + (options?.expiresInMs ?? REQUEST_MS),
-      });
-      account.home.nudge();
-      return sent;
-    },
-    request: async (did, { expiresInMs = REQUEST_MS, message, ...request }) => {
+    send: post,
+    request: async (did, { expiresInMs, message, ...request }) => {
       const schema = await vault.registry.load(request.requestSchema);
-      requestFilter(request, schema);
       const data = { ...request, requestSchema: schema.id } as unknown as JsonObject;
-      const sent = await mailbox.send(
-        toDid(did),
+      requestFilter(parseDataRequest(data), schema);
+      const words = message ?? request.purpose ?? `Request for ${schema.title}`;
+      const posted = await post(
+        did,
         DATA_REQUEST,
         data,
-        message ?? request.purpose ?? `Request for ${schema.title}`,
-        { expiresInMs },
+        words,
+        expiresInMs === undefined ? undefined : { expiresInMs },
       );
-      keychain.put('request', sent.id, {
-        kind: 'data',
-        to: did,
-        request: data,
-        expiresAt: clock.nowMs() + expiresInMs,
-      });
-      account.home.nudge();
-      return pending(sent.id);
+      return requests.pending(posted.id);
     },
-    pending,
-    sentStatus: (id) => {
-      const sent = keychain.get('request', id);
-      if (!sent) throw new SluiceError('NOT_FOUND', 'Nothing was sent under this id');
-      const answer = mailbox
-        .list({ type: STATUS }, {})
-        .find((item) => item.data.replyId === id && item.from === sent.to);
-      if (answer?.data.status === 'accepted' || answer?.data.status === 'declined') return answer.data.status;
-      return clock.nowMs() > Number(sent.expiresAt) ? 'expired' : 'waiting';
-    },
+    pending: requests.pending,
+    sentStatus: requests.sentStatus,
     onMessage: (callback) => mailbox.on(undefined, callback),
     getMessages: async (filter, options = {}) => mailbox.list(filter, { limit: 20, ...options }),
-    accept: async (id) => {
-      const item = openFor(id);
-      if (item.type === DATA_REQUEST)
-        throw new SluiceError('BAD_MESSAGE', 'A data request is answered by sharing records');
-      const saved: { id: string; schema: string }[] = [];
-      const failed: { index: number; reason: string }[] = [];
-      if (item.type === DATA_SEND) {
-        const records = Array.isArray(item.data.data) ? item.data.data : [];
-        for (const [index, record] of records.entries()) {
-          const outcome = await saveOne(item, record as JsonValue, index);
-          if (typeof outcome === 'string') failed.push({ index, reason: outcome });
-          else saved.push(outcome);
+    accept: (id) =>
+      answerOnce(id, undefined, async (item) => {
+        const instead = OTHER_VERBS[item.type];
+        if (instead) throw new SluiceError('BAD_MESSAGE', instead);
+        const saved: { id: string; schema: string }[] = [];
+        const failed: { index: number; reason: string }[] = [];
+        if (item.type === DATA_SEND) {
+          await checkPayload(DATA_SEND, item.data);
+          const records = item.data.data as readonly JsonValue[];
+          for (const [index, record] of records.entries()) {
+            const outcome = await saveOne(item, record, index);
+            if (typeof outcome === 'string') failed.push({ index, reason: outcome });
+            else saved.push(outcome);
+          }
+          if (saved.length === 0)
+            throw new SluiceError(
+              'BAD_MESSAGE',
+              `None of the ${records.length} records could be saved: ${failed[0]?.reason}`,
+            );
         }
-        if (saved.length === 0)
-          throw new SluiceError(
-            'BAD_MESSAGE',
-            `None of the ${records.length} records could be saved${failed[0] ? `: ${failed[0].reason}` : ''}`,
-          );
-      }
-      mailbox.update(id, { status: 'accepted', read: true });
-      if (item.type !== MESSAGE) await tell(item, 'accepted', failed);
-      return { saved, failed };
-    },
-    decline: async (id) => {
-      const item = openFor(id);
-      mailbox.update(id, { status: 'declined', read: true });
-      if (item.type !== MESSAGE) await tell(item, 'declined');
-    },
+        await settle(item, 'accepted', failed);
+        return { saved, failed };
+      }),
+    decline: (id) => answerOnce(id, undefined, (item) => settle(item, 'declined')),
     reply: async (id, data, message) => {
-      const item = mailbox.get(id);
-      if (!item) throw new SluiceError('NOT_FOUND', 'There is no such message');
-      return mailbox.send(item.from as Did, item.type, { ...data, replyId: id }, message, { replyTo: id });
+      const { from, type } = itemOf(id);
+      return post(from, type, { ...data, replyId: id }, message, { replyTo: id });
     },
-    matching: async (id, { limit = 100 } = {}) => (await matching(id, limit)).records,
-    share: async (id, recordIds) => {
-      openFor(id, DATA_REQUEST);
-      const { item, request, records } = await matching(id, 10_000);
-      const chosen = recordIds.map((wanted) => records.find((r) => r._id === wanted));
-      if (chosen.length === 0 || chosen.some((r) => r === undefined))
-        throw new SluiceError('BAD_REQUEST', 'Choose records that fit the request');
-      if (request.userSelectLimit !== undefined && chosen.length > request.userSelectLimit)
-        throw new SluiceError('BAD_REQUEST', `At most ${request.userSelectLimit} records may be shared`);
-      const data = chosen.map((record) => {
-        const { _rev: _, ...rest } = record as JsonObject;
-        return rest as JsonObject;
-      });
-      mailbox.update(id, { status: 'accepted', read: true });
-      await mailbox.send(item.from, DATA_SEND, { replyId: id, data }, 'Here is what you asked for', { replyTo: id });
+    matching: async (id, { limit = 100 } = {}) => {
+      const { found } = await readRequest(itemOf(id, DATA_REQUEST));
+      return found ? found.collection.query(found.filter, clock.nowMs(), { limit }).records : [];
     },
+    share: (id, recordIds) =>
+      answerOnce(id, DATA_REQUEST, async (item) => {
+        if (item.expiresAt <= clock.nowMs()) throw new SluiceError('EXPIRED', 'The time for this request has passed');
+        const { request, found } = await readRequest(item);
+        const chosen = [...new Set(recordIds)].map((wanted) => found?.collection.get(wanted));
+        const fitting = chosen.filter((r) => r !== undefined && found && matches(found.filter, r, clock.nowMs()));
+        if (chosen.length === 0 || fitting.length < chosen.length)
+          throw new SluiceError('BAD_REQUEST', 'Choose records that fit the request');
+        if (request.userSelectLimit !== undefined && chosen.length > request.userSelectLimit)
+          throw new SluiceError('BAD_REQUEST', `At most ${request.userSelectLimit} records may be shared`);
+        const data = { replyId: id, data: fitting.map((record) => toShare(record as JsonObject, item.from)) };
+        await checkPayload(DATA_SEND, data);
+        await mailbox.post(
+          { to: item.from, type: DATA_SEND, data, message: 'Here is what you asked for', options: { replyTo: id } },
+          { after: 'forget', alongside: () => mailbox.update(id, { status: 'accepted', read: true }), patient: true },
+        );
+      }),
   };
+
+  /** A record as one requester gets it: under a name that is the same whenever this requester gets it, and another for everybody else. */
+  function toShare(record: JsonObject, requester: Did): JsonObject {
+    const { _rev: _, _id, ...content } = record;
+    return { ...content, _id: pseudonym(`shared/${requester}/${String(_id)}`) } as JsonObject;
+  }
 }
+
+const isBundled = (uri: string): boolean => bundledAliases.has(uri) || bundledSchemas.has(uri);
+/** Whether a stranger may name this schema: never a file of this machine. */
+const isPublicSchema = (uri: string): boolean => isBundled(uri) || uri.startsWith('https://');

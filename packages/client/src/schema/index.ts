@@ -1,8 +1,3 @@
-export {
-  createSchemaLoader,
-  type LoadedSchema,
-  type SchemaFailure,
-  type SchemaLoader,
-  type SchemaLoaderDeps,
-} from './schema-loader.ts';
+export { describeBundled, type LoadedSchema, type SchemaIndex } from './loaded-schema.ts';
+export { createSchemaLoader, type SchemaFailure, type SchemaLoader, type SchemaLoaderDeps } from './schema-loader.ts';
 export type { SchemaIssue } from '@sluice/schemas';

@@ -93,6 +93,8 @@ export type Agent = {
 /** Records evaluated in one step, so that a backfill leaves room for other work. */
 const STEP_RECORDS = 400;
 const MAX_STEP_BYTES = 1024 * 1024;
+/** Feeds on one push: while the node stores these and their readers open them, the next are evaluated. */
+const MAX_FEEDS_A_PUSH = 16;
 
 /** `closed`: a checkpoint stands in the feed, so the grantee has been told even if there was nothing to tell. */
 type Progress = { ls: number; n: number; cursor: number; basis: Basis; closed: boolean; digest: RunningDigest };
@@ -144,6 +146,7 @@ export function createAgent(deps: AgentDeps): Agent {
     staged = [];
     const parts: Extract<PushPart, { type: 'feed' }>[] = [];
     for (const work of works.values()) {
+      if (parts.length >= MAX_FEEDS_A_PUSH) break;
       if (work.ended) continue;
       if (work.doubtful) void fold(work);
       if (work.doubtful || !covers(basisOf(work), work.progress.basis)) continue;

@@ -274,7 +274,9 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
       db.sql('UPDATE feed_row SET body = NULL WHERE feed = ? AND tag = ?').run(feedRow, row.tag as Tag);
       if (opened.ok) emit({ type: 'delete', id: opened.value.value.id, reason: 'expired' });
     }
-    const next = db.sql('SELECT min(expires) AS at FROM feed_row WHERE feed = ? AND expires IS NOT NULL AND body IS NOT NULL').get(feedRow)?.at;
+    const next = db
+      .sql('SELECT min(expires) AS at FROM feed_row WHERE feed = ? AND expires IS NOT NULL AND body IS NOT NULL')
+      .get(feedRow)?.at;
     if (next !== null && next !== undefined)
       cancelTimer = clock.timer(Math.max(0, Number(next) - clock.nowMs()), armExpiry);
   }

@@ -62,7 +62,8 @@ export function openGrantHandle(
     formats: schema.formats,
     isOwnersDevice: (signer, card) => {
       const nowMs = clock.nowMs();
-      if (known && nowMs < known.untilMs && equalBytes(known.signer, signer) && equalBytes(known.card, card)) return true;
+      if (known && nowMs < known.untilMs && equalBytes(known.signer, signer) && equalBytes(known.card, card))
+        return true;
       const opened = openDeviceCard(card, owner.identityKey, { did: grant.owner, nowMs });
       if (!opened.ok || !equalBytes(opened.value.deviceKey, signer)) return false;
       known = { signer, card, untilMs: opened.value.expiresAt ?? Number.POSITIVE_INFINITY };

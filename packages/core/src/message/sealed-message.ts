@@ -14,7 +14,7 @@ import type { DidFailure } from '../identity/did-failure.ts';
 import type { Identity } from '../identity/did-document.ts';
 import { encodeCbor } from '../wire/cbor.ts';
 import { MAX_MESSAGE_BYTES } from '../wire/limits.ts';
-import { bytes, fixed, nullable, oneOf, readShape, text, tuple, uint } from '../wire/shape.ts';
+import { bytes, fixed, nullable, oneOf, readShape, type ShapeOf, text, tuple, uint } from '../wire/shape.ts';
 
 /** How far a message may be dated ahead of the reader's clock, in ms. */
 const MAX_AHEAD_MS = 5 * 60_000;
@@ -22,7 +22,10 @@ const MAX_AHEAD_MS = 5 * 60_000;
 export const MAX_MESSAGE_LIFE_MS = 30 * 24 * 3600 * 1000;
 const DOMAIN = 'sluice/msg/1';
 const INFO = utf8ToBytes('sluice/msg/1');
+/** The longest plain text, in UTF-16 units. */
 const MAX_TEXT = 2_000;
+const MAX_HEADER_BYTES = 8192;
+const MAX_BODY_DEPTH = 48;
 
 export type Message = {
   /** 16 bytes in hex, random. */
@@ -30,7 +33,10 @@ export type Message = {
   readonly type: string;
   readonly from: Did;
   readonly to: Did;
+  /** Name of the recipient's context it is meant for. */
   readonly context?: string;
+  /** The application of that context; without it, the sender. */
+  readonly contextApp?: Did;
   readonly replyTo?: string;
   /** Plain text for people. */
   readonly message: string;
@@ -38,6 +44,8 @@ export type Message = {
   readonly createdMs: number;
   readonly expiresMs: number;
 };
+/** What a message is sealed to. */
+export type MessageRecipient = Pick<Identity, 'did' | 'sealingKey'>;
 export type MessageSender = { readonly did: Did; readonly key: SigningKey; readonly card: Uint8Array };
 export type MessageFailure =
   | { readonly type: 'cannot-open' }
@@ -59,10 +67,11 @@ const headerShape = tuple(
   ['created', uint()],
   ['expires', uint()],
   ['context', nullable(text(128))],
+  ['contextApp', nullable(text(1100))],
   ['replyTo', nullable(fixed(16))],
 );
 const innerShape = tuple(
-  ['header', bytes(8192)],
+  ['header', bytes(MAX_HEADER_BYTES)],
   ['body', bytes(MAX_MESSAGE_BYTES)],
   ['card', bytes(4096)],
   ['signature', fixed(64)],
@@ -75,14 +84,14 @@ const keyName = (sealingKey: Uint8Array): Uint8Array => sha256(sealingKey).slice
  * Seals a message to a resolved DID.
  *
  * Shape:  HPKE(enc || ciphertext) of Padme-padded CBOR [header, body, card, signature]; the header names sender, recipient and both keys.
- * Errors: too-large (over 256 KiB sealed).
- * Source: spec/message.md MSG-1 to MSG-3.
+ * Errors: too-large (over 256 KiB sealed), malformed (a field over its limit, or data that is not JSON: the recipient would drop it).
+ * Source: spec/message.md MSG-1 to MSG-3; vectors/message.json.
  */
 export async function sealMessage(
   m: Message,
   sender: MessageSender,
-  recipient: Identity,
-): Promise<Result<Uint8Array, { readonly type: 'too-large' }>> {
+  recipient: MessageRecipient,
+): Promise<Result<Uint8Array, { readonly type: 'too-large' | 'malformed' }>> {
   const header = encodeCbor([
     1,
     hexBytes(m.id),
@@ -94,10 +103,12 @@ export async function sealMessage(
     m.createdMs,
     m.expiresMs,
     m.context ?? null,
+    m.contextApp ?? null,
     m.replyTo === undefined ? null : hexBytes(m.replyTo),
   ]);
   const body = utf8ToBytes(JSON.stringify({ message: m.message, data: m.data }));
   if (body.length > MAX_MESSAGE_BYTES) return err({ type: 'too-large' });
+  if (!readHeader(header) || !readBody(body)) return err({ type: 'malformed' });
   const signature = sign(sender.key, DOMAIN, sha256(header), sha256(body));
   const inner = padPlaintext(encodeCbor([header, body, sender.card, signature]));
   const sealed = await sealHpke(recipient.sealingKey, INFO, utf8ToBytes(recipient.did), inner);
@@ -109,14 +120,19 @@ export type OpenMessageDeps = {
   readonly sealing: HpkeKeyPair;
   readonly resolve: (did: Did) => Promise<Result<Identity, DidFailure>>;
   readonly nowMs: number;
+  /** Cards that were verified before, so that a sender's second message costs one signature. Kept by the caller; bounded here. */
+  readonly cards?: Map<string, number>;
 };
+
+/** Verified cards remembered at once. */
+const MAX_CARDS = 1_000;
 
 /**
  * Opens a message and verifies its sender before anything of it is returned.
  *
  * Errors: cannot-open, malformed, not-for-me (sealed on to somebody it was not written for), expired, from-the-future, bad-sender
  *         (signature, card or key), unresolved (the sender's DID: the one failure that may pass).
- * Source: spec/message.md MSG-4 to MSG-8.
+ * Source: spec/message.md MSG-3 to MSG-8; vectors/message.json.
  */
 export async function openMessage(sealed: Uint8Array, deps: OpenMessageDeps): Promise<Result<Message, MessageFailure>> {
   if (sealed.length > MAX_MESSAGE_BYTES) return err({ type: 'malformed' });
@@ -124,17 +140,16 @@ export async function openMessage(sealed: Uint8Array, deps: OpenMessageDeps): Pr
   const plain = padded.ok ? unpadPlaintext(padded.value) : padded;
   if (!plain.ok) return err({ type: 'cannot-open' });
   const inner = readShape(innerShape, plain.value, 2 * MAX_MESSAGE_BYTES);
-  const head = inner.ok ? readShape(headerShape, inner.value.header, 8192) : inner;
-  if (!inner.ok || !head.ok || !isDid(head.value.from)) return err({ type: 'malformed' });
-  const h = head.value;
-  const from = head.value.from as Did;
+  const h = inner.ok ? readHeader(inner.value.header) : undefined;
+  if (!inner.ok || !h) return err({ type: 'malformed' });
+  const from = h.from as Did;
   if (h.to !== deps.me || !equalBytes(h.toKey, keyName(deps.sealing.publicKey))) return err({ type: 'not-for-me' });
   if (h.created > deps.nowMs + MAX_AHEAD_MS) return err({ type: 'from-the-future' });
-  if (h.expires <= deps.nowMs || h.expires > h.created + MAX_MESSAGE_LIFE_MS + 1) return err({ type: 'expired' });
+  if (h.expires <= deps.nowMs || h.expires > h.created + MAX_MESSAGE_LIFE_MS) return err({ type: 'expired' });
   const sender = await deps.resolve(from);
   if (!sender.ok) return err({ type: 'unresolved', cause: sender.error });
   const key = toVerifyKey(h.fromKey);
-  if (!speaksFor(key, inner.value.card, sender.value, deps.nowMs)) return err({ type: 'bad-sender' });
+  if (!speaksFor(key, inner.value.card, sender.value, deps)) return err({ type: 'bad-sender' });
   if (!verify(key, inner.value.signature, DOMAIN, sha256(inner.value.header), sha256(inner.value.body)))
     return err({ type: 'bad-sender' });
   const content = readBody(inner.value.body);
@@ -148,20 +163,34 @@ export async function openMessage(sealed: Uint8Array, deps: OpenMessageDeps): Pr
     expiresMs: h.expires,
     ...content,
     ...(h.context === null ? {} : { context: h.context }),
+    ...(h.contextApp === null ? {} : { contextApp: h.contextApp as Did }),
     ...(h.replyTo === null ? {} : { replyTo: bytesToHex(h.replyTo) }),
   });
 }
 
 /** The identity key itself, or a device whose card it signed. */
-function speaksFor(key: VerifyKey, card: Uint8Array, sender: Identity, nowMs: number): boolean {
+function speaksFor(key: VerifyKey, card: Uint8Array, sender: Identity, { nowMs, cards }: OpenMessageDeps): boolean {
   if (equalBytes(key, sender.identityKey)) return true;
+  const name = bytesToHex(sha256(sender.identityKey, key, card));
+  const untilMs = cards?.get(name);
+  if (untilMs !== undefined && nowMs < untilMs) return true;
   const opened = openDeviceCard(card, sender.identityKey, { did: sender.did, nowMs });
-  return opened.ok && equalBytes(opened.value.deviceKey, key);
+  if (!opened.ok || !equalBytes(opened.value.deviceKey, key)) return false;
+  if (cards && cards.size >= MAX_CARDS) cards.clear();
+  cards?.set(name, opened.value.expiresAt ?? Number.POSITIVE_INFINITY);
+  return true;
+}
+
+function readHeader(bytes: Uint8Array): ShapeOf<typeof headerShape> | undefined {
+  const read = readShape(headerShape, bytes, MAX_HEADER_BYTES);
+  if (!read.ok) return undefined;
+  const { from, to, contextApp } = read.value;
+  return isDid(from) && isDid(to) && (contextApp === null || isDid(contextApp)) ? read.value : undefined;
 }
 
 function readBody(body: Uint8Array): { readonly message: string; readonly data: JsonObject } | undefined {
   try {
-    const parsed = parseJson(bytesToUtf8(body), { maxBytes: MAX_MESSAGE_BYTES, maxDepth: 48 });
+    const parsed = parseJson(bytesToUtf8(body), { maxBytes: MAX_MESSAGE_BYTES, maxDepth: MAX_BODY_DEPTH });
     if (!parsed.ok || !isJsonObject(parsed.value)) return undefined;
     const { message, data } = parsed.value;
     return typeof message === 'string' && message.length <= MAX_TEXT && isJsonObject(data)

@@ -1,160 +1,147 @@
-/** The merged state of a record: fields with stamps; joins that commute (spec/record.md). */
+/** The merged state of one record: its fields, and the stamp of each (spec/record.md). */
 
+import { bytesToHex } from '../base/bytes.ts';
 import type { JsonObject, JsonValue } from '../base/json.ts';
-import { bytesToHex, utf8ToBytes } from '../base/bytes.ts';
 import { sha256 } from '../crypto/hash.ts';
-import { jsonEquals } from '../base/canonical-json.ts';
-import { compareStamps, type Stamp } from './stamp.ts';
+import { copyJson } from './json-copy.ts';
+import { STAMP_BYTES, type Stamp, writeStamp } from './stamp.ts';
+import { toSetValue } from './element-set.ts';
 
+/** How a field merges: the last writer wins, or as an observed-remove set. Fields not named are `lww`. */
 export type MergeRules = ReadonlyMap<string, 'lww' | 'set'>;
-export type RecordState = {
-  readonly id: string;
-  readonly schema?: string;
-  readonly insertedAt: number;
-  readonly merges: number;
-  readonly fields: { readonly [name: string]: JsonValue };
-  readonly stamps: readonly Stamp[];
-  /** Index into `stamps` for every field that is not at 0, removed ones included. */
-  readonly stampOf: { readonly [name: string]: number };
-  readonly removed: readonly string[];
-  readonly deleted?: number;
+
+/** What a set field holds beside the array shown in `fields`, once its elements do not all have the field's own stamp. */
+export type SetPart = {
+  /** What the field as a whole was last set to: `[]` for a set, some other value, or undefined where it was removed. */
+  readonly value: JsonValue | undefined;
+  /** For each element of the array, the indexes in `stamps` of its additions, ascending. */
+  readonly adds: readonly (readonly number[])[];
 };
 
-const RESERVED = new Set(['_id', '_rev', 'schema', 'insertedAt', 'modifiedAt']);
+/**
+ * One record, laid out so that a record with one stamp costs no object per field. States are never changed, and there is
+ * one state for one content: `fields` and `removed` are sorted by name (UTF-16), `stamps` strictly descends.
+ * NOTE: objects keep names that look like indexes first, so the text of `fields` is sorted but for those.
+ */
+export type RecordState = {
+  readonly id: string;
+  readonly schema: string | undefined;
+  readonly insertedAt: number;
+  /** Local saves and deletes on the longest line of them: the number in `_rev`. */
+  readonly merges: number;
+  /** What the document shows, base fields aside. */
+  readonly fields: JsonObject;
+  /** Every stamp referred to below, and the latest of each writer even if nothing refers to it. */
+  readonly stamps: readonly Stamp[];
+  /** Index in `stamps` of each field, shown or removed, that is not at 0. Without a prototype. */
+  readonly stampOf: { readonly [name: string]: number };
+  /** Fields whose removal is stamped. */
+  readonly removed: readonly string[];
+  /** Index in `stamps` of the last delete, or -1. */
+  readonly deleted: number;
+  readonly sets: { readonly [name: string]: SetPart } | undefined;
+};
 
-type Draft = { value: JsonValue | undefined; stamp: Stamp };
+/** Names that are not ordinary fields. */
+export const BASE_FIELDS: ReadonlySet<string> = new Set(['_id', '_rev', 'schema', 'insertedAt', 'modifiedAt']);
+/** Fields of a document that is saved. */
+export const MAX_FIELDS = 1_024;
+/** Fields of a state, removed ones included: merging may bring more together than one document may have. */
+export const MAX_STATE_FIELDS = 4_096;
+/** The latest time a Date can show, in ms; the earliest is its negative. */
+export const MAX_DATE_MS = 8.64e15;
 
-const stampFor = (s: RecordState, name: string): Stamp => s.stamps[s.stampOf[name] ?? 0] as Stamp;
+export const NO_STAMP_OF: { readonly [name: string]: number } = Object.freeze(Object.create(null));
+export const NO_NAMES: readonly string[] = Object.freeze([]);
+const REV_HASH_BYTES = 12;
+const ISO_INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
 
-function drafts(s: RecordState): Map<string, Draft> {
-  const out = new Map<string, Draft>();
-  for (const [name, value] of Object.entries(s.fields)) out.set(name, { value, stamp: stampFor(s, name) });
-  for (const name of s.removed) out.set(name, { value: undefined, stamp: stampFor(s, name) });
-  return out;
-}
-
-function build(
-  base: Pick<RecordState, 'id' | 'insertedAt' | 'merges'> & { schema?: string | undefined },
-  all: Map<string, Draft>,
-  deleted: Stamp | undefined,
-): RecordState {
-  const unique = new Map<string, Stamp>();
-  const key = (s: Stamp): string => `${s.ms}.${s.counter}.${s.writer}`;
-  for (const { stamp } of all.values()) unique.set(key(stamp), stamp);
-  if (deleted) unique.set(key(deleted), deleted);
-  const stamps = [...unique.values()].sort((a, b) => compareStamps(b, a));
-  const at = new Map(stamps.map((s, i) => [key(s), i]));
-  const fields: Record<string, JsonValue> = {};
-  const stampOf: Record<string, number> = {};
-  const removed: string[] = [];
-  for (const name of [...all.keys()].sort()) {
-    const draft = all.get(name) as Draft;
-    if (draft.value === undefined) removed.push(name);
-    else fields[name] = draft.value;
-    const i = at.get(key(draft.stamp)) as number;
-    if (i !== 0) stampOf[name] = i;
-  }
-  return {
-    id: base.id,
-    insertedAt: base.insertedAt,
-    merges: base.merges,
-    fields,
-    stamps,
-    stampOf,
-    removed,
-    ...(base.schema === undefined ? {} : { schema: base.schema }),
-    ...(deleted ? { deleted: at.get(key(deleted)) as number } : {}),
-  };
-}
-
-const deletedStamp = (s: RecordState): Stamp | undefined => (s.deleted === undefined ? undefined : s.stamps[s.deleted]);
-
+/**
+ * Creates the state of a new record. An `insertedAt` in the document is kept, `_id` and the other base fields are not read;
+ * `schema` is that of the options, else of the document.
+ *
+ * Throws TypeError or RangeError on what a record cannot hold (`copyJson`, more than `MAX_FIELDS` fields).
+ */
 export function createState(
-  record: JsonObject,
+  document: JsonObject,
   stamp: Stamp,
   options: { readonly id: string; readonly schema?: string; readonly merges?: MergeRules },
 ): RecordState {
-  const all = new Map<string, Draft>();
-  for (const [name, value] of Object.entries(record)) if (!RESERVED.has(name)) all.set(name, { value, stamp });
-  const asked = typeof record.insertedAt === 'string' ? Date.parse(record.insertedAt) : Number.NaN;
-  const state = build(
-    {
-      id: options.id,
-      insertedAt: Number.isNaN(asked) ? stamp.ms : asked,
-      merges: 1,
-      schema: options.schema ?? (typeof record.schema === 'string' ? record.schema : undefined),
-    },
-    all,
-    undefined,
-  );
-  return state.stamps.length > 0 ? state : { ...state, stamps: [stamp] };
-}
-
-export const isDeleted = (s: RecordState): boolean => s.deleted !== undefined && Object.keys(s.fields).length === 0;
-
-export function applySave(previous: RecordState, document: JsonObject, stamp: Stamp, _merges: MergeRules): RecordState {
-  const all = drafts(previous);
-  let changed = false;
-  for (const [name, value] of Object.entries(document)) {
-    if (RESERVED.has(name)) continue;
-    const old = all.get(name);
-    if (old?.value !== undefined && jsonEquals(old.value, value)) continue;
-    all.set(name, { value, stamp });
-    changed = true;
+  const { merges } = options;
+  const fields: Record<string, JsonValue> = {};
+  const names = fieldNames(document).sort();
+  for (const name of names) {
+    const value = copyJson(document[name] as JsonValue);
+    fields[name] = merges?.get(name) === 'set' && Array.isArray(value) ? toSetValue(value) : value;
   }
-  for (const [name, draft] of all) {
-    if (draft.value !== undefined && !Object.hasOwn(document, name)) {
-      all.set(name, { value: undefined, stamp });
-      changed = true;
-    }
-  }
-  if (!changed) return previous;
-  return build({ ...previous, merges: previous.merges + 1 }, all, deletedStamp(previous));
-}
-
-export function applyDelete(previous: RecordState, stamp: Stamp): RecordState {
-  return build({ ...previous, merges: previous.merges + 1 }, new Map(), stamp);
-}
-
-export function mergeStates(a: RecordState, b: RecordState, _merges: MergeRules): { readonly state: RecordState } {
-  const da = deletedStamp(a);
-  const db = deletedStamp(b);
-  const deleted = da && db ? (compareStamps(da, db) >= 0 ? da : db) : (da ?? db);
-  const all = drafts(a);
-  for (const [name, draft] of drafts(b)) {
-    const mine = all.get(name);
-    if (!mine || compareStamps(draft.stamp, mine.stamp) > 0) all.set(name, draft);
-  }
-  if (deleted) for (const [name, draft] of all) if (compareStamps(draft.stamp, deleted) <= 0) all.delete(name);
-  const schema = a.schema ?? b.schema;
-  const state = build(
-    { id: a.id, insertedAt: Math.min(a.insertedAt, b.insertedAt), merges: Math.max(a.merges, b.merges), schema },
-    all,
-    deleted,
-  );
-  return { state };
-}
-
-export function revOf(s: RecordState): string {
-  const text = JSON.stringify([
-    s.stamps.map((t) => [t.ms, t.counter, t.writer]),
-    Object.keys(s.fields)
-      .sort()
-      .map((n) => [n, s.stampOf[n] ?? 0]),
-    [...s.removed].sort(),
-    s.deleted ?? null,
-  ]);
-  return `${s.merges}-${bytesToHex(sha256(utf8ToBytes(text))).slice(0, 24)}`;
-}
-
-export function toDocument(s: RecordState): JsonObject {
-  const modified = s.stamps.reduce((max, t) => Math.max(max, t.ms), 0);
   return {
-    _id: s.id,
-    _rev: revOf(s),
-    ...(s.schema === undefined ? {} : { schema: s.schema }),
-    ...s.fields,
-    insertedAt: new Date(s.insertedAt).toISOString(),
-    modifiedAt: new Date(modified).toISOString(),
+    id: options.id,
+    schema: options.schema ?? schemaOf(document),
+    insertedAt: insertedAtOf(document) ?? stamp.ms,
+    merges: 1,
+    fields,
+    stamps: [stamp],
+    stampOf: NO_STAMP_OF,
+    removed: NO_NAMES,
+    deleted: -1,
+    sets: undefined,
   };
+}
+
+/** Tells whether the record's largest stamp is that of a delete. */
+export const isDeleted = (state: RecordState): boolean => state.deleted === 0;
+
+/** The stamp of a field, shown or removed. */
+export const stampOfField = (state: RecordState, name: string): Stamp =>
+  state.stamps[state.stampOf[name] ?? 0] as Stamp;
+
+/** The stamp of the last delete, if there was one. */
+export const deleteStamp = (state: RecordState): Stamp | undefined => state.stamps[state.deleted];
+
+/**
+ * The record's revision: merges, `-` and 24 hex digits, equal wherever the state is equal.
+ *
+ * Source: spec/record.md REC-16.
+ */
+export function revOf(state: RecordState): string {
+  const { stamps } = state;
+  const hashed = new Uint8Array(stamps.length * STAMP_BYTES);
+  for (let i = 0; i < stamps.length; i++) writeStamp(hashed, i * STAMP_BYTES, stamps[i] as Stamp);
+  return `${state.merges}-${bytesToHex(sha256(hashed).subarray(0, REV_HASH_BYTES))}`;
+}
+
+/** The document a state shows. Its values are the state's own: they must not be changed. */
+export function toDocument(state: RecordState): JsonObject {
+  const document: Record<string, JsonValue> = { _id: state.id, _rev: revOf(state) };
+  if (state.schema !== undefined) document.schema = state.schema;
+  const { fields } = state;
+  for (const name of Object.keys(fields)) document[name] = fields[name] as JsonValue;
+  const modifiedMs = (state.stamps[0] as Stamp).ms;
+  const modifiedAt = new Date(modifiedMs).toISOString();
+  document.insertedAt = state.insertedAt === modifiedMs ? modifiedAt : new Date(state.insertedAt).toISOString();
+  document.modifiedAt = modifiedAt;
+  return document;
+}
+
+/** Names of a document's ordinary fields. Throws RangeError beyond `MAX_FIELDS`. */
+export function fieldNames(document: JsonObject): string[] {
+  const names: string[] = [];
+  for (const name of Object.keys(document)) if (isFieldName(name) && document[name] !== undefined) names.push(name);
+  if (names.length > MAX_FIELDS) throw new RangeError(`a record has more than ${MAX_FIELDS} fields`);
+  return names;
+}
+
+/** Tells whether a name may be that of an ordinary field. */
+export const isFieldName = (name: string): boolean => !BASE_FIELDS.has(name) && name !== '__proto__';
+
+/** The document's own `schema`, if it is one. */
+export const schemaOf = (document: JsonObject): string | undefined =>
+  typeof document.schema === 'string' ? document.schema : undefined;
+
+/** The document's own `insertedAt` in ms, if it is an instant. */
+export function insertedAtOf(document: JsonObject): number | undefined {
+  const { insertedAt } = document;
+  if (typeof insertedAt !== 'string' || !ISO_INSTANT.test(insertedAt)) return undefined;
+  const ms = Date.parse(insertedAt);
+  return Number.isNaN(ms) ? undefined : ms;
 }

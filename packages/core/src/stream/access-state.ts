@@ -160,7 +160,9 @@ function joinRow(state: AccessState, next: AccessRow): void {
   }
   const fixedParts = { key: old.key, role: old.role };
   if (old.status === 'revoked') return;
-  if (next.status === 'revoked' || compareRows(next, old) > 0) state.rows.set(id, { ...next, ...fixedParts });
+  // An end changes nothing else, so that what was open still reads as revoked and not as never given.
+  if (next.status === 'revoked') state.rows.set(id, { ...next, ...fixedParts, access: old.access });
+  else if (compareRows(next, old) > 0) state.rows.set(id, { ...next, ...fixedParts });
 }
 
 const compareRows = (a: AccessRow, b: AccessRow): number =>

@@ -139,7 +139,7 @@ describe('push and pull', () => {
     }
   });
 
-  it('[ERR-6] to a stranger a space that exists and one that does not look the same', async () => {
+  it('[ERR-6] [PUSH-9] to a stranger a space that exists and one that does not look the same', async () => {
     const there = createTestSpace('one', device);
     const absent = createTestSpace('two', device);
     await putSpace(fixture, there, device);

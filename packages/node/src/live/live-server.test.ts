@@ -123,7 +123,7 @@ describe('opening a live connection', () => {
     other.socket.close();
   });
 
-  it('ends when anything else comes before the hello', async () => {
+  it('[LIVE-1] ends when anything else comes before the hello', async () => {
     const { fixture, space } = await startShared();
     const client = await connectLive(fixture);
     client.send({ type: 'sub', id: 1, space: space.space, log: 'own', after: 0, credit: CREDIT });
@@ -226,7 +226,7 @@ describe('a live connection', () => {
     expect(await unlucky.closed).toBe('1011 internal');
   });
 
-  it('a subscriber that gives no credit costs a cursor, not a buffer, and catches up when it does', async () => {
+  it('[LIVE-2] a subscriber that gives no credit costs a cursor, not a buffer, and catches up when it does', async () => {
     const { fixture, space, push } = await startShared();
     const client = await openLive(fixture, reader);
     client.send({ type: 'sub', id: 1, space: space.space, log: 'own', after: 0, credit: CREDIT });
@@ -250,7 +250,7 @@ describe('a live connection', () => {
     expect(seen).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
   });
 
-  it('a subscriber that does not read at all is not sent more than its credit', async () => {
+  it('[LIVE-2] a subscriber that does not read at all is not sent more than its credit', async () => {
     const { fixture, space, push } = await startShared();
     const client = await openLive(fixture, reader);
     client.send({ type: 'sub', id: 1, space: space.space, log: 'own', after: 0, credit: CREDIT });
@@ -269,7 +269,7 @@ describe('a live connection', () => {
     expect(sum(client.pageSizes)).toBeLessThanOrEqual(CREDIT + Math.max(...client.pageSizes));
   });
 
-  it('a revoke ends the subscription at once, and nothing written after it is sent', async () => {
+  it('[LIVE-3] a revoke ends the subscription at once, and nothing written after it is sent', async () => {
     const { fixture, space, push, setRow } = await startShared();
     const client = await openLive(fixture, reader);
     client.send({ type: 'sub', id: 1, space: space.space, log: 'own', after: 0, credit: CREDIT });

@@ -1,0 +1,136 @@
+/**
+ * Drains the inbox log: opens and verifies each message, saves it and marks it for dropping in one local transaction. What cannot be
+ * decided yet stays at the node, and the saved cursor stays before it. Must not know what message types mean.
+ */
+
+import type { Tag } from '@sluice/core/base';
+import { type Message, type MessageFailure, openMessage } from '@sluice/core/message';
+import { decodeHeader, type PageEntry } from '@sluice/core/wire';
+import type { OpenAccount } from '../account/account.ts';
+import { readLog } from '../link/read-log.ts';
+import type { SpaceEngine } from '../space/space-engine.ts';
+import type { Collection } from '../store/collection.ts';
+import { mayPass } from './courier.ts';
+import { INBOX, INBOX_SHAPE, messageToSave } from './inbox-item.ts';
+import { createRetry, isStoreFailure } from './retry.ts';
+
+export type InboxDrain = {
+  /** Handles a page that the live connection brought. */
+  readonly onPage: (entries: readonly PageEntry[], cursor: number) => Promise<void>;
+  /** Resolves when all that waited at the node as of this call was drained, or was found not to be decidable now. */
+  readonly fetched: () => Promise<void>;
+};
+
+type Opened = { readonly tag: Tag; readonly result: Awaited<ReturnType<typeof openMessage>> };
+
+/** Creates the drain of an account's inbox into its home collection. */
+export function createInboxDrain(
+  account: OpenAccount,
+  inbox: Collection,
+  onRejected: (reason: MessageFailure['type']) => void,
+): InboxDrain {
+  const { home, store, resolver } = account;
+  const { clock } = account.platform;
+  const cards = new Map<string, number>();
+  /** Whether the node may hold messages after the saved cursor that were not decided. */
+  let held = false;
+  let fetches = 0;
+  const retry = createRetry(account, () => {
+    fetched().catch((cause: unknown) => {
+      if (!account.closed() && !isStoreFailure(cause)) throw cause;
+    });
+  });
+
+  const open = async (entry: PageEntry): Promise<Opened | undefined> => {
+    const header = decodeHeader(entry.header);
+    if (!header.ok || !entry.body) return undefined;
+    const deps = { me: account.did, sealing: account.sealing, resolve: resolver.resolve, nowMs: clock.nowMs(), cards };
+    return { tag: header.value.tag, result: await openMessage(entry.body, deps) };
+  };
+
+  /** The silo that a message is meant for, if the account has it. Nothing is created. */
+  const siloOf = async (m: Message): Promise<SpaceEngine | undefined> => {
+    if (m.context === undefined) return undefined;
+    const app = m.contextApp ?? m.from;
+    const known = account.contexts().find(({ context }) => context.name === m.context && context.app === app);
+    return known && account.openContext(known.context, false);
+  };
+
+  /** Saves and drains what can be decided. Returns whether that was all. */
+  const drain = async (entries: readonly PageEntry[]): Promise<boolean> => {
+    const opened = (await Promise.all(entries.map(open))).filter((o) => o !== undefined);
+    const routed: { readonly message: Message; readonly silo: SpaceEngine; readonly to: Collection }[] = [];
+    for (const { result } of opened) {
+      const silo = result.ok ? await siloOf(result.value) : undefined;
+      if (result.ok && silo) routed.push({ message: result.value, silo, to: silo.collection(INBOX, INBOX_SHAPE) });
+    }
+    if (account.closed()) return false;
+    const decided = opened.filter(({ result }) => result.ok || !undecided(result.error));
+    try {
+      store.db.transact(() => {
+        const nowMs = clock.nowMs();
+        // A message that came before is drained again and saved once: its record is the memory of its id.
+        const fresh = new Map<string, Message>();
+        for (const { result } of decided)
+          if (result.ok && !fresh.has(result.value.id) && !inbox.get(result.value.id))
+            fresh.set(result.value.id, result.value);
+        if (fresh.size > 0) inbox.save([...fresh.values()].map((m) => messageToSave(m, nowMs)));
+        for (const { message, to } of routed) if (!to.get(message.id)) to.save([messageToSave(message, nowMs)]);
+        for (const { tag } of decided) home.drain(tag);
+      });
+    } catch (cause) {
+      // The transaction was rolled back: what the collections decoded meanwhile is not so.
+      inbox.forget();
+      for (const { to } of routed) to.forget();
+      if (isStoreFailure(cause)) return false;
+      throw cause;
+    }
+    for (const { result } of decided) if (!result.ok) onRejected(result.error.type);
+    if (decided.length > 0) home.nudge();
+    for (const { silo } of routed) silo.nudge();
+    return decided.length === opened.length;
+  };
+
+  const advance = (cursor: number): void => {
+    if (held || fetches > 0 || account.closed() || cursor <= home.store.cursor('inbox')) return;
+    // Losing this to a crash costs reading again, so it need not wait for the disk.
+    store.db.transactLazily(() => home.store.setCursor('inbox', cursor));
+  };
+  const hold = (): void => {
+    held = true;
+    retry.later();
+  };
+
+  const fetched = async (): Promise<void> => {
+    // What is held back lies after the saved cursor, so this reading meets it again.
+    held = false;
+    fetches++;
+    let all = true;
+    let last = 0;
+    try {
+      await readLog(account.link, home.keys.space, { type: 'inbox' }, home.store.cursor('inbox'), async (page) => {
+        if (!(await drain(page.entries))) all = false;
+        last = page.cursor;
+      });
+    } catch (cause) {
+      hold();
+      throw cause;
+    } finally {
+      fetches--;
+    }
+    if (!all) return hold();
+    if (!held) retry.done();
+    advance(last);
+  };
+
+  return {
+    onPage: async (entries, cursor) => {
+      if (await drain(entries)) advance(cursor);
+      else if (!account.closed()) hold();
+    },
+    fetched,
+  };
+}
+
+/** Only a sender who cannot be looked up now is undecided; everything else is final. */
+const undecided = (failure: MessageFailure): boolean => failure.type === 'unresolved' && mayPass(failure.cause);

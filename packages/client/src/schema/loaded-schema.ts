@@ -1,0 +1,180 @@
+/** What a schema body means to the rest of the client: its name, indexes, formats, merges and validator. Must not know where it came from. */
+
+import {
+  bytesToHex,
+  canonicalJson,
+  err,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  ok,
+  type Result,
+  utf8ToBytes,
+} from '@sluice/core/base';
+import { sha256 } from '@sluice/core/crypto';
+import { type FieldFormats, fieldFormats } from '@sluice/core/filter';
+import { bundledSchemas, bundledValidators, type SchemaIssue } from '@sluice/schemas';
+import { createInterpreter } from './interpreter.ts';
+import { restrictSchema } from './restrict-schema.ts';
+
+export type SchemaIndex = { readonly name: string; readonly fields: readonly string[] };
+
+/** A schema in use. Two with the same `id` and `hash` are the same, wherever they were loaded from. */
+export type LoadedSchema = {
+  readonly id: string;
+  /** SHA-256 of the canonical JSON of the body, hex: what a grant pins. */
+  readonly hash: string;
+  readonly body: JsonObject;
+  readonly title: string;
+  readonly titlePlural?: string;
+  readonly databaseName: string;
+  readonly indexes: readonly SchemaIndex[];
+  /** Fields that are instants, by dot path. */
+  readonly formats: FieldFormats;
+  /** Fields that do not merge as `lww`. */
+  readonly merges: ReadonlyMap<string, 'lww' | 'set'>;
+  /** Tells what keeps a record from matching; nothing when it matches. No message holds a value of the record. */
+  readonly validate: (record: unknown) => SchemaIssue[];
+};
+
+const MAX_ID = 512;
+const MAX_TITLE = 128;
+const MAX_INDEXES = 16;
+const MAX_INDEX_FIELDS = 8;
+const DATABASE_NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
+/** The client's own collections: a schema that could take their name could write keys and messages as records. */
+const OWN_COLLECTIONS = ['keychain', 'inbox', 'schemas'];
+/** How deep a schema is read for formats and merges, and how many positions that may touch, each counted as often as it is met. */
+const READ_DEPTH = 12;
+const MAX_READ = 20_000;
+const DEFS = '#/$defs/';
+
+/** Describes a bundled schema, whose validator was compiled ahead. */
+export function describeBundled(id: string): LoadedSchema | undefined {
+  const body = bundledSchemas.get(id) as JsonObject | undefined;
+  const validate = bundledValidators.get(id);
+  return body && validate ? describeSchema(body, validate) : undefined;
+}
+
+/**
+ * Describes a schema from elsewhere, which is interpreted.
+ *
+ * Errors: a clause that says what makes the body unusable.
+ */
+export function describeForeign(body: JsonObject): Result<LoadedSchema, string> {
+  const { $id, $schema } = body;
+  if (typeof $id !== 'string' || !isSchemaId($id)) return err('it has no https $id');
+  if ($schema !== undefined && $schema !== 'https://json-schema.org/draft/2020-12/schema')
+    return err('it is not JSON Schema 2020-12');
+  const restricted = restrictSchema(body);
+  if (!restricted.ok) return restricted;
+  if (readCost(body) > MAX_READ) return err('its parts refer to each other too often');
+  const schema = describeSchema(body, createInterpreter(restricted.value));
+  if (!DATABASE_NAME.test(schema.databaseName)) return err('its database.name is not of the right form');
+  if (takenNames().has(schema.databaseName)) return err('its database.name belongs to another schema');
+  if (schema.indexes.length > MAX_INDEXES || schema.indexes.some(({ fields }) => fields.length > MAX_INDEX_FIELDS))
+    return err(`it declares over ${MAX_INDEXES} indexes, or one over ${MAX_INDEX_FIELDS} fields`);
+  const merge = unknownMerge(flatten(body));
+  return merge === undefined ? ok(schema) : err('it declares a merge other than lww and set');
+}
+
+const isSchemaId = (id: string): boolean =>
+  id.length <= MAX_ID && URL.canParse(id) && id.startsWith('https://') && !id.includes('#');
+
+const takenNames = (): ReadonlySet<string> =>
+  new Set([
+    ...OWN_COLLECTIONS,
+    ...[...bundledSchemas.values()].map((body) => databaseOf(body as JsonObject).name),
+  ] as string[]);
+
+function describeSchema(body: JsonObject, validate: LoadedSchema['validate']): LoadedSchema {
+  const id = String(body.$id);
+  const flat = flatten(body);
+  const { name, indexes } = databaseOf(body);
+  const merges = new Map<string, 'lww' | 'set'>();
+  for (const [field, merge] of mergesOf(flat)) if (merge === 'set') merges.set(field, 'set');
+  return {
+    id,
+    hash: bytesToHex(sha256(utf8ToBytes(canonicalJson(body)))),
+    body,
+    title: typeof body.title === 'string' ? body.title.slice(0, MAX_TITLE) : id,
+    ...(typeof body.titlePlural === 'string' ? { titlePlural: body.titlePlural.slice(0, MAX_TITLE) } : {}),
+    databaseName: typeof name === 'string' ? name : nameFromId(id),
+    indexes: Object.entries(isJsonObject(indexes) ? indexes : {}).flatMap(([index, fields]) =>
+      Array.isArray(fields) ? [{ name: index, fields: fields.filter((f): f is string => typeof f === 'string') }] : [],
+    ),
+    formats: fieldFormats(flat),
+    merges,
+    validate,
+  };
+}
+
+const databaseOf = (body: JsonObject): JsonObject => (isJsonObject(body.database) ? body.database : {});
+
+/** Puts the bundled schemas that a body refers to in the place of the reference, so that what is inherited is seen. */
+function flatten(schema: JsonObject, depth = 0): JsonObject {
+  if (depth > READ_DEPTH) return schema;
+  const inside = (part: JsonValue): JsonValue => (isJsonObject(part) ? flatten(part, depth + 1) : part);
+  const flat: { [keyword: string]: JsonValue } = { ...schema };
+  const bundled = typeof schema.$ref === 'string' ? bundledSchemas.get(schema.$ref) : undefined;
+  const parts = Array.isArray(schema.allOf) ? (schema.allOf as readonly JsonValue[]) : [];
+  if (bundled || parts.length > 0) flat.allOf = [...(bundled ? [bundled as JsonObject] : []), ...parts].map(inside);
+  if (bundled) delete flat.$ref;
+  if (schema.items !== undefined) flat.items = inside(schema.items);
+  for (const keyword of ['properties', '$defs'])
+    if (isJsonObject(schema[keyword]))
+      flat[keyword] = Object.fromEntries(Object.entries(schema[keyword]).map(([name, part]) => [name, inside(part)]));
+  return flat;
+}
+
+/** The `merge` of each top-level field, through `allOf` and local `$defs`. */
+function mergesOf(root: JsonObject): Map<string, JsonValue> {
+  const merges = new Map<string, JsonValue>();
+  const visit = (node: JsonValue | undefined, depth: number, field?: string): void => {
+    if (!isJsonObject(node) || depth > READ_DEPTH) return;
+    if (field !== undefined && node.merge !== undefined) merges.set(field, node.merge);
+    visit(definition(root, node.$ref), depth + 1, field);
+    for (const part of Array.isArray(node.allOf) ? (node.allOf as readonly JsonValue[]) : [])
+      visit(part, depth + 1, field);
+    if (field === undefined && isJsonObject(node.properties))
+      for (const [name, part] of Object.entries(node.properties)) visit(part, depth + 1, name);
+  };
+  visit(root, 0);
+  return merges;
+}
+
+const unknownMerge = (flat: JsonObject): JsonValue | undefined =>
+  [...mergesOf(flat).values()].find((merge) => merge !== 'lww' && merge !== 'set');
+
+function definition(root: JsonObject, ref: JsonValue | undefined): JsonValue | undefined {
+  return typeof ref === 'string' && ref.startsWith(DEFS) && isJsonObject(root.$defs)
+    ? root.$defs[ref.slice(DEFS.length)]
+    : undefined;
+}
+
+/** How many positions a reader of formats and merges touches: definitions that each refer twice to the next double it every time. */
+function readCost(root: JsonObject): number {
+  const known = new Map<JsonObject, number[]>();
+  const cost = (node: JsonValue | undefined, depth: number): number => {
+    if (!isJsonObject(node) || depth > READ_DEPTH) return 1;
+    const before = known.get(node) ?? [];
+    const seen = before[depth];
+    if (seen !== undefined) return seen;
+    const parts = Array.isArray(node.allOf) ? (node.allOf as readonly JsonValue[]) : [];
+    const fields = isJsonObject(node.properties) ? Object.values(node.properties) : [];
+    let sum = 1;
+    for (const part of [...parts, ...fields, node.items, definition(root, node.$ref)]) sum += cost(part, depth + 1);
+    before[depth] = sum;
+    known.set(node, before);
+    return sum;
+  };
+  return cost(root, 0);
+}
+
+/** A name of its own for a schema that declares none; the host is part of it, so that strangers do not meet in one collection. */
+function nameFromId(id: string): string {
+  const { host, pathname } = new URL(id);
+  const words = `${host}${pathname.replace(/\/(v[0-9.]+|latest)\/schema\.json$/, '')}`.match(/[A-Za-z0-9]+/g) ?? [];
+  const name = words.join('_').replace(/^(?=[0-9])/, 's_');
+  return name.length <= 64 ? name : `${name.slice(0, 47)}_${bytesToHex(sha256(utf8ToBytes(id))).slice(0, 16)}`;
+}

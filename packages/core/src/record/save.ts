@@ -1,0 +1,86 @@
+/** Local changes to a record: a save replaces the document, a delete ends it. */
+
+import { jsonEquals } from '../base/canonical-json.ts';
+import type { JsonObject, JsonValue } from '../base/json.ts';
+import { asSet, assemble, type Draft, draftsOf } from './assemble.ts';
+import { NO_ELEMENTS, replaceElements, sameElements } from './element-set.ts';
+import { copyJson } from './json-copy.ts';
+import { type Stamp, stampAfter } from './stamp.ts';
+import {
+  deleteStamp,
+  fieldNames,
+  insertedAtOf,
+  isDeleted,
+  MAX_STATE_FIELDS,
+  type MergeRules,
+  type RecordState,
+  schemaOf,
+} from './state.ts';
+
+/** Revisions stop counting here. */
+export const MAX_MERGES = 2 ** 32 - 1;
+
+/**
+ * Saves a document over a state: changed fields get the new stamp, absent ones become stamped removals. A document equal
+ * to the one shown gives `previous` itself. A save over a deleted record brings it back with the document's fields alone.
+ *
+ * Throws as `createState` does.
+ */
+export function applySave(previous: RecordState, document: JsonObject, stamp: Stamp, merges: MergeRules): RecordState {
+  const present = new Set(fieldNames(document));
+  const changed: [string, JsonValue][] = [];
+  for (const name of present) {
+    const value = copyJson(document[name] as JsonValue);
+    if (isChanged(previous, name, value, merges)) changed.push([name, value]);
+  }
+  const absent = Object.keys(previous.fields).filter((name) => !present.has(name));
+  const schema = previous.schema ?? schemaOf(document);
+  const insertedAt = Math.min(previous.insertedAt, insertedAtOf(document) ?? previous.insertedAt);
+  const isSame = changed.length + absent.length === 0 && schema === previous.schema;
+  if (isSame && insertedAt === previous.insertedAt && !isDeleted(previous)) return previous;
+
+  const now = stampAfter(previous.stamps[0] as Stamp, stamp);
+  const drafts = draftsOf(previous);
+  for (const [name, value] of changed) drafts.set(name, change(drafts.get(name), value, now, merges.get(name)));
+  for (const name of absent) drafts.set(name, { value: undefined, stamp: now });
+  let deleted = deleteStamp(previous);
+  if (drafts.size > MAX_STATE_FIELDS) {
+    // Removals pile up in a record used as a dictionary. Deleting what came before this save and stamping all of it anew drops them.
+    deleted = previous.stamps[0];
+    for (const [name, draft] of drafts) {
+      if (present.has(name)) drafts.set(name, change(undefined, shownValue(draft), now, merges.get(name)));
+    }
+  }
+  const head = { id: previous.id, schema, insertedAt, merges: nextMerges(previous) };
+  return assemble(head, drafts, deleted, [now, ...previous.stamps]);
+}
+
+/** Deletes a record: everything stamped before goes, here and wherever this is merged. A deleted record stays as it is. */
+export function applyDelete(previous: RecordState, stamp: Stamp): RecordState {
+  if (isDeleted(previous)) return previous;
+  const now = stampAfter(previous.stamps[0] as Stamp, stamp);
+  const { id, schema, insertedAt } = previous;
+  const head = { id, schema, insertedAt, merges: nextMerges(previous) };
+  return assemble(head, new Map(), now, [now, ...previous.stamps]);
+}
+
+const nextMerges = (previous: RecordState): number => Math.min(previous.merges + 1, MAX_MERGES);
+
+function isChanged(previous: RecordState, name: string, value: JsonValue, merges: MergeRules): boolean {
+  if (!Object.hasOwn(previous.fields, name)) return true;
+  const old = previous.fields[name] as JsonValue;
+  if (jsonEquals(old, value)) return false;
+  const areSets = merges.get(name) === 'set' && Array.isArray(old) && Array.isArray(value);
+  return !(areSets && sameElements(old as readonly JsonValue[], value as readonly JsonValue[]));
+}
+
+function change(old: Draft | undefined, value: JsonValue, now: Stamp, rule: 'lww' | 'set' | undefined): Draft {
+  if (rule !== 'set' || !Array.isArray(value)) return { value, stamp: now };
+  const before = old === undefined ? { value: undefined, stamp: now, elements: NO_ELEMENTS } : asSet(old);
+  const elements = replaceElements(before.elements, value, now);
+  // The field as a whole is written only where it was no set before: adding to a set must not outdo removing the set's rest.
+  return Array.isArray(before.value) ? { ...before, elements } : { value: [], stamp: now, elements };
+}
+
+const shownValue = ({ value, elements }: Draft): JsonValue =>
+  elements === undefined || elements.size === 0 ? (value as JsonValue) : [...elements.values()].map((e) => e.value);
