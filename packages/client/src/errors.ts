@@ -5,6 +5,7 @@ import type { ErrorCode } from '@sluice/core/wire';
 /** Codes that arise in the client itself; a node's refusals keep their wire code. */
 export const CLIENT_ERRORS = {
   STORE_LOCKED: 'Another process uses this store. Stop it, or use a store of its own.',
+  STORE_IN_USE: 'This store holds an account already. Open it, or use a store of its own for another account.',
   STORE_FULL: 'The local disk is full. Nothing was saved; free some space and save again.',
   STORE_CORRUPT: 'The local store is damaged. Restore the account from its recovery phrase into a new store.',
   WRONG_PASSPHRASE: 'The passphrase does not open this account.',
@@ -14,6 +15,7 @@ export const CLIENT_ERRORS = {
   TAMPERED: 'The node served data that does not verify. Nothing of it was used; do not trust this node.',
   UNKNOWN_SCHEMA: 'The schema cannot be found. Use a bundled id, a file: path or an https: address.',
   BAD_SCHEMA: 'The schema is not usable. See the issues listed.',
+  BAD_NAME: 'A database is named by 1 to 128 letters, digits, spaces and . _ : - and starts with a letter or digit.',
   INVALID_RECORD: 'The record does not match its schema. See the issues listed.',
   REV_CONFLICT: 'The record changed since it was read. Read it again and save on top, or force.',
   NOT_FOUND: 'There is no record with this id.',

@@ -93,6 +93,7 @@ async function assemble(open: OpenAccount): Promise<Account> {
     },
     close: async () => {
       sharing.close();
+      connect.close();
       await open.close();
     },
   };

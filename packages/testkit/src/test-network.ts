@@ -45,7 +45,8 @@ export type TestNetwork = {
   readonly restore: (persona: Persona, name: string) => Promise<Account>;
   readonly reopen: (persona: Persona) => Promise<Account>;
   readonly stopNode: () => Promise<void>;
-  readonly startNode: () => Promise<void>;
+  /** Starts the node again at its port; `database` names another file of the network's directory, as after a restore from a backup. */
+  readonly startNode: (database?: string) => Promise<void>;
   readonly close: () => Promise<void>;
 };
 
@@ -61,8 +62,8 @@ export async function createTestNetwork(options: NetworkOptions = {}): Promise<T
   let storage: Storage;
   let node: SluiceNode;
 
-  const startNode = async (port = 0): Promise<void> => {
-    const real = openSqliteStorage({ path: join(directory, 'node.db'), synchronous: options.synchronous ?? 'FULL' });
+  const startNode = async (port = 0, database = 'node.db'): Promise<void> => {
+    const real = openSqliteStorage({ path: join(directory, database), synchronous: options.synchronous ?? 'FULL' });
     storage = options.wrapStorage ? options.wrapStorage(real) : real;
     node = await createNode({
       storage,
@@ -119,7 +120,7 @@ export async function createTestNetwork(options: NetworkOptions = {}): Promise<T
       ),
     reopen: async (persona) => open(await Account.open({ ...base, store: openNodeStore(persona.store) })),
     stopNode: () => node.close(),
-    startNode: () => startNode(node.port),
+    startNode: (database) => startNode(node.port, database),
     close: async () => {
       for (const account of accounts) await account.close().catch(() => undefined);
       for (const server of servers) server.close();

@@ -22,7 +22,7 @@ import { type LiveLink, openLiveLink } from '../link/live-link.ts';
 import { createNodeHttp, type NodeFailure } from '../link/node-http.ts';
 import type { NodeAddress, OpenedStore, Platform } from '../platform.ts';
 import { openSpaceEngine } from '../space/space-engine.ts';
-import { CLIENT_TABLES, getMeta, setMeta } from '../store/store-db.ts';
+import { CLIENT_TABLES, clearStore, getMeta, setMeta, type StoreDb } from '../store/store-db.ts';
 import {
   assembleAccount,
   createSpaceKeys,
@@ -70,14 +70,14 @@ const localShape = tuple(['secret', bytes(8192)], ['device', fixed(32)]);
 /**
  * Creates an account at a node. The recovery phrase is returned once and kept nowhere.
  *
- * Errors: OFFLINE, NODE_*.
+ * Errors: STORE_IN_USE, OFFLINE, NODE_*.
  */
 export async function createAccount(
   options: CreateOptions,
 ): Promise<{ readonly account: OpenAccount; readonly phrase: string }> {
   const { platform, store } = options;
   const { random, clock } = platform;
-  store.db.exec(CLIENT_TABLES);
+  prepareStore(store.db);
   const node: NodeAddress = { url: options.node, did: originDid(options.node) };
   const phrase = createRecoveryPhrase(random);
   const device = createSigningKey(random);
@@ -122,7 +122,6 @@ export async function createAccount(
     node,
   };
   await storeRecoveryBox(platform, secret, phrase);
-  await saveLocal(options, secret, device);
 
   const link = openLiveLink(platform, node, device);
   const { engine, keychain } = openBootstrapHome({ platform, store, secret, device, link });
@@ -135,6 +134,7 @@ export async function createAccount(
   keychain.put('space', 'home', spaceToItem(keys, { app: did, name: VAULT_CONTEXT }));
   putDevice(platform, keychain, did, device, identityKey, options.deviceName);
   engine.close();
+  await saveLocal(options, secret, device);
   return { account: assembleAccount({ platform, store, secret, device, link }), phrase };
 }
 
@@ -159,11 +159,11 @@ export async function openAccount(options: AccountOptions): Promise<OpenAccount>
 /**
  * Joins an existing account as a new device, from its twelve words and a node address.
  *
- * Errors: BAD_PHRASE, NOT_RECOVERABLE, OFFLINE, TAMPERED.
+ * Errors: STORE_IN_USE, BAD_PHRASE, NOT_RECOVERABLE, OFFLINE, TAMPERED.
  */
 export async function restoreAccount(options: RestoreOptions): Promise<OpenAccount> {
   const { platform, store } = options;
-  store.db.exec(CLIENT_TABLES);
+  prepareStore(store.db);
   const entropy = parseRecoveryPhrase(options.phrase);
   if (!entropy.ok) throw new SluiceError('BAD_PHRASE');
   const recovery = recoveryKeys(entropy.value.reveal());
@@ -175,10 +175,26 @@ export async function restoreAccount(options: RestoreOptions): Promise<OpenAccou
 
   const device = createSigningKey(platform.random);
   await addDeviceByRoot(options, secret.value, device);
-  await saveLocal(options, secret.value, device);
   const link = openLiveLink(platform, secret.value.node, device);
-  await joinHome(options, secret.value, device, link);
-  return assembleAccount({ platform, store, secret: secret.value, device, link });
+  try {
+    await joinHome(options, secret.value, device, link);
+    await saveLocal(options, secret.value, device);
+    return assembleAccount({ platform, store, secret: secret.value, device, link });
+  } catch (cause) {
+    link.close();
+    throw cause;
+  }
+}
+
+/**
+ * Makes a store ready for a new account. What an earlier try left half done is cleared: the account itself is written last.
+ *
+ * Errors: STORE_IN_USE (an account is there, which nothing here overwrites).
+ */
+function prepareStore(db: StoreDb): void {
+  db.exec(CLIENT_TABLES);
+  if (getMeta(db, 'account')) throw new SluiceError('STORE_IN_USE');
+  clearStore(db);
 }
 
 /** The root of the home space signs the row of a new device. It connects as itself, since the device is nobody yet. */

@@ -26,6 +26,7 @@ export type AppSessionDeps = {
   readonly hpke: HpkeKeyPair;
   /** A new key epoch arrived and is in `keys`: keep it. */
   readonly onNewEpoch: () => void;
+  readonly onClose: () => void;
 };
 
 export type AppSession = {
@@ -62,6 +63,12 @@ export function openAppSession(deps: AppSessionDeps): AppSession {
   engine.onControl((fresh) => void takeEpochs(fresh));
   engine.start();
 
+  const close = (): void => {
+    engine.close();
+    link.close();
+    deps.onClose();
+  };
+
   return {
     owner,
     open: (loader) => {
@@ -73,12 +80,9 @@ export function openAppSession(deps: AppSessionDeps): AppSession {
     disconnect: async () => {
       await engine.synced(SYNC_MS);
       await engine.control([{ public: ownRow(deps), sealed: null }]);
-      link.close();
+      close();
     },
-    close: () => {
-      engine.close();
-      link.close();
-    },
+    close,
   };
 }
 

@@ -36,6 +36,7 @@ const REQUEST_MS = 10 * 60_000;
 /** How long a session lasts unless the owner says otherwise, in ms. */
 export const SESSION_MS = 30 * 24 * 3600 * 1000;
 const LONG_POLL_S = 20;
+const SYNC_MS = 30_000;
 
 export type SessionInfo = {
   readonly id: string;
@@ -72,6 +73,8 @@ export type Connect = {
   readonly closeSession: (id: string) => Promise<void>;
   /** Owner: ends every session of an app and starts a new key epoch, so that what is written from now on is closed to them. */
   readonly revokeApp: (app: string) => Promise<number>;
+  /** Closes the sessions in use here; they stay valid. */
+  readonly close: () => void;
 };
 
 /** Creates the connect side of an account. */
@@ -79,11 +82,13 @@ export function createConnect(account: OpenAccount): Connect {
   const { platform, keychain } = account;
   const { clock, random } = platform;
   const signer = { did: account.did, key: account.device, card: account.card };
+  /** Sessions in use, by id: one engine each, since two would number entries apart. */
+  const opened = new Map<string, AppSession>();
 
   const inspect = async (document: Uint8Array): Promise<ConnectRequest> => {
-    const opened = await openConnectRequest(document, account.resolver, clock.nowMs());
-    if (!opened.ok) throw new SluiceError('BAD_REQUEST', `This connect request cannot be used: ${opened.error}`);
-    return opened.value;
+    const verified = await openConnectRequest(document, account.resolver, clock.nowMs());
+    if (!verified.ok) throw new SluiceError('BAD_REQUEST', `This connect request cannot be used: ${verified.error}`);
+    return verified.value;
   };
 
   const leave = async (request: ConnectRequest, sealed: Uint8Array): Promise<void> => {
@@ -97,7 +102,7 @@ export function createConnect(account: OpenAccount): Connect {
   const siloOf = async (app: Did, name: string): Promise<SpaceEngine> => {
     const engine = await account.openContext({ app, name }, true);
     if (!engine) throw new SluiceError('NOT_FOUND');
-    await engine.synced(30_000);
+    await engine.synced(SYNC_MS);
     return engine;
   };
 
@@ -133,6 +138,8 @@ export function createConnect(account: OpenAccount): Connect {
     const known = keychain.get('space', space);
     if (known)
       keychain.put('space', space, spaceToItem(engine.keys, { app: String(known.app), name: String(known.name) }));
+    // Sessions write under the new key as soon as they see it, so the owner's other devices must be able to get it before.
+    await account.home.synced(SYNC_MS);
     await engine.control([{ public: { type: 'epoch', epoch, keys }, sealed: null }]);
     account.home.nudge();
   }
@@ -146,16 +153,16 @@ export function createConnect(account: OpenAccount): Connect {
       const sealed = await account.http.takeDrop(hash, left);
       if (!sealed.ok) throw new SluiceError(sealed.error.type === 'offline' ? 'OFFLINE' : `NODE_${sealed.error.code}`);
       if (!sealed.value) continue;
-      const opened = await openConnectAnswer(
+      const answered = await openConnectAnswer(
         sealed.value,
         hash,
         hpkeKeyPairFromSecret(unpackBytes(asked.hpkeSecret)),
         account.resolver,
         clock.nowMs(),
       );
-      if (!opened.ok) throw new SluiceError('BAD_MESSAGE', `The answer cannot be used: ${opened.error}`);
-      if (opened.value.type === 'declined') return { status: 'declined' };
-      const { keys, owner, row, expiresAtMs } = opened.value;
+      if (!answered.ok) throw new SluiceError('BAD_MESSAGE', `The answer cannot be used: ${answered.error}`);
+      if (answered.value.type === 'declined') return { status: 'declined' };
+      const { keys, owner, row, expiresAtMs } = answered.value;
       keychain.put('received', `session/${id}`, {
         session: true,
         owner,
@@ -174,10 +181,12 @@ export function createConnect(account: OpenAccount): Connect {
   };
 
   const open = (id: string): AppSession => {
+    const known = opened.get(id);
+    if (known) return known;
     const item = keychain.get('received', `session/${id}`);
     if (!item) throw new SluiceError('NOT_FOUND', 'There is no such session');
     const keys = jsonToKeys(item.keys as JsonObject);
-    return openAppSession({
+    const session = openAppSession({
       platform,
       db: account.store.db,
       owner: String(item.owner) as Did,
@@ -190,7 +199,10 @@ export function createConnect(account: OpenAccount): Connect {
         keychain.put('received', `session/${id}`, { ...item, keys: keysToJson(keys) });
         account.home.nudge();
       },
+      onClose: () => opened.delete(id),
     });
+    opened.set(id, session);
+    return session;
   };
 
   return {
@@ -212,13 +224,13 @@ export function createConnect(account: OpenAccount): Connect {
         random(16),
         signer,
       );
-      const opened = await openConnectRequest(document, account.resolver, clock.nowMs());
-      if (!opened.ok)
+      const verified = await openConnectRequest(document, account.resolver, clock.nowMs());
+      if (!verified.ok)
         throw new SluiceError(
           'BAD_REQUEST',
-          `Others cannot verify this request: ${opened.error}. Publish the app’s DID document first`,
+          `Others cannot verify this request: ${verified.error}. Publish the app’s DID document first`,
         );
-      const id = bytesToHex(opened.value.hash);
+      const id = bytesToHex(verified.value.hash);
       keychain.put('request', id, {
         kind: 'connect',
         context,
@@ -290,6 +302,9 @@ export function createConnect(account: OpenAccount): Connect {
         .map(({ id }) => id);
       if (ids.length > 0) await endSessions(ids);
       return ids.length;
+    },
+    close: () => {
+      for (const session of [...opened.values()]) session.close();
     },
   };
 }

@@ -1,6 +1,6 @@
 /** A client store on disk in Node: one SQLite file, owned by one process at a time. */
 
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DbOptions, openDb } from '@sluice/sqlite';
 import { type OpenedStore, SluiceError } from '../index.ts';
@@ -28,9 +28,14 @@ export function openNodeStore(directory: string, options: DbOptions = {}): Opene
 function takeLock(path: string): void {
   for (let attempt = 0; ; attempt++) {
     try {
-      const file = openSync(path, 'wx', 0o600);
-      writeSync(file, String(process.pid));
-      closeSync(file);
+      // Linked with its content, so that nobody finds a lock that names no process yet.
+      const own = `${path}.${process.pid}`;
+      writeFileSync(own, String(process.pid), { mode: 0o600 });
+      try {
+        linkSync(own, path);
+      } finally {
+        rmSync(own, { force: true });
+      }
       return;
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 2) throw cause;

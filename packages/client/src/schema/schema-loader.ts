@@ -3,7 +3,7 @@
  * ones run ahead-compiled validators; all others an interpreter, never generated code.
  */
 
-import { err, isJsonObject, jsonEquals, ok, parseJson, type Result } from '@sluice/core/base';
+import { err, isJsonObject, type JsonObject, jsonEquals, ok, parseJson, type Result } from '@sluice/core/base';
 import { bundledAliases } from '@sluice/schemas';
 import type { Platform } from '../platform.ts';
 import { describeBundled, describeForeign, type LoadedSchema } from './loaded-schema.ts';
@@ -16,7 +16,11 @@ export type SchemaFailure =
   | { readonly type: 'schema-mismatch' };
 
 /** Loads a schema by bundled name (`social/contact`), `$id`, file: or https: address. */
-export type SchemaLoader = { readonly load: (uri: string) => Promise<Result<LoadedSchema, SchemaFailure>> };
+export type SchemaLoader = {
+  readonly load: (uri: string) => Promise<Result<LoadedSchema, SchemaFailure>>;
+  /** Takes a body that was kept from an earlier loading. */
+  readonly adopt: (body: JsonObject) => Result<LoadedSchema, SchemaFailure>;
+};
 export type SchemaLoaderDeps = Partial<Pick<Platform, 'fetchText' | 'readFile'>>;
 
 export const MAX_SCHEMA_BYTES = 256 * 1024;
@@ -68,6 +72,10 @@ export function createSchemaLoader({ fetchText, readFile }: SchemaLoaderDeps): S
       const schema = readSchema(text.value);
       return schema.ok ? keep(uri, schema.value) : schema;
     },
+    adopt: (body) => {
+      const schema = readBody(body);
+      return schema.ok ? keep(schema.value.id, schema.value) : schema;
+    },
   };
 }
 
@@ -75,8 +83,10 @@ export function createSchemaLoader({ fetchText, readFile }: SchemaLoaderDeps): S
 function readSchema(text: string): Result<LoadedSchema, SchemaFailure> {
   const parsed = parseJson(text, { maxBytes: MAX_SCHEMA_BYTES, maxDepth: MAX_SCHEMA_DEPTH });
   if (!parsed.ok) return parsed;
-  const body = parsed.value;
-  if (!isJsonObject(body)) return err({ type: 'malformed' });
+  return isJsonObject(parsed.value) ? readBody(parsed.value) : err({ type: 'malformed' });
+}
+
+function readBody(body: JsonObject): Result<LoadedSchema, SchemaFailure> {
   // A body under a bundled id is the bundled schema or an impostor.
   const bundled = typeof body.$id === 'string' ? describeBundled(body.$id) : undefined;
   if (bundled) return jsonEquals(body, bundled.body) ? ok(bundled) : err({ type: 'schema-mismatch' });

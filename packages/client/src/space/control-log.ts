@@ -32,6 +32,8 @@ export type ControlLog = {
   readonly accept: (entries: readonly Entry[]) => void;
   /** Checks and folds a page. Returns what was new. */
   readonly addPage: (page: Page) => Result<readonly CtlEntry[], Tampering>;
+  /** All that was ever verified here, in the order it was folded. */
+  readonly entries: () => readonly Entry[];
 };
 
 /** Opens the control log from the local store. */
@@ -66,12 +68,17 @@ export function openControlLog(
     );
   };
 
-  for (const row of db.sql('SELECT header, body FROM ctl WHERE space = ? ORDER BY id').all(store.spaceRow)) {
-    fold({ header: row.header as Uint8Array, body: row.body as Uint8Array });
-  }
+  const entries = (): Entry[] =>
+    db
+      .sql('SELECT header, body FROM ctl WHERE space = ? ORDER BY id')
+      .all(store.spaceRow)
+      .map((row) => ({ header: row.header as Uint8Array, body: row.body as Uint8Array }));
+
+  for (const entry of entries()) fold(entry);
 
   return {
     state,
+    entries,
     write: (changes, signer) => {
       const end = state.chains.get(bytesToHex(writerId(signer.publicKey))) ?? { n: 0, hash: NO_ENTRY };
       const scratch: AccessState = { ...state, rows: new Map(state.rows), chains: new Map(state.chains) };

@@ -3,7 +3,7 @@
  * messages or grants; feeds join the pump through `FeedSource`.
  */
 
-import { bytesToHex, type Clock, type StreamId, type Tag, type WriterId } from '@sluice/core/base';
+import { bytesToHex, type Clock, equalBytes, type StreamId, type Tag, type WriterId } from '@sluice/core/base';
 import { type SigningKey, writerId } from '@sluice/core/crypto';
 import { createHlc, type HlcClock } from '@sluice/core/record';
 import { type AccessState, checkPage, type CtlEntry, type Tampering, writerKey } from '@sluice/core/stream';
@@ -26,6 +26,7 @@ import { restageOutbox } from '../store/restage.ts';
 import { openSpaceStore, type SpaceStore } from '../store/space-store.ts';
 import type { StoreDb } from '../store/store-db.ts';
 import { type ControlChange, openControlLog } from './control-log.ts';
+import { pushBackControl } from './push-back.ts';
 import { collectionKeys, type SpaceKeys } from './space-keys.ts';
 
 /** Feed appends that ride on this space's pushes. */
@@ -48,6 +49,8 @@ export type SpaceEngine = {
   readonly access: AccessState;
   readonly collection: (name: string, shape: CollectionShape, keys?: CollectionKeys) => Collection;
   readonly openCollections: () => ReadonlyMap<string, Collection>;
+  /** Says which collections there are besides the open ones, whose unsent entries may have to be made anew. */
+  readonly setCollections: (names: () => readonly string[]) => void;
   /** Starts following the space. `inbox` also follows its inbox log; `controlOnly` follows nothing but the control log. */
   readonly start: (follow?: {
     readonly inbox?: (entries: readonly PageEntry[], cursor: number) => Promise<void>;
@@ -94,6 +97,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
   const stops: (() => void)[] = [];
   let controlOnly = false;
   let feeds: FeedSource | undefined;
+  let closedCollections: () => readonly string[] = () => [];
   let status: SpaceStatus = 'offline';
   let pumping = false;
   let again = false;
@@ -113,7 +117,12 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
 
   const onControlPage = (page: Page): void => {
     const added = control.addPage(page);
-    if (!added.ok) return stopFor(added.error);
+    if (!added.ok) {
+      stopFor(added.error);
+      // A revoke that the node forgot holds again, whatever becomes of this node.
+      if (added.error.what === 'rollback') pushBackControl(link, keys.space, control).catch(() => undefined);
+      return;
+    }
     if (!page.more) caughtUp.ctl = true;
     if (added.value.length > 0) for (const listener of controlListeners) listener(added.value);
     wake();
@@ -224,7 +233,13 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
   }
 
   const streamKeys = new Map<string, CollectionKeys>();
-  const keysByStream = (stream: StreamId): CollectionKeys | undefined => streamKeys.get(bytesToHex(stream));
+  const keysByStream = (stream: StreamId): CollectionKeys | undefined => {
+    const open = streamKeys.get(bytesToHex(stream));
+    if (open) return open;
+    return closedCollections()
+      .map((name) => collectionKeys(keys, name))
+      .find((named) => equalBytes(named.stream, stream));
+  };
 
   const isSynced = (): boolean =>
     (caughtUp.own || controlOnly) &&
@@ -262,6 +277,9 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
       return opened;
     },
     openCollections: () => collections,
+    setCollections: (names) => {
+      closedCollections = names;
+    },
     start: (follow = {}) => {
       const live = (on: boolean): void => {
         if (status === 'live' || status === 'offline') status = on ? 'live' : 'offline';

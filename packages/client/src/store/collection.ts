@@ -42,7 +42,7 @@ import {
   toDocument,
 } from '@sluice/core/record';
 import { openEntry, sealEntry } from '@sluice/core/stream';
-import { ENTRY_KIND, type Header } from '@sluice/core/wire';
+import { ENTRY_KIND, type Header, MAX_BODY_BYTES } from '@sluice/core/wire';
 import { SluiceError } from '../errors.ts';
 import {
   type CollectionIndex,
@@ -239,12 +239,19 @@ export function openCollection(deps: CollectionDeps): Collection {
         superseded: heads.map((h) => ({ writer: h.header.writer, n: h.header.n })),
         expiresMs: null,
       };
-      return {
-        tag,
+      const entry = sealEntry(
+        key,
+        keys.stream,
         header,
-        entry: sealEntry(key, keys.stream, header, encodeBody(state, stamp), deps.random),
-        replaces: heads,
-      };
+        asRecord(() => encodeBody(state, stamp)),
+        deps.random,
+      );
+      if (entry.body.length > MAX_BODY_BYTES)
+        throw new SluiceError(
+          'INVALID_RECORD',
+          `Nothing was saved: a record takes at most ${MAX_BODY_BYTES} sealed bytes`,
+        );
+      return { tag, header, entry, replaces: heads };
     });
     const numbers = store.addOwn(streamRow, keys.stream, entries, deps.writer);
     for (const [i, { tag, state }] of changes.entries()) keep(tagName(tag), { ls: numbers[i] as number, state });
@@ -276,13 +283,15 @@ export function openCollection(deps: CollectionDeps): Collection {
           const alive = current && !isDeleted(current.state) ? current : undefined;
           if (!item.force && (alive ? revOf(alive.state) : undefined) !== item.rev && (alive || item.rev))
             throw new SluiceError('REV_CONFLICT');
-          const state = current
-            ? applySave(current.state, item.document, stamp, shape.merges)
-            : createState(item.document, stamp, {
-                id: item.id,
-                ...(item.schema ? { schema: item.schema } : {}),
-                merges: shape.merges,
-              });
+          const state = asRecord(() =>
+            current
+              ? applySave(current.state, item.document, stamp, shape.merges)
+              : createState(item.document, stamp, {
+                  id: item.id,
+                  ...(item.schema ? { schema: item.schema } : {}),
+                  merges: shape.merges,
+                }),
+          );
           const unchanged = state === current?.state && heads.length === 1;
           saved.push({ id: item.id, rev: revOf(state), unchanged });
           if (!unchanged) changes.push({ tag, state, stamp, heads });
@@ -373,6 +382,17 @@ export function openCollection(deps: CollectionDeps): Collection {
       clock.nowMs(),
       state.stamps.reduce((max, s) => Math.max(max, s.ms), 0),
     );
+  }
+}
+
+/** What no record can be (too large, too deep, not JSON) is the caller's input, and said so. */
+function asRecord<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    if (cause instanceof RangeError || cause instanceof TypeError)
+      throw new SluiceError('INVALID_RECORD', `Nothing was saved: ${cause.message}`);
+    throw cause;
   }
 }
 

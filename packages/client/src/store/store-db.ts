@@ -54,3 +54,11 @@ export function setMeta(db: StoreDb, key: string, value: Uint8Array): void {
     value,
   );
 }
+
+/** Removes every row of every table. */
+export function clearStore(db: StoreDb): void {
+  db.transact(() => {
+    for (const [, table] of CLIENT_TABLES.matchAll(/CREATE TABLE IF NOT EXISTS (\w+)/g))
+      db.exec(`DELETE FROM ${table}`);
+  });
+}
