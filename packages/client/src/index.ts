@@ -21,8 +21,9 @@ export {
 export { type OpenAccount, VAULT_CONTEXT } from './account/account.ts';
 export { type Context, createContext } from './context.ts';
 export type { Database, DatastoreChange, FindOptions, SaveOptions, SaveResult } from './datastore.ts';
-export { Account, didDocumentOf, Network, VaultAccount } from './network.ts';
-export type { AppSession } from './connect/app-session.ts';
+export { Account, didDocumentOf, Network, type OwnContext, VaultAccount } from './network.ts';
+export type { AppSession, SiloContext } from './connect/app-session.ts';
+export type { SiloMessaging } from './messaging/silo-messaging.ts';
 export type { Connect, ConnectOutcome, PendingConnect, SessionInfo } from './connect/connect.ts';
 export type { ConnectRequest } from './connect/connect-request.ts';
 export type { FeedChange, FeedStatus } from './sharing/feed-reader.ts';

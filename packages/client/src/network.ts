@@ -12,7 +12,7 @@ import {
   restoreAccount,
 } from './account/account-life.ts';
 import { type OpenAccount, VAULT_CONTEXT } from './account/account.ts';
-import type { AppSession } from './connect/app-session.ts';
+import type { AppSession, SiloContext } from './connect/app-session.ts';
 import { type Connect, createConnect } from './connect/connect.ts';
 import { type Context, createContext } from './context.ts';
 import { SluiceError } from './errors.ts';
@@ -20,13 +20,16 @@ import { createMailbox, createMessaging, type Mailbox, type Messaging } from './
 import { createSchemaLoader, type SchemaLoader } from './schema/index.ts';
 import { createSharing, type Sharing } from './sharing/sharing.ts';
 
+/** A context of an own account. Messages belong to the account, whichever context they are for. */
+export type OwnContext = Context & { readonly getMessaging: () => Messaging };
+
 /** An account in use: its context, messages, sharing and connections. */
 export type Account = {
   readonly did: Did;
   readonly open: OpenAccount;
   readonly schemas: SchemaLoader;
   /** The Vault's own context. */
-  readonly vault: Context;
+  readonly vault: OwnContext;
   readonly messaging: Messaging;
   readonly mailbox: Mailbox;
   readonly sharing: Sharing;
@@ -35,7 +38,7 @@ export type Account = {
   readonly context: (
     name: string,
     options?: { readonly app?: string; readonly create?: boolean },
-  ) => Promise<Context | undefined>;
+  ) => Promise<OwnContext | undefined>;
   readonly synced: (timeoutMs?: number) => Promise<void>;
   readonly close: () => Promise<void>;
 };
@@ -59,12 +62,13 @@ async function assemble(open: OpenAccount): Promise<Account> {
     fetchText: platform.fetchText,
     ...(platform.readFile ? { readFile: platform.readFile } : {}),
   });
-  const vault = createContext(VAULT_CONTEXT, open.did, open.home, platform, schemas);
+  const own = (context: Context): OwnContext => ({ ...context, getMessaging: () => messaging });
+  const vault = own(createContext(VAULT_CONTEXT, open.did, open.home, platform, schemas));
   const mailbox = createMailbox(open);
-  const messaging = createMessaging({ account: open, mailbox, vault, schemas });
+  const messaging: Messaging = createMessaging({ account: open, mailbox, vault, schemas });
   const sharing = createSharing({ account: open, mailbox, vault });
   const connect = createConnect(open);
-  const contexts = new Map<string, Context>([[`${open.did}|${VAULT_CONTEXT}`, vault]]);
+  const contexts = new Map<string, OwnContext>([[`${open.did}|${VAULT_CONTEXT}`, vault]]);
   mailbox.start();
   await sharing.start();
   return {
@@ -82,7 +86,7 @@ async function assemble(open: OpenAccount): Promise<Account> {
       if (known) return known;
       const engine = await open.openContext({ app, name }, create);
       if (!engine) return undefined;
-      const context = createContext(name, open.did, engine, platform, schemas);
+      const context = own(createContext(name, open.did, engine, platform, schemas));
       contexts.set(key, context);
       return context;
     },
@@ -122,22 +126,22 @@ export class VaultAccount {
   }
 }
 
+type ConnectOptions<A> = { readonly account: A; readonly context: { readonly name: string } };
+
+async function connect(options: ConnectOptions<Account>): Promise<OwnContext>;
+async function connect(options: ConnectOptions<VaultAccount>): Promise<SiloContext>;
+async function connect({ account, context }: ConnectOptions<Account | VaultAccount>): Promise<Context> {
+  if (account instanceof VaultAccount) return account.session.open(account.schemas);
+  const opened = await account.context(context.name, { create: true });
+  if (!opened) throw new SluiceError('NOT_FOUND');
+  return opened;
+}
+
 export const Network = {
   /**
    * Opens a context: of an own account (created when absent), or the one silo that a session unlocks.
    *
    * Errors: NOT_FOUND, OFFLINE (only when the context has to be created).
    */
-  connect: async ({
-    account,
-    context,
-  }: {
-    readonly account: Account | VaultAccount;
-    readonly context: { readonly name: string };
-  }): Promise<Context> => {
-    if (account instanceof VaultAccount) return account.session.open(account.schemas);
-    const opened = await account.context(context.name, { create: true });
-    if (!opened) throw new SluiceError('NOT_FOUND');
-    return opened;
-  },
+  connect,
 };

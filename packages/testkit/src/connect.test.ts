@@ -1,6 +1,6 @@
 import {
   type AppSession,
-  type Context,
+  type SiloContext,
   Network,
   openLiveLink,
   readLog,
@@ -36,7 +36,7 @@ describe('connecting an app to its silo', () => {
   const connect = async (
     app: Persona,
     name = 'Game',
-  ): Promise<{ session: AppSession; info: SessionInfo; context: Context }> => {
+  ): Promise<{ session: AppSession; info: SessionInfo; context: SiloContext }> => {
     const pending = await app.account.connect.request(name);
     const [outcome, info] = await Promise.all([pending.answer(), owner.account.connect.approve(pending.document)]);
     if (outcome.status !== 'connected') throw new Error(outcome.status);
@@ -194,6 +194,29 @@ describe('connecting an app to its silo', () => {
     await silo?.synced();
     const read = await silo?.openDatabase('saves');
     expect([(await read?.get('offline-1'))?.level, (await read?.get('offline-2'))?.level]).toEqual([1, 2]);
+  });
+
+  it('[CON-12] a message for the silo is read by its session, and by no other silo’s', async () => {
+    const { context } = await connect(game);
+    const other = await connect(game, 'Other game');
+    const friend = await net.person('friend');
+    const arrived: string[] = [];
+    context.getMessaging().onMessage((item) => arrived.push(item.message));
+    const sent = await friend.account.messaging.send(
+      owner.account.did,
+      'inbox/type/message',
+      { subject: 'Level 7', message: 'Come and play' },
+      'Come and play',
+      { context: 'Game', contextApp: game.account.did },
+    );
+    await until(() => arrived.length > 0);
+    expect(arrived).toEqual(['Come and play']);
+    expect(await context.getMessaging().getMessages({ type: 'inbox/type/message' })).toMatchObject([
+      { id: sent.id, from: friend.account.did, data: { subject: 'Level 7' } },
+    ]);
+    await other.context.synced();
+    expect(await other.context.getMessaging().getMessages()).toEqual([]);
+    expect(owner.account.mailbox.get(sent.id)?.context).toBe('Game');
   });
 
   it('[CON-11] a session may end itself', async () => {

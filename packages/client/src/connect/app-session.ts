@@ -6,6 +6,7 @@ import { type CtlEntry, type CtlRow, VERB } from '@sluice/core/stream';
 import { STREAM_KIND } from '@sluice/core/wire';
 import { type Context, createContext } from '../context.ts';
 import { openLiveLink } from '../link/live-link.ts';
+import { createSiloMessaging, type SiloMessaging } from '../messaging/silo-messaging.ts';
 import type { Platform } from '../platform.ts';
 import type { SchemaLoader } from '../schema/index.ts';
 import { openSpaceEngine, type SpaceStatus } from '../space/space-engine.ts';
@@ -29,9 +30,12 @@ export type AppSessionDeps = {
   readonly onClose: () => void;
 };
 
+/** The one context of a session, with the messages that the owner's side routed into it. */
+export type SiloContext = Context & { readonly getMessaging: () => SiloMessaging };
+
 export type AppSession = {
   readonly owner: Did;
-  readonly open: (loader: SchemaLoader) => Context;
+  readonly open: (loader: SchemaLoader) => SiloContext;
   readonly status: () => SpaceStatus;
   readonly synced: (timeoutMs?: number) => Promise<void>;
   /** Ends this session: its own row is revoked, nothing of the silo is lost. */
@@ -46,7 +50,8 @@ export function openAppSession(deps: AppSessionDeps): AppSession {
   const { platform, keys, key, owner } = deps;
   const link = openLiveLink(platform, keys.node, key);
   const engine = openSpaceEngine({ platform, db: deps.db, link, keys, writer: key });
-  let context: Context | undefined;
+  let context: SiloContext | undefined;
+  let messaging: SiloMessaging | undefined;
 
   const takeEpochs = async (fresh: readonly CtlEntry[]): Promise<void> => {
     for (const entry of fresh) {
@@ -72,7 +77,13 @@ export function openAppSession(deps: AppSessionDeps): AppSession {
   return {
     owner,
     open: (loader) => {
-      context ??= createContext(deps.context, owner, engine, platform, loader);
+      context ??= {
+        ...createContext(deps.context, owner, engine, platform, loader),
+        getMessaging: () => {
+          messaging ??= createSiloMessaging(engine, platform.clock);
+          return messaging;
+        },
+      };
       return context;
     },
     status: engine.status,
