@@ -38,6 +38,7 @@ export { LinkOffline, LinkRefusal, type LiveLink, openLiveLink } from './link/li
 export { readLog } from './link/read-log.ts';
 export * from './import/index.ts';
 export * from './messaging/index.ts';
+export type { Alarm } from './space/space-engine.ts';
 export type { SubscriptionEvents } from './link/live-link.ts';
 export { type FeedAlarm, openFeedReader } from './sharing/feed-reader.ts';
 export { CLIENT_TABLES } from './store/store-db.ts';
