@@ -56,6 +56,14 @@ export const verify = (
   ...parts: readonly Uint8Array[]
 ): boolean => verifyRaw(publicKey, signature, concatBytes(domainPrefix(domain), ...parts));
 
+/** `verify` for many at a time: the work is done beside the calling thread where the platform can. */
+export const verifyLater = (
+  publicKey: VerifyKey,
+  signature: Uint8Array,
+  domain: string,
+  ...parts: readonly Uint8Array[]
+): Promise<boolean> => primitives.ed25519VerifyLater(publicKey, signature, concatBytes(domainPrefix(domain), ...parts));
+
 /**
  * Signs bytes without a domain. Only for HTTP signatures and did:webvh proofs: their standards fix every signed byte, and both
  * begin with a text of their own that no domain of this protocol can equal.

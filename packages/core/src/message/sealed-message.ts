@@ -8,7 +8,7 @@ import { err, ok, type Result } from '../base/result.ts';
 import { sha256 } from '../crypto/hash.ts';
 import { type HpkeKeyPair, openHpke, sealHpke } from '../crypto/hpke.ts';
 import { padPlaintext, unpadPlaintext } from '../crypto/padme.ts';
-import { type SigningKey, sign, toVerifyKey, type VerifyKey, verify } from '../crypto/sign.ts';
+import { type SigningKey, sign, toVerifyKey, type VerifyKey, verifyLater } from '../crypto/sign.ts';
 import { openDeviceCard } from '../identity/device-card.ts';
 import type { DidFailure } from '../identity/did-failure.ts';
 import type { Identity } from '../identity/did-document.ts';
@@ -150,8 +150,8 @@ export async function openMessage(sealed: Uint8Array, deps: OpenMessageDeps): Pr
   if (!sender.ok) return err({ type: 'unresolved', cause: sender.error });
   const key = toVerifyKey(h.fromKey);
   if (!speaksFor(key, inner.value.card, sender.value, deps)) return err({ type: 'bad-sender' });
-  if (!verify(key, inner.value.signature, DOMAIN, sha256(inner.value.header), sha256(inner.value.body)))
-    return err({ type: 'bad-sender' });
+  const { header, body, signature } = inner.value;
+  if (!(await verifyLater(key, signature, DOMAIN, sha256(header), sha256(body)))) return err({ type: 'bad-sender' });
   const content = readBody(inner.value.body);
   if (!content) return err({ type: 'malformed' });
   return ok({

@@ -30,6 +30,8 @@ export const noblePrimitives: Primitives = {
   }),
   ed25519Verify: (publicKey, signature, message) =>
     isStrictlyEncoded(publicKey, signature) && orUndefined(() => isEquationMet(publicKey, signature, message)) === true,
+  ed25519VerifyLater: async (publicKey, signature, message) =>
+    noblePrimitives.ed25519Verify(publicKey, signature, message),
   x25519: (secret) => ({
     publicKey: x25519.getPublicKey(secret),
     agree: (publicKey) => orUndefined(() => x25519.getSharedSecret(secret, publicKey)),

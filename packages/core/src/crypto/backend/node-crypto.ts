@@ -30,6 +30,13 @@ export type NodeCrypto = {
   diffieHellman(keys: { readonly privateKey: KeyObject; readonly publicKey: KeyObject }): Uint8Array;
   sign(algorithm: null, message: Uint8Array, key: KeyObject): Uint8Array;
   verify(algorithm: null, message: Uint8Array, key: KeyObject, signature: Uint8Array): boolean;
+  verify(
+    algorithm: null,
+    message: Uint8Array,
+    key: KeyObject,
+    signature: Uint8Array,
+    done: (cause: Error | null, valid: boolean) => void,
+  ): void;
 };
 
 type NodeGlobal = { process?: { getBuiltinModule?: (name: string) => unknown } };

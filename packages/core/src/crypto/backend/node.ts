@@ -26,8 +26,9 @@ export function createNodePrimitives(node: NodeCrypto): Primitives {
     return { publicKey: publicBytes(node, key), sign: (message) => plain(node.sign(null, message, key)) };
   }
 
-  function ed25519Verify(publicKey: Uint8Array, signature: Uint8Array, message: Uint8Array): boolean {
-    if (!isStrictlyEncoded(publicKey, signature)) return false;
+  /** Undefined for what no strict verifier takes. */
+  function verifyKey(publicKey: Uint8Array, signature: Uint8Array): KeyObject | undefined {
+    if (!isStrictlyEncoded(publicKey, signature)) return undefined;
     const name = bytesToBase64url(publicKey);
     let key = verifyKeys.get(name);
     if (key === undefined) {
@@ -35,7 +36,20 @@ export function createNodePrimitives(node: NodeCrypto): Primitives {
       if (verifyKeys.size >= KEPT_KEYS) verifyKeys.clear();
       verifyKeys.set(name, key);
     }
-    return node.verify(null, message, key, signature);
+    return key;
+  }
+
+  function ed25519Verify(publicKey: Uint8Array, signature: Uint8Array, message: Uint8Array): boolean {
+    const key = verifyKey(publicKey, signature);
+    return key !== undefined && node.verify(null, message, key, signature);
+  }
+
+  function ed25519VerifyLater(publicKey: Uint8Array, signature: Uint8Array, message: Uint8Array): Promise<boolean> {
+    const key = verifyKey(publicKey, signature);
+    if (key === undefined) return Promise.resolve(false);
+    return new Promise((resolve, reject) => {
+      node.verify(null, message, key, signature, (cause, valid) => (cause ? reject(cause) : resolve(valid)));
+    });
   }
 
   function x25519(secret: Uint8Array): Agreer {
@@ -63,6 +77,7 @@ export function createNodePrimitives(node: NodeCrypto): Primitives {
     openAesGcm: (key, nonce, aad, sealed) => decrypt(node, gcmName(key), key, nonce, aad, sealed),
     ed25519,
     ed25519Verify,
+    ed25519VerifyLater,
     x25519,
   };
 }

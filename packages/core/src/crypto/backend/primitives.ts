@@ -32,5 +32,7 @@ export type Primitives = {
   readonly ed25519: (seed: Uint8Array) => Signer;
   /** Verifies strictly and without the cofactor (spec/crypto.md CRY-7). */
   readonly ed25519Verify: (publicKey: Uint8Array, signature: Uint8Array, message: Uint8Array) => boolean;
+  /** The same verdict, worked out beside the calling thread where the platform can. */
+  readonly ed25519VerifyLater: (publicKey: Uint8Array, signature: Uint8Array, message: Uint8Array) => Promise<boolean>;
   readonly x25519: (secret: Uint8Array) => Agreer;
 };
