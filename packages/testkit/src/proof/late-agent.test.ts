@@ -1,0 +1,50 @@
+/** Two agents of one owner, of which the node keeps one behind: it must not speak for a state that the feed has left behind. */
+
+import { equalBytes } from '@sluice/core/base';
+import type { Storage } from '@sluice/node';
+import { afterEach, describe, expect, it } from 'vitest';
+import { post, sharePosts, until } from '../sharing-fixture.ts';
+import { createTestNetwork, type TestNetwork } from '../test-network.ts';
+
+describe('an agent that is kept behind', () => {
+  let net: TestNetwork;
+  let behind: Uint8Array | undefined;
+  const wrapStorage = (storage: Storage): Storage => ({
+    ...storage,
+    readPage: (query) => {
+      const page = storage.readPage(query);
+      if (query.log.type !== 'own' || !behind || !equalBytes(query.except, behind)) return page;
+      const { after } = query;
+      const nothing = { entries: [], seals: [], dead: [], holes: [], vector: [] };
+      return { ...page, ...nothing, cursor: after, head: after, more: false, whole: false };
+    },
+  });
+  afterEach(() => net.close());
+
+  it('[FEED-10] appends nothing until it has what the feed reflects, and then all of it', async () => {
+    net = await createTestNetwork({ wrapStorage });
+    const { owner, posts, grant } = await sharePosts(net, { filter: { type: 'odd' } });
+    const phone = await net.restore(owner, 'phone');
+    await phone.synced();
+    await owner.account.synced();
+    const alarms: unknown[] = [];
+    grant.onAlarm((alarm) => alarms.push(alarm));
+
+    behind = phone.open.home.self;
+    await posts.save(post(21, { type: 'odd' }));
+    await until(async () => (await grant.datastore().count()) === 6);
+    await owner.account.close();
+    const phonePosts = await phone.vault.openDatastore('social/post');
+    await phonePosts.save(post(23, { type: 'odd' }));
+    await phone.synced();
+    expect(await phonePosts.get('post-21')).toBeUndefined();
+    expect(await grant.datastore().count()).toBe(6);
+
+    behind = undefined;
+    await phone.synced();
+    expect(await phonePosts.get('post-21')).toBeDefined();
+    await until(async () => alarms.length > 0 || (await grant.datastore().count()) === 7);
+    expect(alarms).toEqual([]);
+    expect(grant.status()).toBe('live');
+  });
+});

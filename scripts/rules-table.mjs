@@ -1,0 +1,261 @@
+/**
+ * The rules that `npm run rules:break` switches off, one at a time. Each change must be found exactly once in its file, so that the
+ * table cannot rot; a rule that two places keep (a node and a reader, say) has a line for each.
+ *
+ * @typedef {{ readonly file: string, readonly find: string, readonly replace: string }} Change
+ * @typedef {{ readonly rule: string, readonly says: string, readonly changes: readonly Change[], readonly tests: readonly string[] }} Rule
+ */
+
+/** @type {readonly Rule[]} */
+export const RULES = [
+  {
+    rule: 'commitment',
+    says: 'a key that is handed over must be the one committed to',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/requester.ts',
+        find: '!isJsonObject(given) || !checkCommitment(grantKey, key.commitment)',
+        replace: '!isJsonObject(given) || !checkCommitment(grantKey, keyCommitmentOf(grantKey))',
+      },
+      {
+        file: 'packages/client/src/sharing/requester.ts',
+        find: '  checkCommitment,\n',
+        replace: '  checkCommitment,\n  keyCommitment as keyCommitmentOf,\n',
+      },
+    ],
+    tests: ['packages/testkit/src/proof/forged-answers.test.ts'],
+  },
+  {
+    rule: 'aad',
+    says: 'an entry opens only under its own header and in its own stream',
+    changes: [
+      {
+        file: 'packages/core/src/stream/sealed-entry.ts',
+        find: 'sealAead(key, concatBytes(encoded, stream), padPlaintext(plaintext), random)',
+        replace: 'sealAead(key, concatBytes(), padPlaintext(plaintext), random)',
+      },
+      {
+        file: 'packages/core/src/stream/sealed-entry.ts',
+        find: 'openAead(key, concatBytes(entry.header, stream), entry.body)',
+        replace: 'openAead(key, concatBytes(), entry.body)',
+      },
+    ],
+    tests: ['packages/core/src/stream/stream.test.ts', 'packages/testkit/src/feed-tamper.test.ts'],
+  },
+  {
+    rule: 'seal',
+    says: 'a reader takes only entries that their writer’s seal lists',
+    changes: [
+      {
+        file: 'packages/core/src/stream/page-check.ts',
+        find: "if (!isSealedAs(run.seal, n, entry)) return tampered('changed-entry');",
+        replace: 'void isSealedAs;',
+      },
+    ],
+    tests: ['packages/testkit/src/proof/hostile-node.test.ts'],
+  },
+  {
+    rule: 'seal at the node',
+    says: 'the node takes a batch only if it is what its seal lists',
+    changes: [
+      {
+        file: 'packages/core/src/stream/writer-seal.ts',
+        find: 'if (n !== seal.firstN + i || !equalBytes(writer, seal.writer) || !isSealedAs(seal, n, entry))',
+        replace: 'if (n !== seal.firstN + i || !equalBytes(writer, seal.writer))',
+      },
+    ],
+    tests: ['packages/core/src/stream/stream.test.ts'],
+  },
+  {
+    rule: 'target',
+    says: 'a request counts at the node it was signed for',
+    changes: [
+      {
+        file: 'packages/node/src/http/authenticate.ts',
+        find: 'const url = ',
+        replace: "const via = headers['x-forwarded-host'];\n    const url = via ? 'https://' + String(via) + path : ",
+      },
+    ],
+    tests: ['packages/node/src/http/authenticate.test.ts'],
+  },
+  {
+    rule: 'target of live connections',
+    says: 'a hello counts at the node it was signed for',
+    changes: [
+      {
+        file: 'packages/core/src/identity/http/hello.ts',
+        find: "if (hello.value.node !== nodeDid) return err({ type: 'wrong-node' });",
+        replace: 'void nodeDid;',
+      },
+    ],
+    tests: ['packages/core/src/identity/http/hello.test.ts'],
+  },
+  {
+    rule: 'nonce',
+    says: 'a signed request is served once',
+    changes: [
+      {
+        file: 'packages/node/src/http/authenticate.ts',
+        find: "if (nonces.seen(publicKey, nonce, expiresMs, nowMs)) throw new Problem('REPLAYED');",
+        replace: 'nonces.seen(publicKey, nonce, expiresMs, nowMs);',
+      },
+    ],
+    tests: ['packages/node/src/http/authenticate.test.ts'],
+  },
+  {
+    rule: 'epoch',
+    says: 'the node refuses entries under an older key epoch',
+    changes: [
+      {
+        file: 'packages/node/src/storage/sqlite/append.ts',
+        find: "if (kind === 'own' && header.epoch < epoch) throw new Refused('KEY_EPOCH');",
+        replace: 'void [kind, epoch];',
+      },
+    ],
+    tests: ['packages/node/src/storage/sqlite/sqlite-storage.test.ts'],
+  },
+  {
+    rule: 'feed head',
+    says: 'an append to a feed is a compare-and-set on its head',
+    changes: [
+      {
+        file: 'packages/node/src/storage/sqlite/append.ts',
+        find: "if (part.head !== log.head || part.term !== 0) throw new Refused('STALE_HEAD');",
+        replace: '',
+      },
+    ],
+    tests: ['packages/node/src/storage/sqlite/sqlite-storage.test.ts'],
+  },
+  {
+    rule: 'basis',
+    says: 'a checkpoint’s basis never goes back',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/feed-reader.ts',
+        find: "if (!covers(checkpoint.basis, state.basis) || checkpoint.asOfMs < state.asOfMs) return 'basis';",
+        replace: "if (checkpoint.asOfMs < state.asOfMs) return 'basis';\n    void covers;",
+      },
+    ],
+    tests: ['packages/testkit/src/feed-tamper.test.ts'],
+  },
+  {
+    rule: 'basis at the agent',
+    says: 'an agent that is behind the feed’s basis appends nothing',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/agent.ts',
+        find: 'if (work.doubtful || !covers(basisOf(work), work.progress.basis)) continue;',
+        replace: 'if (work.doubtful) continue;\n      void covers;',
+      },
+    ],
+    tests: ['packages/testkit/src/proof/late-agent.test.ts'],
+  },
+  {
+    rule: 'revoke',
+    says: 'the node serves a revoked reader nothing',
+    changes: [
+      {
+        file: 'packages/core/src/stream/access-state.ts',
+        find: "if (isLive(row, nowMs)) return 'allowed';\n    sawRevoked = true;",
+        replace: "return 'allowed';",
+      },
+    ],
+    tests: ['packages/testkit/src/feed.test.ts'],
+  },
+  {
+    rule: 'revoke of appends',
+    says: 'the node takes nothing for a feed that nobody may read',
+    changes: [
+      {
+        file: 'packages/node/src/storage/sqlite/sqlite-storage.ts',
+        find: "if (!feedIsOpen(state, part.stream, job.nowMs)) throw new Refused('REVOKED');",
+        replace: 'void feedIsOpen;',
+      },
+    ],
+    tests: ['packages/node/src/storage/sqlite/sqlite-storage.test.ts'],
+  },
+  {
+    rule: 'sender',
+    says: 'a message counts only with the signature of the sender it names',
+    changes: [
+      {
+        file: 'packages/core/src/message/sealed-message.ts',
+        find: "if (!speaksFor(key, inner.value.card, sender.value, deps)) return err({ type: 'bad-sender' });",
+        replace: 'void speaksFor;',
+      },
+    ],
+    tests: ['packages/testkit/src/proof/forged-answers.test.ts'],
+  },
+  {
+    rule: 'id choice',
+    says: 'a sender never chooses the id that its record gets',
+    changes: [
+      {
+        file: 'packages/client/src/messaging/messaging.ts',
+        find: 'const id = pseudonym(',
+        replace: 'const id = record._id ? String(record._id) : pseudonym(',
+      },
+    ],
+    tests: ['packages/testkit/src/proof/forged-answers.test.ts'],
+  },
+  {
+    rule: 'clock',
+    says: 'the node refuses entries stamped in the future',
+    changes: [
+      {
+        file: 'packages/node/src/storage/sqlite/append.ts',
+        find: "if (header.hlc.ms > nowMs + MAX_CLOCK_AHEAD_MS) throw new Refused('CLOCK_SKEW');\n  if (kind",
+        replace: 'void nowMs;\n  if (kind',
+      },
+    ],
+    tests: ['packages/node/src/storage/sqlite/sqlite-storage.test.ts'],
+  },
+  {
+    rule: 'size',
+    says: 'a message over the limit is refused',
+    changes: [
+      {
+        file: 'packages/node/src/service.ts',
+        find: 'if (size > MAX_DEPOSIT_BYTES || messages.some((m) => m.length > MAX_MESSAGE_BYTES))',
+        replace: 'void MAX_MESSAGE_BYTES;\n      if (size > MAX_DEPOSIT_BYTES)',
+      },
+    ],
+    tests: ['packages/node/src/http/space-routes.test.ts'],
+  },
+  {
+    rule: 'projection',
+    says: 'a grant of chosen fields reveals these alone',
+    changes: [
+      {
+        file: 'packages/core/src/grant/projection.ts',
+        find: '  if (!fields) {',
+        replace: '  if (!fields || fields.length > 0) {',
+      },
+    ],
+    tests: ['packages/testkit/src/feed.test.ts'],
+  },
+  {
+    rule: 'window',
+    says: 'a record leaves its window at its instant, with nobody online',
+    changes: [
+      {
+        file: 'packages/core/src/grant/feed-diff.ts',
+        find: 'const expiresMs = nextFlip(rule.filter, record, nowMs);',
+        replace: 'const expiresMs = nextFlip(rule.filter, record, nowMs) && undefined;',
+      },
+    ],
+    tests: ['packages/testkit/src/feed.test.ts'],
+  },
+  {
+    rule: 'window at the node',
+    says: 'the node serves no body whose expiry has passed',
+    changes: [
+      {
+        file: 'packages/node/src/storage/sqlite/read-page.ts',
+        find: 'const expired = row.expires !== null && Number(row.expires) <= query.nowMs;',
+        replace: 'const expired = false;',
+      },
+    ],
+    tests: ['packages/testkit/src/feed.test.ts'],
+  },
+];
