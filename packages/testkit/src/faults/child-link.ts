@@ -1,6 +1,7 @@
 /** A child process of a fault test: asked step by step, killed at any moment, and heard to the end. Must not know what it runs. */
 
 import { fork } from 'node:child_process';
+import { basename } from 'node:path';
 
 export type Child = {
   readonly pid: number;
@@ -15,12 +16,10 @@ export type Child = {
 type Answer = { readonly id: number; readonly value?: unknown; readonly error?: string };
 type Waiting = { readonly resolve: (value: unknown) => void; readonly reject: (cause: Error) => void };
 
-/** Starts a program of this folder from its source. It takes steps once its modules are loaded. */
-export function startChild(program: 'node-process' | 'client-process', args: readonly string[]): Child {
-  const child = fork(new URL(`./${program}.ts`, import.meta.url), [...args], {
-    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-    execArgv: ['--expose-gc', '-C', '@sluice/source', '--import', 'tsx'],
-  });
+/** Starts a program of this folder. It takes steps once it is loaded. */
+export function startChild(path: string, args: readonly string[]): Child {
+  const program = basename(path, '.mjs');
+  const child = fork(path, [...args], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'], execArgv: ['--expose-gc'] });
   const waiting = new Map<number, Waiting>();
   const listeners = new Set<(line: string) => void>();
   let nextId = 1;

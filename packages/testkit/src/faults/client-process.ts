@@ -2,24 +2,33 @@
 
 import { writeSync } from 'node:fs';
 import { createSystemClock, toDid } from '@sluice/core/base';
-import { Account, type Alarm } from '@sluice/client';
+import { Account } from '@sluice/client';
 import { createNodePlatform, openNodeStore } from '@sluice/client/node';
-import { TEST_ARGON2 } from '../test-network.ts';
+import { NODE_ORIGIN, TEST_ARGON2 } from '../test-network.ts';
 import { serveSteps } from './child-link.ts';
 import { readState, writeOps } from './workload.ts';
 
 const [store = '', port = '0'] = process.argv.slice(2);
-const hosts = new Map([['node.sluice.test', `127.0.0.1:${port}`]]);
-const platform = createNodePlatform({ clock: createSystemClock(), devHosts: () => hosts });
-const alarms: Alarm[] = [];
+const NODE_HOST = new URL(NODE_ORIGIN).host;
+/** No server is at this port, so connecting there fails at once. */
+const NOWHERE = '127.0.0.1:1';
+const NODE = `127.0.0.1:${port}`;
+const hosts = new Map([[NODE_HOST, NOWHERE]]);
+const socketHosts = new Map(hosts);
+const clock = createSystemClock();
+const platform = {
+  ...createNodePlatform({ clock, devHosts: () => hosts }),
+  openSocket: createNodePlatform({ clock, devHosts: () => socketHosts }).openSocket,
+};
 let account: Account;
-let stopped = false;
+
+type WriteArgs = { readonly seed: string; readonly from: number; readonly friend: string; readonly width: number };
 
 /** Written through at once: what is not in the pipe when the process is killed was not acknowledged to anybody. */
 const note = (text: string): void => void writeSync(1, `${text}\n`);
 
 serveSteps({
-  /** Opens the store of a process that was killed, and tells what is in it before the node can have given any of it back. */
+  /** Opens the store of a process that was killed, and tells what is in it while the node cannot give any of it back. */
   open: async () => {
     account = await Account.open({
       platform,
@@ -27,22 +36,33 @@ serveSteps({
       passphrase: 'test passphrase',
       argon2: TEST_ARGON2,
     });
-    account.open.onAlarm((alarm) => alarms.push(alarm));
-    return [...(await readState(account))];
+    account.open.onAlarm((alarm) => note(`alarm ${JSON.stringify(alarm)}`));
+    return { state: [...(await readState(account))], unsent: account.open.home.store.outboxSize() };
   },
-  synced: async () => {
-    await account.synced();
-    return { outbox: account.open.home.store.outboxSize(), alarms };
+  findNode: async () => {
+    hosts.set(NODE_HOST, NODE);
+    socketHosts.set(NODE_HOST, NODE);
   },
-  write: async ({ seed, from, friend }: { readonly seed: string; readonly from: number; readonly friend: string }) => {
+  /** Learns who the friend is, so that messages can be kept for them; nothing else is heard of the node. */
+  meet: async ({ friend }: { readonly friend: string }) => {
+    hosts.set(NODE_HOST, NODE);
+    const look = () => account.open.resolver.resolve(toDid(friend));
+    // The first look may join one that was under way, and found nothing.
+    const found = (await look()).ok || (await look()).ok;
+    hosts.set(NODE_HOST, NOWHERE);
+    return found;
+  },
+  /** Writes on and on, up to `width` writes at once. */
+  write: async ({ seed, from, friend, width }: WriteArgs) => {
     const events = {
       started: (n: number) => note(`start ${n}`),
       resolved: (n: number, how: string, id = '') => note(`done ${n} ${how} ${id}`),
     };
-    await writeOps(account, toDid(friend), seed, from, 4, events, () => stopped);
+    await writeOps(account, toDid(friend), seed, from, width, events, () => false);
   },
-  close: async () => {
-    stopped = true;
-    await account.close();
+  synced: async () => {
+    await account.synced();
+    return { state: [...(await readState(account))], unsent: account.open.home.store.outboxSize() };
   },
+  close: () => account.close(),
 });

@@ -11,6 +11,7 @@ import { createNodePlatform, openNodeStore } from '@sluice/client/node';
 import { publishApp } from '../publish-app.ts';
 import { NODE_ORIGIN, type Persona, TEST_ARGON2 } from '../test-network.ts';
 import { type Child, startChild } from './child-link.ts';
+import { makePrograms } from './programs.ts';
 
 export type FaultNetwork = {
   readonly directory: string;
@@ -18,6 +19,8 @@ export type FaultNetwork = {
   readonly node: () => Child;
   readonly person: (name: string) => Promise<Persona>;
   readonly app: (origin: string) => Promise<Persona>;
+  /** A process for the person's store. It opens it at the step `open`, so that a spare one costs nothing. */
+  readonly startClient: (persona: Persona) => Child;
   /** A device that has never been here, at once closed again when `use` is done. */
   readonly withFreshDevice: <T>(persona: Persona, use: (account: Account) => Promise<T>) => Promise<T>;
   /** Kills the node and starts it again. Those of the network find it only at `findNode`. */
@@ -35,7 +38,8 @@ const NOWHERE = '127.0.0.1:1';
 /** Starts the node and a spare process, so that a restart does not wait for modules to load. */
 export async function createFaultNetwork(): Promise<FaultNetwork> {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-fault-'));
-  const startNode = (): Child => startChild('node-process', [directory]);
+  const programs = await makePrograms();
+  const startNode = (): Child => startChild(programs.path('node-process'), [directory]);
   let node = startNode();
   let spare = startNode();
   const port = await node.ask<number>('listen', { port: 0 });
@@ -46,6 +50,7 @@ export async function createFaultNetwork(): Promise<FaultNetwork> {
   const freshPlatform = createNodePlatform({ clock, random: systemRandom, devHosts: () => freshHosts });
   const accounts = new Set<Account>();
   const servers: Server[] = [];
+  const clients = new Set<Child>();
   const alarms: Alarm[] = [];
   let fresh = 0;
 
@@ -82,6 +87,11 @@ export async function createFaultNetwork(): Promise<FaultNetwork> {
       freshHosts.set(host, address);
       return { account: keep(account), phrase, store, origin };
     },
+    startClient: ({ store }) => {
+      const client = startChild(programs.path('client-process'), [store, String(port)]);
+      clients.add(client);
+      return client;
+    },
     withFreshDevice: async ({ phrase }, use) => {
       const store = openNodeStore(join(directory, `fresh-${fresh++}`));
       const account = keep(await Account.restore({ ...base, platform: freshPlatform, store, phrase }));
@@ -104,7 +114,8 @@ export async function createFaultNetwork(): Promise<FaultNetwork> {
     close: async () => {
       for (const account of accounts) await account.close().catch(() => undefined);
       for (const server of servers) server.close();
-      await Promise.all([node.kill(), spare.kill()]);
+      await Promise.all([node, spare, ...clients].map((child) => child.kill()));
+      programs.remove();
       rmSync(directory, { recursive: true, force: true });
     },
   };
