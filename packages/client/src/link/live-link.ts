@@ -67,6 +67,8 @@ export type LiveLink = {
 
 /** Bytes of pages the node may send ahead of what was handled. */
 const CREDIT = 2 * 1024 * 1024;
+/** Handled bytes are given back in portions, since a frame for every small page would cost as much as the page. */
+const CREDIT_PORTION = CREDIT / 4;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 10_000;
 
@@ -76,6 +78,8 @@ type Sub = {
   readonly events: SubscriptionEvents;
   chain: Promise<void>;
   run: number;
+  /** Bytes handled and not yet given back as credit. */
+  handled: number;
 };
 type Waiting = { readonly resolve: (answer: PushAnswer) => void; readonly reject: (cause: Error) => void };
 
@@ -111,6 +115,7 @@ export function openLiveLink(
 
   const subscribeNow = (id: number, sub: Sub): void => {
     sub.run = run;
+    sub.handled = 0;
     send({
       type: 'sub',
       id,
@@ -128,7 +133,11 @@ export function openLiveLink(
     sub.chain = sub.chain.then(async () => {
       if (sub.run !== mine || !subs.has(id)) return;
       await sub.events.onPage(page, bytes);
-      if (run === mine && state === 'ready') send({ type: 'credit', id, bytes });
+      if (run !== mine || state !== 'ready') return;
+      sub.handled += bytes;
+      if (sub.handled < CREDIT_PORTION) return;
+      send({ type: 'credit', id, bytes: sub.handled });
+      sub.handled = 0;
     });
     // A throw in the handler is its bug; it must not stop the connection.
     sub.chain = sub.chain.catch((cause: unknown) => {
@@ -213,7 +222,7 @@ export function openLiveLink(
   return {
     subscribe: (space, log, events) => {
       const id = nextId++;
-      const sub: Sub = { space, log, events, chain: Promise.resolve(), run: -1 };
+      const sub: Sub = { space, log, events, chain: Promise.resolve(), run: -1, handled: 0 };
       subs.set(id, sub);
       if (state === 'ready') subscribeNow(id, sub);
       return () => {

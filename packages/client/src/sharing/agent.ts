@@ -25,17 +25,14 @@ import {
   type Checkpoint,
   checkpointTag,
   covers,
-  createRunningDigest,
   diffRecord,
   endTag,
   type FeedKeys,
   type FeedPlace,
   type FeedRule,
   feedTag,
-  type Memo,
   openCheckpoint,
   openMemo,
-  type RunningDigest,
   sealCheckpoint,
   sealFeedDelete,
   sealFeedPut,
@@ -55,6 +52,7 @@ import { readLog } from '../link/read-log.ts';
 import type { FeedSource, SpaceEngine } from '../space/space-engine.ts';
 import type { ChangedRecord, Collection } from '../store/collection.ts';
 import type { StoreDb } from '../store/store-db.ts';
+import { openSentLog, type SentLog, type SentPut } from './sent-log.ts';
 
 /** One grant as its agent needs it. */
 export type AgentGrant = {
@@ -97,13 +95,20 @@ const MAX_STEP_BYTES = 1024 * 1024;
 const MAX_FEEDS_A_PUSH = 16;
 
 /** `closed`: a checkpoint stands in the feed, so the grantee has been told even if there was nothing to tell. */
-type Progress = { ls: number; n: number; cursor: number; basis: Basis; closed: boolean; digest: RunningDigest };
+type Progress = {
+  readonly ls: number;
+  readonly n: number;
+  readonly cursor: number;
+  readonly basis: Basis;
+  readonly closed: boolean;
+};
 /** The records a new feed starts with: found once by index, sent in steps. `upTo` is the local number they reflect. */
 type Backfill = { readonly tags: readonly Tag[]; readonly upTo: number; at: number };
 type Work = {
   readonly grant: AgentGrant;
   readonly rule: FeedRule;
   readonly keys: FeedKeys;
+  readonly sent: SentLog;
   progress: Progress;
   doubtful: boolean;
   ended: boolean;
@@ -111,7 +116,7 @@ type Work = {
 };
 type Staged = {
   readonly work: Work;
-  readonly puts: readonly { tag: Tag; memo: Memo }[];
+  readonly puts: readonly SentPut[];
   readonly gone: readonly Tag[];
   readonly n: number;
   readonly basis: Basis;
@@ -133,24 +138,16 @@ export function createAgent(deps: AgentDeps): Agent {
   let staged: Staged[] = [];
   let folding = false;
 
-  const sentRow = (feed: StreamId, tag: Tag): Memo | undefined => {
-    const row = db.sql('SELECT print, expires FROM sent WHERE feed = ? AND tag = ?').get(feed, tag);
-    return row
-      ? { print: row.print as Uint8Array, expiresMs: row.expires === null ? null : Number(row.expires) }
-      : undefined;
-  };
-
-  const basisOf = (work: Work): Basis => engine.store.vector(work.grant.collection.streamRow, engine.self);
-
   const prepare = (): readonly Extract<PushPart, { type: 'feed' }>[] => {
     staged = [];
+    const round = createRound(engine);
     const parts: Extract<PushPart, { type: 'feed' }>[] = [];
     for (const work of works.values()) {
       if (parts.length >= MAX_FEEDS_A_PUSH) break;
       if (work.ended) continue;
       if (work.doubtful) void fold(work);
-      if (work.doubtful || !covers(basisOf(work), work.progress.basis)) continue;
-      const step = nextStep(work);
+      if (work.doubtful || !covers(round.basisOf(work.grant.collection), work.progress.basis)) continue;
+      const step = nextStep(work, round);
       if (!step) continue;
       staged.push(step.staged);
       parts.push({ type: 'feed', stream: work.grant.feed, head: work.progress.cursor, term: 0, entries: step.entries });
@@ -159,12 +156,12 @@ export function createAgent(deps: AgentDeps): Agent {
   };
 
   /** Evaluates the next records of one grant. Undefined when there is nothing to append. */
-  function nextStep(work: Work): { readonly entries: FeedEntry[]; readonly staged: Staged } | undefined {
-    const { grant, rule, keys, progress } = work;
+  function nextStep(work: Work, round: Round): { readonly entries: FeedEntry[]; readonly staged: Staged } | undefined {
+    const { grant, rule, keys, sent, progress } = work;
     const nowMs = clock.nowMs();
-    const batch = progress.ls === 0 ? nextBackfill(work, nowMs) : nextChanges(work);
+    const batch = progress.ls === 0 ? nextBackfill(work, nowMs) : nextChanges(work, round);
     const entries: FeedEntry[] = [];
-    const puts: { tag: Tag; memo: Memo }[] = [];
+    const puts: SentPut[] = [];
     const gone: Tag[] = [];
     let { n } = progress;
     const place = (): FeedPlace => ({ writer: engine.self, n: ++n, hlc: engine.hlc.tick(), epoch: 1 });
@@ -179,7 +176,7 @@ export function createAgent(deps: AgentDeps): Agent {
       done.add(record.state.id);
       const spot = feedTag(rule, record.state.id);
       const document = isDeleted(record.state) ? undefined : toDocument(record.state);
-      const step = diffRecord(rule, spot, document, sentRow(grant.feed, spot.tag), nowMs);
+      const step = diffRecord(rule, spot, document, sent.memoOf(spot.tag), nowMs);
       if (step.type === 'put') {
         entries.push(sealFeedPut(keys, place(), step.tag, step.plaintext, step.memo, deps.random));
         puts.push({ tag: step.tag, memo: step.memo });
@@ -190,7 +187,7 @@ export function createAgent(deps: AgentDeps): Agent {
       }
     }
     const finished = batch.finished(taken);
-    const expired = finished ? expiredTags(grant.feed, nowMs) : [];
+    const expired = finished ? sent.expired(nowMs, STEP_RECORDS) : [];
     const closes = finished && (entries.length > 0 || expired.length > 0 || grant.once || !progress.closed);
     if (entries.length === 0 && !closes) {
       // Nothing to tell the grantee: remember how far was looked, so that it is not looked at again.
@@ -199,7 +196,7 @@ export function createAgent(deps: AgentDeps): Agent {
       if (!finished) engine.nudge();
       return undefined;
     }
-    const basis = basisOf(work);
+    const basis = round.basisOf(grant.collection);
     if (closes) entries.push(...closing(work, place, { puts, gone: [...gone, ...expired], basis, once: grant.once }));
     const staged: Staged = {
       work,
@@ -235,8 +232,8 @@ export function createAgent(deps: AgentDeps): Agent {
     };
   }
 
-  function nextChanges(work: Work): Batch {
-    const { records, more, upTo } = work.grant.collection.changedSince(work.progress.ls, STEP_RECORDS);
+  function nextChanges(work: Work, round: Round): Batch {
+    const { records, more, upTo } = round.changesOf(work.grant.collection, work.progress.ls);
     const last = records.at(-1)?.ls ?? work.progress.ls;
     return {
       records,
@@ -253,8 +250,7 @@ export function createAgent(deps: AgentDeps): Agent {
     place: () => FeedPlace,
     change: { puts: Staged['puts']; gone: readonly Tag[]; basis: Basis; once: boolean },
   ): FeedEntry[] {
-    const digest = digestAfter(work, change.puts, change.gone);
-    const content = { count: digest.count(), digest: digest.value(), basis: change.basis, card: deps.card };
+    const content = { ...work.sent.sumAfter(change.puts, change.gone), basis: change.basis, card: deps.card };
     const checkpoint = sealCheckpoint(
       work.keys,
       place(),
@@ -271,39 +267,7 @@ export function createAgent(deps: AgentDeps): Agent {
     ];
   }
 
-  /** The digest as it will be when the staged changes are in, computed on a copy by undoing them afterwards. */
-  function digestAfter(
-    work: Work,
-    puts: Staged['puts'],
-    gone: readonly Tag[],
-  ): { count: () => number; value: () => Uint8Array } {
-    const { digest } = work.progress;
-    const undo: (() => void)[] = [];
-    const drop = (tag: Tag): void => {
-      const old = sentRow(work.grant.feed, tag);
-      if (!old) return;
-      digest.remove(tag, old.print);
-      undo.push(() => digest.add(tag, old.print));
-    };
-    for (const { tag, memo } of puts) {
-      drop(tag);
-      digest.add(tag, memo.print);
-      undo.push(() => digest.remove(tag, memo.print));
-    }
-    for (const tag of gone) drop(tag);
-    const count = digest.count();
-    const value = digest.value();
-    for (const step of undo) step();
-    return { count: () => count, value: () => value };
-  }
-
-  const expiredTags = (feed: StreamId, nowMs: number): Tag[] =>
-    db
-      .sql('SELECT tag FROM sent WHERE feed = ? AND expires IS NOT NULL AND expires <= ? LIMIT ?')
-      .all(feed, nowMs, STEP_RECORDS)
-      .map((r) => r.tag as Tag);
-
-  function saveProgress(work: Work, change: Partial<Omit<Progress, 'digest'>>): void {
+  function saveProgress(work: Work, change: Partial<Progress>): void {
     work.progress = { ...work.progress, ...change };
     const { ls, n, cursor, basis, closed } = work.progress;
     const state = utf8ToBytes(JSON.stringify({ ls, n, closed, basis: basis.map((b) => [bytesToHex(b.writer), b.n]) }));
@@ -315,33 +279,21 @@ export function createAgent(deps: AgentDeps): Agent {
   const settle = async (answers: readonly PartAnswer[] | undefined): Promise<void> => {
     const mine = staged;
     staged = [];
-    for (const [i, step] of mine.entries()) {
-      const answer = answers?.[i];
-      if (answer?.type === 'ok') db.transactLazily(() => commit(step, answer.head));
-      else if (answer === undefined || answer.code === 'STALE_HEAD') step.work.doubtful = true;
-      else if (answer.code === 'REVOKED' || answer.code === 'FORBIDDEN' || answer.code === 'CLOSED')
-        end(step.work, answer.code === 'CLOSED' ? 'completed' : 'revoked');
-      if (step.work.doubtful && answers) await fold(step.work);
-    }
+    db.transactLazily(() => {
+      for (const [i, step] of mine.entries()) {
+        const answer = answers?.[i];
+        if (answer?.type === 'ok') commit(step, answer.head);
+        else if (answer === undefined || answer.code === 'STALE_HEAD') step.work.doubtful = true;
+        else if (answer.code === 'REVOKED' || answer.code === 'FORBIDDEN' || answer.code === 'CLOSED')
+          end(step.work, answer.code === 'CLOSED' ? 'completed' : 'revoked');
+      }
+    });
+    for (const { work } of mine) if (work.doubtful && answers) await fold(work);
   };
 
   function commit(step: Staged, head: number): void {
     const { work } = step;
-    const { digest } = work.progress;
-    const feed = work.grant.feed;
-    const drop = (tag: Tag): void => {
-      const old = sentRow(feed, tag);
-      if (old) digest.remove(tag, old.print);
-    };
-    for (const { tag, memo } of step.puts) {
-      drop(tag);
-      digest.add(tag, memo.print);
-      putSent(feed, tag, memo);
-    }
-    for (const tag of step.gone) {
-      drop(tag);
-      db.sql('DELETE FROM sent WHERE feed = ? AND tag = ?').run(feed, tag);
-    }
+    work.sent.note(step.puts, step.gone);
     saveProgress(work, {
       ls: step.advance(),
       n: step.n,
@@ -351,12 +303,6 @@ export function createAgent(deps: AgentDeps): Agent {
     });
     if (step.completes) end(work, 'completed');
   }
-
-  const putSent = (feed: StreamId, tag: Tag, memo: Memo): void => {
-    db.sql(
-      'INSERT INTO sent (feed, tag, print, expires) VALUES (?, ?, ?, ?) ON CONFLICT (feed, tag) DO UPDATE SET print = excluded.print, expires = excluded.expires',
-    ).run(feed, tag, memo.print, memo.expiresMs);
-  };
 
   function end(work: Work, how: 'completed' | 'revoked'): void {
     work.ended = true;
@@ -376,9 +322,9 @@ export function createAgent(deps: AgentDeps): Agent {
         (page) => db.transactLazily(() => foldPage(work, page)),
       );
       if (!done.ok && (done.code === 'REVOKED' || done.code === 'FORBIDDEN')) end(work, 'revoked');
-      work.progress = { ...work.progress, digest: loadDigest(db, work.grant.feed) };
       work.doubtful = false;
     } finally {
+      work.sent.reload();
       folding = false;
       engine.nudge();
     }
@@ -399,12 +345,11 @@ export function createAgent(deps: AgentDeps): Agent {
   }
 
   function foldEntry(work: Work, item: Page['entries'][number], head: Header): Checkpoint | undefined {
-    const { feed } = work.grant;
     if (head.kind === ENTRY_KIND.PUT && item.memo) {
       const memo = openMemo(work.keys, item.header, item.memo);
-      if (memo.ok) putSent(feed, head.tag, memo.value);
+      if (memo.ok) work.sent.note([{ tag: head.tag, memo: memo.value }], []);
     } else if (head.kind === ENTRY_KIND.DEL) {
-      db.sql('DELETE FROM sent WHERE feed = ? AND tag = ?').run(feed, head.tag);
+      work.sent.note([], [head.tag]);
     } else if ((head.kind === ENTRY_KIND.CKPT || head.kind === ENTRY_KIND.END) && item.body) {
       const checkpoint = openCheckpoint(work.keys, { header: item.header, body: item.body }, head);
       if (head.kind === ENTRY_KIND.END) end(work, 'completed');
@@ -424,6 +369,7 @@ export function createAgent(deps: AgentDeps): Agent {
         grant,
         rule,
         keys: { stream: grant.feed, key: grant.key },
+        sent: openSentLog(db, grant.feed),
         progress,
         doubtful: !known,
         ended: false,
@@ -442,14 +388,38 @@ export function createAgent(deps: AgentDeps): Agent {
   };
 }
 
+/** What the feeds of one push have in common: many grants draw from one collection, mostly from the same place on. */
+type Round = {
+  readonly basisOf: (collection: Collection) => Basis;
+  readonly changesOf: (collection: Collection, ls: number) => ReturnType<Collection['changedSince']>;
+};
+
+function createRound(engine: SpaceEngine): Round {
+  const bases = new Map<Collection, Basis>();
+  const changes = new Map<Collection, Map<number, ReturnType<Collection['changedSince']>>>();
+  return {
+    basisOf: (collection) => {
+      const basis = bases.get(collection) ?? engine.store.vector(collection.streamRow, engine.self);
+      bases.set(collection, basis);
+      return basis;
+    },
+    changesOf: (collection, ls) => {
+      const known = changes.get(collection) ?? new Map<number, ReturnType<Collection['changedSince']>>();
+      changes.set(collection, known);
+      const found = known.get(ls) ?? collection.changedSince(ls, STEP_RECORDS);
+      known.set(ls, found);
+      return found;
+    },
+  };
+}
+
 function loadProgress(db: StoreDb, feed: StreamId): { readonly progress: Progress; readonly known: boolean } {
   const row = db.sql('SELECT cursor, state FROM feed WHERE stream = ?').get(feed);
-  const digest = loadDigest(db, feed);
   const parsed = row?.state
     ? parseJson(bytesToUtf8(row.state as Uint8Array), { maxBytes: 1024 * 1024, maxDepth: 4 })
     : undefined;
   if (!row || !parsed?.ok || !isJsonObject(parsed.value))
-    return { progress: { ls: 0, n: 0, cursor: 0, basis: [], closed: false, digest }, known: false };
+    return { progress: { ls: 0, n: 0, cursor: 0, basis: [], closed: false }, known: false };
   const { ls, n, closed, basis } = parsed.value as unknown as {
     ls: number;
     n: number;
@@ -463,15 +433,7 @@ function loadProgress(db: StoreDb, feed: StreamId): { readonly progress: Progres
       closed,
       cursor: Number(row.cursor),
       basis: basis.map(([w, at]) => ({ writer: toWriterId(hexToBytes(w)), n: at })),
-      digest,
     },
     known: true,
   };
-}
-
-function loadDigest(db: StoreDb, feed: StreamId): RunningDigest {
-  const digest = createRunningDigest();
-  for (const row of db.sql('SELECT tag, print FROM sent WHERE feed = ?').all(feed))
-    digest.add(row.tag as Tag, row.print as Uint8Array);
-  return digest;
 }

@@ -80,6 +80,11 @@ export type FeedReader = {
 type State = { cursor: number; basis: Basis; asOfMs: number; status: FeedStatus };
 type RowSet = { readonly print: Uint8Array; readonly expiresMs: number | null };
 
+/** NOTE: replaced where it stands; a row deleted and inserted again dirties the pages of both places and of every index. */
+const PUT_ROW = `INSERT INTO feed_row (feed, tag, seq, print, expires, header, body) VALUES (?, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT (feed, tag) DO UPDATE SET seq = excluded.seq, print = excluded.print, expires = excluded.expires,
+  header = excluded.header, body = excluded.body`;
+
 /** Opens the local copy of a feed. */
 export function openFeedReader(deps: FeedReaderDeps): FeedReader {
   const { db, clock, keys } = deps;
@@ -127,17 +132,10 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     db.sql('DELETE FROM feed_row WHERE feed = ? AND tag = ?').run(feedRow, tag);
   };
   const putRow = (tag: Tag, seq: number, row: RowSet, header: Uint8Array, body: Uint8Array | null): void => {
-    removeRow(tag);
+    const old = rowOf(tag);
+    if (old) digest.remove(tag, old.print);
     digest.add(tag, row.print);
-    db.sql('INSERT INTO feed_row (feed, tag, seq, print, expires, header, body) VALUES (?, ?, ?, ?, ?, ?, ?)').run(
-      feedRow,
-      tag,
-      seq,
-      row.print,
-      row.expiresMs,
-      header,
-      body,
-    );
+    db.sql(PUT_ROW).run(feedRow, tag, seq, row.print, row.expiresMs, header, body);
   };
 
   /** Applies one entry. Returns what to tell, or the reason why the page is not to be trusted. */

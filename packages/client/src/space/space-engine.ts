@@ -101,6 +101,8 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
   let status: SpaceStatus = 'offline';
   let pumping = false;
   let again = false;
+  /** The store may be closed from here on: whatever was under way must not touch it any more. */
+  let closed = false;
 
   const raise = (alarm: Alarm): void => {
     for (const listener of alarms) listener(alarm);
@@ -182,6 +184,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
     if (parts.length === 0) return false;
     try {
       const answer = await link.push(keys.space, encodePush(parts));
+      if (closed) return false;
       db.transactLazily(() => {
         batch?.acked();
         for (const tag of tags) db.sql('DELETE FROM drain WHERE space = ? AND tag = ?').run(store.spaceRow, tag);
@@ -189,6 +192,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
       if (feedParts.length > 0) await feeds?.settle(answer.parts.slice(firstFeed));
       return true;
     } catch (cause) {
+      if (closed) return false;
       if (feedParts.length > 0) await feeds?.settle(undefined);
       return onPushFailed(cause);
     }
@@ -346,6 +350,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
     status: () => status,
     onAlarm: (listener) => add(alarms, listener),
     close: () => {
+      closed = true;
       for (const stop of stops.splice(0)) stop();
       for (const collection of collections.values()) collection.saveSnapshot();
     },

@@ -22,11 +22,11 @@ export type RunningDigest = {
   readonly remove: (tag: Tag, print: Uint8Array) => void;
   readonly value: () => Uint8Array;
   readonly count: () => number;
+  readonly copy: () => RunningDigest;
 };
 
-export function createRunningDigest(): RunningDigest {
-  let sum = 0n;
-  let count = 0;
+/** Starts a digest, of nothing unless said otherwise. */
+export function createRunningDigest(sum = 0n, count = 0): RunningDigest {
   return {
     add: (tag, print) => {
       sum = (sum + share(tag, print)) % MODULUS;
@@ -38,6 +38,7 @@ export function createRunningDigest(): RunningDigest {
     },
     value: () => digestBytes(sum),
     count: () => count,
+    copy: () => createRunningDigest(sum, count),
   };
 }
 

@@ -110,9 +110,9 @@ export function createDidResolver(deps: {
       if (!isDid(did)) return err({ type: 'malformed' });
       const { didDocument, didDocumentMetadata, didResolutionMetadata } = await resolver.resolve(did);
       if (didDocument === null) return err(failureOf(didResolutionMetadata));
-      const identity = parseDidDocument(didDocument, did);
+      const identity = didResolutionMetadata.identity as Identity;
       const { versionId } = didDocumentMetadata;
-      return identity.ok && versionId !== undefined ? ok({ ...identity.value, versionId }) : identity;
+      return ok(versionId === undefined ? identity : { ...identity, versionId });
     },
   };
 }
@@ -146,12 +146,12 @@ function createAnswerCache(clock: Clock) {
   };
 }
 
-/** The document as an answer, if it is one this protocol reads. */
+/** The document as an answer, if it is one this protocol reads. What was read goes along, so that a cached answer is read once. */
 function answerOf(did: Did, document: unknown, versionId?: string): DIDResolutionResult {
   const identity = parseDidDocument(document, did);
   if (!identity.ok) return failed(identity.error);
   return {
-    didResolutionMetadata: {},
+    didResolutionMetadata: { identity: identity.value },
     didDocument: document as DIDDocument,
     didDocumentMetadata: versionId === undefined ? {} : { versionId },
   };
