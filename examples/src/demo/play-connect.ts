@@ -2,7 +2,7 @@
 
 import { heading } from './claims.ts';
 import { waitFor } from './play-send.ts';
-import { scanForWords } from './scan.ts';
+import { scanForWords } from '@sluice/testkit';
 import type { Stage } from './stage.ts';
 
 const GAME = 'Star Miner';

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { LEAKED_CANARY } from './canary.ts';
 import { dim, heading } from './claims.ts';
-import { scanForWords } from './scan.ts';
+import { scanForWords } from '@sluice/testkit';
 import type { Stage } from './stage.ts';
 
 type Seen = readonly { readonly change: { readonly record?: Record<string, unknown> } }[];

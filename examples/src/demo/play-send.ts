@@ -2,7 +2,7 @@
 
 import { LEAKED_CANARY } from './canary.ts';
 import { dim, heading } from './claims.ts';
-import { scanForWords } from './scan.ts';
+import { scanForWords } from '@sluice/testkit';
 import type { Stage } from './stage.ts';
 
 export async function playSend(stage: Stage): Promise<void> {

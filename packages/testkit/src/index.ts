@@ -1,3 +1,4 @@
+export { type Canary, formsOf, type Hit, scanBytes, scanForWords, type ScanResult } from './canary-scan.ts';
 export { publishApp } from './publish-app.ts';
 export {
   createTestNetwork,

@@ -39,8 +39,9 @@ export async function grantItems(
   owner: Persona,
   app: Persona,
   items: readonly RequestItem[],
+  purpose = 'for a test',
 ): Promise<{ readonly given: readonly GivenGrant[]; readonly grants: readonly GrantHandle[] }> {
-  const pending = await app.account.sharing.request(owner.account.did, { items, purpose: 'for a test' });
+  const pending = await app.account.sharing.request(owner.account.did, { items, purpose });
   await until(() => owner.account.mailbox.get(pending.id));
   const given = await owner.account.sharing.consent(pending.id);
   const answer = await pending.answer();

@@ -4,12 +4,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { Account, type Platform } from '@sluice/client';
 import { createNodePlatform, openNodeStore } from '@sluice/client/node';
 import { type Clock, createSystemClock, type Random, systemRandom, toDid } from '@sluice/core/base';
 import { createSigningKey } from '@sluice/core/crypto';
-import { createNode, type Limits, openSqliteStorage, type SluiceNode, type Storage } from '@sluice/node';
+import { createNode, type Limits, type NodeDeps, openSqliteStorage, type SluiceNode, type Storage } from '@sluice/node';
 import { publishApp } from './publish-app.ts';
 
 export const NODE_ORIGIN = 'https://node.sluice.test';
@@ -19,6 +19,9 @@ export const TEST_ARGON2 = { memoryKiB: 1024, passes: 1, lanes: 1 } as const;
 export type NetworkOptions = {
   readonly clock?: Clock;
   readonly random?: Random;
+  /** Randomness of each participant by name (`node`, a person's, an app's host), instead of one for all. */
+  readonly randomOf?: (participant: string) => Random;
+  readonly logger?: NodeDeps['logger'];
   readonly synchronous?: 'FULL' | 'NORMAL';
   readonly limits?: Limits;
   /** Wraps the node's storage, e.g. to play a hostile node. */
@@ -52,13 +55,16 @@ export type TestNetwork = {
 
 /** Starts a network. Everything it starts listens on loopback at a free port and stops with `close`. */
 export async function createTestNetwork(options: NetworkOptions = {}): Promise<TestNetwork> {
-  const { clock = createSystemClock(), random = systemRandom } = options;
+  const { clock = createSystemClock(), random: common = systemRandom, randomOf = () => common } = options;
+  const random = randomOf('node');
   const directory = mkdtempSync(join(tmpdir(), 'sluice-net-'));
   const hosts = new Map<string, string>();
   const servers: Server[] = [];
   const accounts = new Set<Account>();
   const key = createSigningKey(random);
-  const platform = createNodePlatform({ clock, random, devHosts: () => hosts });
+  const platformOf = (participant: string): Platform =>
+    createNodePlatform({ clock, random: randomOf(participant), devHosts: () => hosts });
+  const platform = platformOf('network');
   let storage: Storage;
   let node: SluiceNode;
 
@@ -73,6 +79,7 @@ export async function createTestNetwork(options: NetworkOptions = {}): Promise<T
       publicUrl: NODE_ORIGIN,
       policy: { type: 'open' },
       listen: { port },
+      ...(options.logger ? { logger: options.logger } : {}),
       ...(options.limits ? { limits: options.limits } : {}),
     });
     hosts.set('node.sluice.test', `127.0.0.1:${node.port}`);
@@ -83,7 +90,7 @@ export async function createTestNetwork(options: NetworkOptions = {}): Promise<T
     accounts.add(account);
     return account;
   };
-  const base = { platform, node: NODE_ORIGIN, passphrase: 'test passphrase', argon2: TEST_ARGON2 };
+  const base = { node: NODE_ORIGIN, passphrase: 'test passphrase', argon2: TEST_ARGON2 };
 
   return {
     directory,
@@ -97,28 +104,47 @@ export async function createTestNetwork(options: NetworkOptions = {}): Promise<T
     platform,
     person: async (name) => {
       const store = join(directory, name);
-      const { account, phrase } = await Account.create({ ...base, store: openNodeStore(store), deviceName: name });
+      const { account, phrase } = await Account.create({
+        ...base,
+        platform: platformOf(name),
+        store: openNodeStore(store),
+        deviceName: name,
+      });
       return { account: open(account), phrase, store };
     },
     app: async (origin) => {
-      const store = join(directory, new URL(origin).host);
-      const { account, phrase } = await Account.create({ ...base, store: openNodeStore(store), appOrigin: origin });
+      const { host } = new URL(origin);
+      const store = join(directory, host);
+      const { account, phrase } = await Account.create({
+        ...base,
+        platform: platformOf(host),
+        store: openNodeStore(store),
+        appOrigin: origin,
+      });
       const server = createServer((request, response) => publishApp(account, request, response));
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
       servers.push(server);
-      hosts.set(new URL(origin).host, `127.0.0.1:${(server.address() as AddressInfo).port}`);
+      hosts.set(host, `127.0.0.1:${(server.address() as AddressInfo).port}`);
       return { account: open(account), phrase, store, origin };
     },
     restore: async (persona, name) =>
       open(
         await Account.restore({
           ...base,
+          platform: platformOf(name),
           store: openNodeStore(join(directory, name)),
           phrase: persona.phrase,
           deviceName: name,
         }),
       ),
-    reopen: async (persona) => open(await Account.open({ ...base, store: openNodeStore(persona.store) })),
+    reopen: async (persona) =>
+      open(
+        await Account.open({
+          ...base,
+          platform: platformOf(`${basename(persona.store)} again`),
+          store: openNodeStore(persona.store),
+        }),
+      ),
     stopNode: () => node.close(),
     startNode: (database) => startNode(node.port, database),
     close: async () => {

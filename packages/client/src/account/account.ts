@@ -1,10 +1,15 @@
 /** An opened account: its identity, its home space, its keychain and its other spaces. Everything else of the SDK starts here. */
 
-import { bytesToHex, type Did, type SpaceId } from '@sluice/core/base';
+import { bytesToHex, bytesToUtf8, type Did, type Random, type SpaceId, utf8ToBytes } from '@sluice/core/base';
 import {
+  type AccountRoot,
   createSigningKey,
+  hkdf,
+  hmacSha256,
   type HpkeKeyPair,
   hpkeKeyPairFromSecret,
+  openAead,
+  sealAead,
   type SigningKey,
   signingKeyFromSeed,
   toAeadKey,
@@ -129,7 +134,11 @@ export function assembleAccount({ platform, store, secret, device, link }: Assem
     http,
     home,
     keychain,
-    resolver: createDidResolver({ fetchText: platform.fetchText, clock: platform.clock, pins: storePins(store) }),
+    resolver: createDidResolver({
+      fetchText: platform.fetchText,
+      clock: platform.clock,
+      pins: storePins(store, secret.root, platform.random),
+    }),
     contexts: () =>
       keychain.list('space').flatMap(({ id, item }) => {
         if (id === 'home') return [];
@@ -229,13 +238,17 @@ export async function registerSpace(
   return { ok: false, code: answer.error.type === 'offline' ? 'OFFLINE' : answer.error.code } as const;
 }
 
-/** Highest DID versions seen, kept in the store. */
-function storePins(store: OpenedStore): PinStore {
+/** Highest DID versions seen, kept in the store: named by a pseudonym and sealed, since they tell whom this account deals with. */
+function storePins({ db }: OpenedStore, root: AccountRoot, random: Random): PinStore {
+  const key = toAeadKey(hkdf(root, 'did-pins'));
+  const name = (did: Did): string => `did-pin/${bytesToHex(hmacSha256(key, utf8ToBytes(did)))}`;
   return {
     get: async (did) => {
-      const value = getMeta(store.db, `did-pin/${did}`);
-      return value && new TextDecoder().decode(value);
+      const sealed = getMeta(db, name(did));
+      const opened = sealed && openAead(key, utf8ToBytes(did), sealed);
+      return opened?.ok ? bytesToUtf8(opened.value) : undefined;
     },
-    set: async (did, versionId) => setMeta(store.db, `did-pin/${did}`, new TextEncoder().encode(versionId)),
+    set: async (did, versionId) =>
+      setMeta(db, name(did), sealAead(key, utf8ToBytes(did), utf8ToBytes(versionId), random)),
   };
 }
