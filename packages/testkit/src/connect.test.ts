@@ -117,6 +117,38 @@ describe('connecting an app to its silo', () => {
     });
   });
 
+  it('[CON-13] an approval whose answer did not get through is left once more, and lets in one session', async () => {
+    await net.close();
+    let isBroken = false;
+    net = await createTestNetwork({
+      wrapStorage: (storage) => ({
+        ...storage,
+        blobs: {
+          ...storage.blobs,
+          put: (...args) => (isBroken ? Promise.reject(new Error('disk')) : storage.blobs.put(...args)),
+        },
+      }),
+    });
+    owner = await net.person('owner');
+    game = await net.app('https://game.example');
+    const pending = await game.account.connect.request('Game');
+    isBroken = true;
+    expect(await codeOf(owner.account.connect.approve(pending.document))).toBe('NODE_INTERNAL');
+    isBroken = false;
+    const [outcome, info] = await Promise.all([pending.answer(), owner.account.connect.approve(pending.document)]);
+    expect(outcome.status).toBe('connected');
+    expect(owner.account.connect.given()).toEqual([info]);
+    expect(await codeOf(owner.account.connect.decline(pending.document))).toBe('ALREADY_ANSWERED');
+  });
+
+  it('[CON-13] who declined cannot approve: the session is closed again', async () => {
+    const pending = await game.account.connect.request('Game');
+    await owner.account.connect.decline(pending.document);
+    expect(await codeOf(owner.account.connect.approve(pending.document))).toBe('ALREADY_ANSWERED');
+    expect(owner.account.connect.given().map((s) => s.status)).toEqual(['closed']);
+    expect(await pending.answer()).toEqual({ status: 'declined' });
+  });
+
   it('[CON-8] a session works in its silo, and the owner reads it; home and control are closed to it', async () => {
     const { context, session } = await connect(game);
     const saves = await context.openDatastore('game/save');

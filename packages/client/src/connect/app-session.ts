@@ -17,6 +17,7 @@ import type { StoreDb } from '../store/store-db.ts';
 export const EPOCH_INFO = utf8ToBytes('sluice/epoch/1');
 
 export type AppSessionDeps = {
+  readonly id: string;
   readonly platform: Platform;
   readonly db: StoreDb;
   readonly owner: Did;
@@ -34,6 +35,8 @@ export type AppSessionDeps = {
 export type SiloContext = Context & { readonly getMessaging: () => SiloMessaging };
 
 export type AppSession = {
+  /** By which `connect.open` finds it again. */
+  readonly id: string;
   readonly owner: Did;
   readonly open: (loader: SchemaLoader) => SiloContext;
   readonly status: () => SpaceStatus;
@@ -75,6 +78,7 @@ export function openAppSession(deps: AppSessionDeps): AppSession {
   };
 
   return {
+    id: deps.id,
     owner,
     open: (loader) => {
       context ??= {

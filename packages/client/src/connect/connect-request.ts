@@ -109,10 +109,13 @@ export async function openConnectRequest(
   }
 }
 
+/** What the owner answers; its DID is that of the signature. */
+export type ConnectReply = Omit<Extract<ConnectAnswer, { type: 'approved' }>, 'owner'> | { readonly type: 'declined' };
+
 /** Seals an answer to the request's key, inside it the owner's signature over the request's hash. */
 export function sealConnectAnswer(
   request: ConnectRequest,
-  answer: Omit<Extract<ConnectAnswer, { type: 'approved' }>, 'owner'> | { readonly type: 'declined' },
+  answer: ConnectReply,
   signer: DocumentSigner,
 ): Promise<Uint8Array> {
   const common = { request: bytesToBase64url(request.hash), type: answer.type };

@@ -23,6 +23,7 @@ import { newestEpoch } from '../space/space-keys.ts';
 import {
   type ConnectRequest,
   jsonToKeys,
+  type ConnectReply,
   keysToJson,
   openConnectAnswer,
   openConnectRequest,
@@ -64,7 +65,11 @@ export type Connect = {
   readonly open: (sessionId: string) => AppSession;
   /** Owner: who asks, for what. Errors: BAD_REQUEST. */
   readonly inspect: (document: Uint8Array) => Promise<ConnectRequest>;
-  /** Owner: creates the silo if it is absent and lets the app's session in. */
+  /**
+   * Owner: creates the silo if it is absent and lets the app's session in. Approving again leaves the answer once more.
+   *
+   * Errors: BAD_REQUEST, OFFLINE, ALREADY_ANSWERED (declined, or the session is closed), NODE_*.
+   */
   readonly approve: (document: Uint8Array, options?: { readonly sessionMs?: number }) => Promise<SessionInfo>;
   readonly decline: (document: Uint8Array) => Promise<void>;
   /** Owner: every session given. */
@@ -91,12 +96,15 @@ export function createConnect(account: OpenAccount): Connect {
     return verified.value;
   };
 
-  const leave = async (request: ConnectRequest, sealed: Uint8Array): Promise<void> => {
+  /** Returns false when another answer is there already. */
+  const leave = async (request: ConnectRequest, answer: ConnectReply): Promise<boolean> => {
+    const sealed = await sealConnectAnswer(request, answer, signer);
     const left = await createNodeHttp(platform, { url: request.dropUrl }).putDrop(request.hash, sealed);
-    if (left.ok) return;
+    if (left.ok) return true;
     if (left.error.type === 'offline')
-      throw new SluiceError('OFFLINE', 'The app’s node cannot be reached, so it has not been answered');
-    throw new SluiceError(left.error.code === 'EXISTS' ? 'ALREADY_ANSWERED' : `NODE_${left.error.code}`);
+      throw new SluiceError('OFFLINE', 'The app’s node cannot be reached, so it has not been answered. Try again');
+    if (left.error.code === 'EXISTS') return false;
+    throw new SluiceError(`NODE_${left.error.code}`);
   };
 
   const siloOf = async (app: Did, name: string): Promise<SpaceEngine> => {
@@ -123,6 +131,31 @@ export function createConnect(account: OpenAccount): Connect {
     }
   };
 
+  /** Creates the session's row at the node and notes it in the keychain. */
+  const letIn = async (
+    request: ConnectRequest,
+    engine: SpaceEngine,
+    id: string,
+    sessionMs: number,
+  ): Promise<JsonObject> => {
+    const createdAt = clock.nowMs();
+    const item: JsonObject = {
+      app: request.app,
+      context: request.context,
+      space: packBytes(engine.keys.space),
+      key: packBytes(request.sessionKey),
+      hpkeKey: packBytes(request.hpkeKey),
+      createdAt,
+      expiresAt: createdAt + sessionMs,
+      status: 'active',
+      row: packBytes(hexToBytes(id)),
+    };
+    await engine.control([{ public: sessionRow(item, 'active'), sealed: null }]);
+    keychain.put('session', id, item);
+    account.home.nudge();
+    return item;
+  };
+
   /** The row goes first, then the key: what is written from here on, the ended session cannot open even if a node still served it. */
   async function startEpoch(engine: SpaceEngine, space: string): Promise<void> {
     const epoch = newestEpoch(engine.keys) + 1;
@@ -144,7 +177,7 @@ export function createConnect(account: OpenAccount): Connect {
     account.home.nudge();
   }
 
-  const answer = async (id: string, document: Uint8Array): Promise<ConnectOutcome> => {
+  const answer = async (id: string): Promise<ConnectOutcome> => {
     const asked = keychain.get('request', id);
     if (!asked) throw new SluiceError('NOT_FOUND', 'There is no such request');
     const hash = hexToBytes(id);
@@ -176,7 +209,6 @@ export function createConnect(account: OpenAccount): Connect {
       account.home.nudge();
       return { status: 'connected', session: open(id) };
     }
-    void document;
     return { status: 'expired' };
   };
 
@@ -187,6 +219,7 @@ export function createConnect(account: OpenAccount): Connect {
     if (!item) throw new SluiceError('NOT_FOUND', 'There is no such session');
     const keys = jsonToKeys(item.keys as JsonObject);
     const session = openAppSession({
+      id,
       platform,
       db: account.store.db,
       owner: String(item.owner) as Did,
@@ -238,7 +271,7 @@ export function createConnect(account: OpenAccount): Connect {
         signSeed: packBytes(session.seed.reveal()),
         hpkeSecret: packBytes(hpke.secret.reveal()),
       });
-      return { document, id, answer: () => answer(id, document) };
+      return { document, id, answer: () => answer(id) };
     },
     sessions: () =>
       keychain
@@ -253,47 +286,29 @@ export function createConnect(account: OpenAccount): Connect {
     approve: async (document, { sessionMs = SESSION_MS } = {}) => {
       const request = await inspect(document);
       const engine = await siloOf(request.app, request.context);
-      const id = bytesToHex(request.hash).slice(0, 32);
-      if (keychain.get('session', id)) throw new SluiceError('ALREADY_ANSWERED');
-      const createdAtMs = clock.nowMs();
-      const item: JsonObject = {
-        app: request.app,
-        context: request.context,
-        space: packBytes(engine.keys.space),
-        key: packBytes(request.sessionKey),
-        hpkeKey: packBytes(request.hpkeKey),
-        createdAt: createdAtMs,
-        expiresAt: createdAtMs + sessionMs,
-        status: 'active',
-        row: packBytes(hexToBytes(id)),
-      };
-      await engine.control([{ public: sessionRow(item, 'active'), sealed: null }]);
-      keychain.put('session', id, item);
-      account.home.nudge();
-      const expiresAtMs = createdAtMs + sessionMs;
-      await leave(
-        request,
-        await sealConnectAnswer(
-          request,
-          { type: 'approved', keys: engine.keys, row: toRowId(hexToBytes(id)), expiresAtMs },
-          signer,
-        ),
-      );
-      return { id, app: request.app, context: request.context, createdAtMs, expiresAtMs, status: 'active' };
+      const id = sessionId(request);
+      // Approved before, and the answer may not have got through: it is left once more, and nobody is let in twice.
+      const known = keychain.get('session', id);
+      if (known && known.status !== 'active') throw new SluiceError('ALREADY_ANSWERED');
+      const item = known ?? (await letIn(request, engine, id, sessionMs));
+      const expiresAtMs = Number(item.expiresAt);
+      const left = await leave(request, { type: 'approved', keys: engine.keys, row: rowOf(item), expiresAtMs });
+      if (!left && !known) {
+        await endSessions([id]);
+        throw new SluiceError('ALREADY_ANSWERED');
+      }
+      return itemToSession(id, item, clock.nowMs());
     },
     decline: async (document) => {
       const request = await inspect(document);
-      await leave(request, await sealConnectAnswer(request, { type: 'declined' }, signer));
+      const answered = keychain.get('session', sessionId(request)) || !(await leave(request, { type: 'declined' }));
+      if (answered) throw new SluiceError('ALREADY_ANSWERED');
     },
     given: () =>
-      keychain.list('session').map(({ id, item }) => ({
-        id,
-        app: String(item.app) as Did,
-        context: String(item.context),
-        createdAtMs: Number(item.createdAt),
-        expiresAtMs: Number(item.expiresAt),
-        status: item.status === 'active' ? (Number(item.expiresAt) > clock.nowMs() ? 'active' : 'expired') : 'closed',
-      })),
+      keychain
+        .list('session')
+        .map(({ id, item }) => itemToSession(id, item, clock.nowMs()))
+        .sort((a, b) => a.createdAtMs - b.createdAtMs),
     closeSession: (id) => endSessions([id]),
     revokeApp: async (app) => {
       const ids = keychain
@@ -306,6 +321,21 @@ export function createConnect(account: OpenAccount): Connect {
     close: () => {
       for (const session of [...opened.values()]) session.close();
     },
+  };
+}
+
+/** A session's name is that of the request it answers. */
+const sessionId = (request: ConnectRequest): string => bytesToHex(request.hash).slice(0, 32);
+
+function itemToSession(id: string, item: JsonObject, nowMs: number): SessionInfo {
+  const isOver = Number(item.expiresAt) <= nowMs;
+  return {
+    id,
+    app: String(item.app) as Did,
+    context: String(item.context),
+    createdAtMs: Number(item.createdAt),
+    expiresAtMs: Number(item.expiresAt),
+    status: item.status !== 'active' ? 'closed' : isOver ? 'expired' : 'active',
   };
 }
 

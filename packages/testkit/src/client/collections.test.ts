@@ -168,8 +168,7 @@ describe('collections and their schemas', () => {
     await ada.account.connect.closeSession(first.info.id);
 
     const again = await net.reopen(game);
-    const ids = again.connect.sessions().map((s) => s.id);
-    const reopened = again.connect.open(ids.at(-1) ?? '');
+    const reopened = again.connect.open(second.session.id);
     await (await open(reopened)).synced();
     const mine = await ada.account.context('Game', { app: game.account.did });
     await mine?.synced();
