@@ -46,6 +46,24 @@ describe('feeds between an owner and a grantee', () => {
     expect(_rev).toBeDefined();
   });
 
+  it('finds revealed records by id, those that came later too, and none that left', async () => {
+    const { grant, posts } = await sharePosts(net, { filter: { type: 'odd' } });
+    const store = grant.datastore();
+    const [first] = await store.getMany({ name: 'Post 3' });
+    const id = String(first?._id);
+    expect(await store.get(id)).toEqual(first);
+    expect(await store.get('post-3')).toBeUndefined();
+    await posts.save(post(11));
+    const late = await until(async () => (await store.getMany({ name: 'Post 11' }))[0]);
+    expect(await store.get(String(late._id))).toEqual(late);
+    await posts.save({ ...(await posts.get('post-3')), type: 'even' });
+    await until(async () => (await store.count()) === 5);
+    expect(await store.get(id)).toBeUndefined();
+    expect(await store.getMany({}, { limit: 2, skip: 1 })).toEqual(
+      (await store.getMany({}, { limit: 100 })).slice(1, 3),
+    );
+  });
+
   it('[FEED-5] a record that enters or changes arrives; a change in what is not revealed appends nothing', async () => {
     const { grant, posts, owner } = await sharePosts(net, { filter: { type: 'odd' }, fields: ['content'] });
     const changes: FeedChange[] = [];

@@ -29,6 +29,8 @@ export type Keychain = {
   readonly put: (kind: KeychainKind, id: string, item: JsonObject) => void;
   readonly list: (kind: KeychainKind) => readonly { readonly id: string; readonly item: JsonObject }[];
   readonly remove: (kind: KeychainKind, id: string) => void;
+  /** Calls back for items that other devices of the account wrote. */
+  readonly onArrival: (kind: KeychainKind, listener: (id: string, item: JsonObject) => void) => () => void;
   readonly collection: Collection;
 };
 
@@ -71,6 +73,11 @@ export function createKeychain(collection: Collection): Keychain {
     remove: (kind, id) => {
       collection.remove([name(kind, id)]);
     },
+    onArrival: (kind, listener) =>
+      collection.onChange(({ origin, record }) => {
+        if (origin === 'other' && record?.kind === kind)
+          listener(String(record._id).slice(kind.length + 1), strip(record));
+      }),
   };
 }
 

@@ -26,8 +26,8 @@ export type SentItem = {
 export type AfterSending = 'forget' | 'note' | 'keep';
 export type PostOptions = {
   readonly after: AfterSending;
-  /** Runs in the transaction that keeps the message. */
-  readonly alongside?: () => void;
+  /** Runs in the transaction that keeps the message, with its id. */
+  readonly alongside?: (id: string) => void;
   /** Also takes a message whose recipient cannot be resolved just now. */
   readonly patient?: boolean;
 };
@@ -142,7 +142,7 @@ export function createOutbox(account: OpenAccount, courier: Courier): Outbox {
       try {
         account.store.db.transact(() => {
           rows.save([{ id: draft.id, document: draftToRow(draft, after, me), force: true }]);
-          alongside?.();
+          alongside?.(draft.id);
         });
         home.nudge();
         const outcome = recipient.ok ? await courier.deposit(recipient.value, [sealed]) : recipient;

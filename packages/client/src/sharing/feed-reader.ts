@@ -182,6 +182,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     const { id, record, expiresMs } = opened.value.value;
     const gone = expiresMs !== undefined && expiresMs <= clock.nowMs();
     putRow(head.tag, item.seq, { print, expiresMs: expiresMs ?? null }, item.header, gone ? null : item.body);
+    tagsById?.set(id, head.tag);
     if (!gone) changes.push({ type: 'put', id, record });
     return undefined;
   }
@@ -279,15 +280,33 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
       cancelTimer = clock.timer(Math.max(0, Number(next) - clock.nowMs()), armExpiry);
   }
 
+  /** What a row shows now; nothing once its window has passed. */
+  const shown = (row: ReturnType<ReturnType<StoreDb['sql']>['all']>[number]): JsonObject | undefined => {
+    if (row.expires !== null && Number(row.expires) <= clock.nowMs()) return undefined;
+    const opened = openFeedPut(keys, { header: row.header as Uint8Array, body: row.body as Uint8Array });
+    return opened.ok ? opened.value.value.record : undefined;
+  };
   const visible = function* (): Generator<JsonObject> {
-    const nowMs = clock.nowMs();
     for (const row of db
       .sql('SELECT header, body, expires FROM feed_row WHERE feed = ? AND body IS NOT NULL ORDER BY seq')
       .all(feedRow)) {
-      if (row.expires !== null && Number(row.expires) <= nowMs) continue;
-      const opened = openFeedPut(keys, { header: row.header as Uint8Array, body: row.body as Uint8Array });
-      if (opened.ok) yield opened.value.value.record;
+      const record = shown(row);
+      if (record) yield record;
     }
+  };
+  /** Where a record lies, by its id: read from all rows when first asked, then kept up to date. */
+  let tagsById: Map<string, Tag> | undefined;
+  const findTag = (id: string): Tag | undefined => {
+    if (!tagsById) {
+      tagsById = new Map();
+      for (const row of db
+        .sql('SELECT tag, header, body, expires FROM feed_row WHERE feed = ? AND body IS NOT NULL')
+        .all(feedRow)) {
+        const record = shown(row);
+        if (record) tagsById.set(String(record._id), row.tag as Tag);
+      }
+    }
+    return tagsById.get(id);
   };
 
   return {
@@ -296,14 +315,25 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
       if (state.status !== 'revoked' && state.status !== 'alarm') subscribe();
     },
     get: (id) => {
-      for (const record of visible()) if (record._id === id) return record;
-      return undefined;
+      const tag = findTag(id);
+      const row =
+        tag &&
+        db
+          .sql('SELECT header, body, expires FROM feed_row WHERE feed = ? AND tag = ? AND body IS NOT NULL')
+          .get(feedRow, tag);
+      return row && shown(row);
     },
     query: (filter, { limit, skip = 0, sort }) => {
       const test = bindFilter(filter, clock.nowMs());
-      const found = [...visible()].filter(test);
+      const end = limit === undefined ? Number.POSITIVE_INFINITY : skip + limit;
+      const found: JsonObject[] = [];
+      for (const record of visible()) {
+        // Unsorted, the first that are found are the answer.
+        if (!sort && found.length >= end) break;
+        if (test(record)) found.push(record);
+      }
       if (sort) found.sort(compareBySort(sort, deps.formats));
-      return found.slice(skip, limit === undefined ? undefined : skip + limit);
+      return found.slice(skip, end);
     },
     count: () => {
       const nowMs = clock.nowMs();

@@ -42,6 +42,8 @@ export type GivenGrant = {
   readonly givenAtMs: number;
   readonly receipt: Uint8Array;
   readonly revokedAtMs?: number;
+  /** Why this device cannot keep the grant's feed up to date. */
+  readonly problem?: string;
 };
 
 /** A grant that this account received. */

@@ -2,7 +2,6 @@
 
 import {
   base64urlToBytes,
-  bytesToBase64url,
   bytesToHex,
   type Did,
   hexToBytes,
@@ -11,19 +10,11 @@ import {
   toRowId,
   utf8ToBytes,
 } from '@sluice/core/base';
-import {
-  keyCommitment,
-  sealAead,
-  sealHpke,
-  streamId,
-  type TagSecret,
-  toAeadKey,
-  toGrantSecret,
-} from '@sluice/core/crypto';
+import { sealAead, streamId, type TagSecret, toAeadKey, toGrantSecret } from '@sluice/core/crypto';
 import { RECEIPT_TYPE, receiptPayload } from '@sluice/core/grant';
 import { signDocument } from '@sluice/core/identity';
 import { type CtlRow, VERB } from '@sluice/core/stream';
-import { encodeCbor, STREAM_KIND } from '@sluice/core/wire';
+import { STREAM_KIND } from '@sluice/core/wire';
 import type { OpenAccount } from '../account/account.ts';
 import type { Context } from '../context.ts';
 import { SluiceError } from '../errors.ts';
@@ -32,7 +23,7 @@ import type { ControlChange } from '../space/control-log.ts';
 import { type Agent, createAgent } from './agent.ts';
 import { type GivenGrant, givenToItem, itemToGiven } from './grant-item.ts';
 import { consentSentence, type Preview, previewTerms } from './preview.ts';
-import { KEYS_INFO } from './requester.ts';
+import { syncGrantData } from './sync-grant.ts';
 import { openSyncRequest, STATUS, SYNC_GRANT, SYNC_REQUEST, type SyncRequest } from './sync-request.ts';
 import { filterOf, type LoadSchema, type Narrowing, narrow } from './terms.ts';
 
@@ -94,6 +85,26 @@ export function createGranter(account: OpenAccount, mailbox: Mailbox, vault: Con
       collection,
     });
     home.nudge();
+  };
+
+  /** Grants that cannot run here, by id: why. */
+  const problems = new Map<string, string>();
+  /** Runs a grant; one whose schema cannot be had waits and says so, and keeps nobody from the rest of the account. */
+  const run = async (grant: GivenGrant): Promise<void> => {
+    try {
+      await runGrant(grant);
+      problems.delete(grant.grantId);
+    } catch (cause) {
+      if (!(cause instanceof SluiceError)) throw cause;
+      problems.set(grant.grantId, cause.message);
+    }
+  };
+  /** Takes up what the keychain says of a grant, whichever device decided it. */
+  const follow = (id: string, item: JsonObject): Promise<void> => {
+    if (item.status === 'active') return run(itemToGiven(id, item));
+    problems.delete(id);
+    agent.remove(id);
+    return Promise.resolve();
   };
 
   const openRequest = async (
@@ -162,30 +173,27 @@ export function createGranter(account: OpenAccount, mailbox: Mailbox, vault: Con
       }),
     );
     await home.control(given.map((g): ControlChange => ({ public: granteeRow(g, 'active'), sealed: sealMeaning(g) })));
-    for (const grant of given) keychain.put('grant', grant.grantId, givenToItem(grant));
-    const keys = await sealHpke(
-      request.hpkeKey,
-      KEYS_INFO,
-      request.hash,
-      encodeCbor(given.map((g) => [g.key, keyCommitment(g.key)])),
+    const data = await syncGrantData(
+      { grants: given, node: home.keys.node, space: home.keys.space, receipt },
+      { id: item.id, hash: request.hash, hpkeKey: request.hpkeKey },
     );
-    await mailbox.send(
-      item.from,
-      SYNC_GRANT,
+    // The grants, the answer on its way and the pressed request stand or fall together: a consent that was interrupted can be pressed again.
+    await mailbox.post(
       {
-        replyId: item.id,
-        grants: given.map((g) => ({
-          grantId: g.grantId,
-          terms: g.terms as unknown as JsonObject,
-          feed: bytesToBase64url(g.feed),
-        })),
-        node: { url: home.keys.node.url, did: home.keys.node.did },
-        space: bytesToBase64url(home.keys.space),
-        keys: bytesToBase64url(keys),
-        receipt: bytesToBase64url(receipt),
+        to: item.from,
+        type: SYNC_GRANT,
+        data,
+        message: 'Synchronization granted',
+        options: { replyTo: item.id },
       },
-      'Synchronization granted',
-      { replyTo: item.id },
+      {
+        after: 'forget',
+        patient: true,
+        alongside: () => {
+          for (const grant of given) keychain.put('grant', grant.grantId, givenToItem(grant));
+          mailbox.update(item.id, { status: 'accepted', read: true });
+        },
+      },
     );
     return given;
   }
@@ -244,33 +252,47 @@ export function createGranter(account: OpenAccount, mailbox: Mailbox, vault: Con
         throw new SluiceError('BAD_REQUEST', 'Only read access can be granted by this version');
       const shown = (await sentencesOf(request, item.from)).join(' ');
       const given = await give(item, request, shown);
-      mailbox.update(requestId, { status: 'accepted', read: true });
-      for (const grant of given) await runGrant(grant);
+      for (const grant of given) await run(grant);
       return given;
     },
     decline: async (requestId) => {
       const { item } = await openForAnswer(requestId);
-      mailbox.update(requestId, { status: 'declined', read: true });
-      await mailbox.send(item.from, STATUS, { replyId: requestId, status: 'declined' }, 'Declined', {
-        replyTo: requestId,
-      });
+      await mailbox.post(
+        {
+          to: item.from,
+          type: STATUS,
+          data: { replyId: requestId, status: 'declined' },
+          message: 'Declined',
+          options: { replyTo: requestId },
+        },
+        {
+          after: 'forget',
+          patient: true,
+          alongside: () => mailbox.update(requestId, { status: 'declined', read: true }),
+        },
+      );
     },
-    given: () => keychain.list('grant').map(({ id, item }) => itemToGiven(id, item)),
+    given: () =>
+      keychain.list('grant').map(({ id, item }) => {
+        const problem = problems.get(id);
+        return { ...itemToGiven(id, item), ...(problem ? { problem } : {}) };
+      }),
     revoke: async (grantId) => {
       const item = keychain.get('grant', grantId);
       if (!item) throw new SluiceError('NOT_FOUND', 'There is no such grant');
       const grant = itemToGiven(grantId, item);
       if (grant.status === 'revoked') return;
-      agent.remove(grantId);
+      // The row first: until the node has it the grant holds, and its feed goes on.
       await home.control([{ public: granteeRow(grant, 'revoked'), sealed: null }]);
+      agent.remove(grantId);
       keychain.put('grant', grantId, { ...item, status: 'revoked', revokedAt: clock.nowMs() });
       home.nudge();
     },
     start: async () => {
-      for (const { id, item } of keychain.list('grant'))
-        if (item.status === 'active') await runGrant(itemToGiven(id, item));
+      for (const { id, item } of keychain.list('grant')) await follow(id, item);
+      keychain.onArrival('grant', (id, item) => void follow(id, item));
     },
-    feedsUpToDate: agent.upToDate,
+    feedsUpToDate: () => problems.size === 0 && agent.upToDate(),
   };
 }
 

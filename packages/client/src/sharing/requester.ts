@@ -1,28 +1,9 @@
 /** The requester's side of sharing: asks, waits for the answer, keeps the grants it receives, and opens them. */
 
-import {
-  base64urlToBytes,
-  bytesToBase64url,
-  bytesToHex,
-  isJsonObject,
-  type JsonObject,
-  toDid,
-  toSpaceId,
-  toStreamId,
-  utf8ToBytes,
-} from '@sluice/core/base';
-import {
-  checkCommitment,
-  createHpkeKeyPair,
-  createSigningKey,
-  hpkeKeyPairFromSecret,
-  openHpke,
-  signingKeyFromSeed,
-  toAeadKey,
-} from '@sluice/core/crypto';
-import { type GrantTerms, MAX_REQUEST_ITEMS, RECEIPT_TYPE } from '@sluice/core/grant';
+import { bytesToBase64url, type JsonObject, type JsonValue, toDid } from '@sluice/core/base';
+import { createHpkeKeyPair, createSigningKey, hpkeKeyPairFromSecret, signingKeyFromSeed } from '@sluice/core/crypto';
+import { type GrantTerms, MAX_REQUEST_ITEMS } from '@sluice/core/grant';
 import { openDocument } from '@sluice/core/identity';
-import { fixed, list, readShape, tuple } from '@sluice/core/wire';
 import type { OpenAccount } from '../account/account.ts';
 import { packBytes, unpackBytes } from '../account/keychain.ts';
 import { SluiceError } from '../errors.ts';
@@ -30,7 +11,8 @@ import { openLiveLink } from '../link/live-link.ts';
 import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
 import { type GrantHandle, openGrantHandle } from './grant-handle.ts';
 import { itemToReceived, type ReceivedGrant, receivedToItem } from './grant-item.ts';
-import { signSyncRequest, STATUS, SYNC_GRANT, SYNC_REQUEST } from './sync-request.ts';
+import { readSyncGrant } from './sync-grant.ts';
+import { MAX_PURPOSE, signSyncRequest, STATUS, SYNC_GRANT, SYNC_REQUEST } from './sync-request.ts';
 import { type LoadSchema, type RequestItem, toTerms } from './terms.ts';
 
 export type RequestOptions = { readonly purpose: string; readonly expiresInMs?: number } & (
@@ -42,15 +24,14 @@ export type RequestAnswer =
   | { readonly status: 'declined' }
   | { readonly status: 'expired' };
 export type PendingRequest = { readonly id: string; readonly answer: () => Promise<RequestAnswer> };
+/** `queued`: it is kept here and goes out when the person's node can be reached. */
+export type SentRequest = PendingRequest & { readonly queued: boolean };
 
 /** How long a request waits for its answer unless told otherwise: 14 days in ms. */
 const REQUEST_MS = 14 * 24 * 3600 * 1000;
-/** HPKE info of the keys that a consent hands over; the AAD is the request's hash. */
-export const KEYS_INFO = utf8ToBytes('sluice/grant-keys/1');
-const keysShape = list(tuple(['key', fixed(32)], ['commitment', fixed(32)]), MAX_REQUEST_ITEMS);
 
 export type Requester = {
-  readonly request: (did: string, options: RequestOptions) => Promise<PendingRequest>;
+  readonly request: (did: string, options: RequestOptions) => Promise<SentRequest>;
   readonly pending: (id: string) => PendingRequest;
   readonly received: () => readonly ReceivedGrant[];
   readonly open: (grantId: string) => Promise<GrantHandle>;
@@ -85,14 +66,16 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
     const asked = keychain.get('request', id);
     if (!asked) return Promise.reject(new SluiceError('NOT_FOUND', 'There is no such request'));
     return new Promise((resolve, reject) => {
+      let done = false;
       const finish = (end: () => void): void => {
+        done = true;
         stopGrants();
         stopStatus();
         cancel();
         end();
       };
       const settle = (item: InboxItem): void => {
-        if (!isAnswerTo(item, id, asked)) return;
+        if (done || !isAnswerTo(item, id, asked)) return;
         if (item.type === STATUS && item.data.status === 'declined')
           return finish(() => resolve({ status: 'declined' }));
         if (item.type !== SYNC_GRANT) return;
@@ -114,47 +97,31 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
 
   /** Opens the keys of a consent and keeps the grants. Everything is checked against what was asked. */
   async function receive(id: string, asked: JsonObject, item: InboxItem): Promise<readonly GrantHandle[]> {
-    const { grants, node, space, keys, receipt } = item.data;
-    if (
-      !Array.isArray(grants) ||
-      !isJsonObject(node) ||
-      typeof keys !== 'string' ||
-      typeof receipt !== 'string' ||
-      typeof space !== 'string'
-    )
-      throw new SluiceError('BAD_MESSAGE');
-    const hash = unpackBytes(asked.hash);
-    const opened = await openHpke(
-      hpkeKeyPairFromSecret(unpackBytes(asked.hpkeSecret)),
-      KEYS_INFO,
-      hash,
-      base64urlToBytes(keys),
-    );
-    const keyList = opened.ok ? readShape(keysShape, opened.value, 4096) : opened;
-    if (!keyList.ok || keyList.value.length !== grants.length) throw new SluiceError('BAD_MESSAGE');
-    const proof = await openDocument(base64urlToBytes(receipt), RECEIPT_TYPE, account.resolver.resolve, clock.nowMs());
-    if (!proof.ok || proof.value.signer !== item.from || proof.value.payload.request !== bytesToHex(hash))
-      throw new SluiceError('BAD_MESSAGE', 'The receipt does not belong to this request');
-    const received = grants.map((given, i): ReceivedGrant => {
-      const key = keyList.value[i] as { key: Uint8Array; commitment: Uint8Array };
-      const grantKey = toAeadKey(key.key);
-      if (!isJsonObject(given) || !checkCommitment(grantKey, key.commitment))
-        throw new SluiceError('BAD_MESSAGE', 'The key is not the one that was committed to');
-      return {
-        grantId: String(given.grantId),
+    const grant = await readSyncGrant(item.data, {
+      from: item.from,
+      requestHash: unpackBytes(asked.hash),
+      asked: asked.items as unknown as readonly GrantTerms[],
+      hpke: hpkeKeyPairFromSecret(unpackBytes(asked.hpkeSecret)),
+      resolver: account.resolver,
+      loadSchema,
+      nowMs: clock.nowMs(),
+    });
+    const received = grant.grants.map(
+      (given): ReceivedGrant => ({
+        ...given,
         requestId: id,
         owner: item.from,
         purpose: String(asked.purpose),
-        terms: given.terms as unknown as GrantTerms,
-        node: { url: String(node.url), did: toDid(String(node.did)) },
-        space: toSpaceId(base64urlToBytes(space)),
-        feed: toStreamId(base64urlToBytes(String(given.feed))),
-        key: grantKey,
+        node: grant.node,
+        space: grant.space,
         pairwise: signingKeyFromSeed(unpackBytes(asked.signSeed)),
         receivedAtMs: clock.nowMs(),
-        receipt: base64urlToBytes(receipt),
-      };
-    });
+        receipt: grant.receipt,
+      }),
+    );
+    // A grant's id is its owner's word: one that names another owner's grant must not stand for it.
+    if (received.some(({ grantId, owner }) => (keychain.get('received', grantId)?.owner ?? owner) !== owner))
+      throw new SluiceError('BAD_MESSAGE', 'The answer cannot be used: a grant has the id of another');
     for (const grant of received)
       if (!keychain.get('received', grant.grantId)) keychain.put('received', grant.grantId, receivedToItem(grant));
     home.nudge();
@@ -167,6 +134,8 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
       const asked = 'items' in options ? options.items : [options];
       if (asked.length === 0 || asked.length > MAX_REQUEST_ITEMS)
         throw new SluiceError('BAD_REQUEST', `A request holds 1 to ${MAX_REQUEST_ITEMS} items`);
+      if (options.purpose.length > MAX_PURPOSE)
+        throw new SluiceError('BAD_REQUEST', `A purpose has at most ${MAX_PURPOSE} characters`);
       const items = await Promise.all(asked.map((item) => toTerms(item, loadSchema)));
       const pairwise = createSigningKey(random);
       const hpke = createHpkeKeyPair(random);
@@ -181,23 +150,28 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
           'BAD_REQUEST',
           'This account cannot be resolved by others yet. Publish its DID document first',
         );
-      const sent = await mailbox.send(
-        to,
-        SYNC_REQUEST,
-        { request: bytesToBase64url(document), purpose: options.purpose },
-        options.purpose,
-        { expiresInMs: expiresAtMs - clock.nowMs() },
+      // The keys are kept with the message, before it leaves: an answer to a request whose keys were lost would be of no use.
+      const keep = (id: string): void =>
+        keychain.put('request', id, {
+          to,
+          items: items as unknown as JsonValue,
+          purpose: options.purpose,
+          expiresAt: expiresAtMs,
+          hash: packBytes(opened.value.hash),
+          signSeed: packBytes(pairwise.seed.reveal()),
+          hpkeSecret: packBytes(hpke.secret.reveal()),
+        });
+      const sent = await mailbox.post(
+        {
+          to,
+          type: SYNC_REQUEST,
+          data: { request: bytesToBase64url(document), purpose: options.purpose },
+          message: options.purpose,
+          options: { expiresInMs: expiresAtMs - clock.nowMs() },
+        },
+        { after: 'note', alongside: keep },
       );
-      keychain.put('request', sent.id, {
-        to,
-        purpose: options.purpose,
-        expiresAt: expiresAtMs,
-        hash: packBytes(opened.value.hash),
-        signSeed: packBytes(pairwise.seed.reveal()),
-        hpkeSecret: packBytes(hpke.secret.reveal()),
-      });
-      home.nudge();
-      return answerOf(sent.id);
+      return { ...answerOf(sent.id), queued: sent.queued };
     },
     pending: answerOf,
     received: () =>

@@ -9,12 +9,12 @@ import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
 import type { GrantHandle } from './grant-handle.ts';
 import type { GivenGrant, ReceivedGrant } from './grant-item.ts';
 import { createGranter, type RequestPreview } from './granter.ts';
-import { createRequester, type PendingRequest, type RequestOptions } from './requester.ts';
+import { createRequester, type PendingRequest, type RequestOptions, type SentRequest } from './requester.ts';
 import type { Narrowing } from './terms.ts';
 
 export type Sharing = {
   /** Asks a person for a stream. Errors: UNKNOWN_SCHEMA, BAD_FILTER, BAD_REQUEST, UNKNOWN_DID, NO_INBOX, OFFLINE. */
-  readonly request: (did: string, options: RequestOptions) => Promise<PendingRequest>;
+  readonly request: (did: string, options: RequestOptions) => Promise<SentRequest>;
   /** Takes up a request that was made before, perhaps by an earlier process. */
   readonly pending: (id: string) => PendingRequest;
   /** Requests of others that wait for this person. */

@@ -22,7 +22,8 @@ export const SYNC_REQUEST = 'inbox/type/syncRequest';
 export const SYNC_GRANT = 'inbox/type/syncGrant';
 export const STATUS = 'inbox/type/status';
 const DOCUMENT_TYPE = 'sluice/sync-request/1';
-const MAX_PURPOSE = 500;
+/** In UTF-16 units. */
+export const MAX_PURPOSE = 500;
 
 export type SyncRequest = {
   readonly items: readonly GrantTerms[];

@@ -1,0 +1,161 @@
+/** The message that follows a consent: keys, terms and receipt, as the owner makes it and the requester checks it (spec/grant.md). */
+
+import {
+  base64urlToBytes,
+  bytesToBase64url,
+  bytesToHex,
+  type Did,
+  hexToBytes,
+  isDid,
+  isJsonObject,
+  type JsonObject,
+  jsonEquals,
+  type JsonValue,
+  type SpaceId,
+  type StreamId,
+  toGrantId,
+  toSpaceId,
+  toStreamId,
+  utf8ToBytes,
+} from '@sluice/core/base';
+import {
+  type AeadKey,
+  checkCommitment,
+  type HpkeKeyPair,
+  keyCommitment,
+  openHpke,
+  sealHpke,
+  toAeadKey,
+} from '@sluice/core/crypto';
+import { filterFailureText } from '@sluice/core/filter';
+import { type GrantTerms, MAX_REQUEST_ITEMS, parseTerms, RECEIPT_TYPE } from '@sluice/core/grant';
+import { type DidResolver, openDocument } from '@sluice/core/identity';
+import { encodeCbor, fixed, list, readShape, STREAM_KIND, tuple } from '@sluice/core/wire';
+import { SluiceError } from '../errors.ts';
+import type { NodeAddress } from '../platform.ts';
+import type { LoadSchema } from './terms.ts';
+
+/** HPKE info of the keys that a consent hands over; the AAD is the request's hash. */
+const KEYS_INFO = utf8ToBytes('sluice/grant-keys/1');
+const keysShape = list(tuple(['key', fixed(32)], ['commitment', fixed(32)]), MAX_REQUEST_ITEMS);
+const MAX_KEYS_BYTES = 4096;
+
+/** One grant as its grantee gets it. */
+export type HandedGrant = {
+  /** 16 bytes in hex. */
+  readonly grantId: string;
+  readonly terms: GrantTerms;
+  readonly feed: StreamId;
+  readonly key: AeadKey;
+};
+export type SyncGrant = {
+  readonly grants: readonly HandedGrant[];
+  readonly node: NodeAddress;
+  readonly space: SpaceId;
+  /** The signed proof of the consent. */
+  readonly receipt: Uint8Array;
+};
+
+/** The data of a grant message. The keys are sealed to the key that the request named. */
+export async function syncGrantData(
+  grant: SyncGrant,
+  request: { readonly id: string; readonly hash: Uint8Array; readonly hpkeKey: Uint8Array },
+): Promise<JsonObject> {
+  const keys = encodeCbor(grant.grants.map((g) => [g.key, keyCommitment(g.key)]));
+  return {
+    replyId: request.id,
+    grants: grant.grants.map(({ grantId, terms, feed }) => ({
+      grantId,
+      terms: terms as unknown as JsonObject,
+      feed: bytesToBase64url(feed),
+    })),
+    node: { url: grant.node.url, did: grant.node.did },
+    space: bytesToBase64url(grant.space),
+    keys: bytesToBase64url(await sealHpke(request.hpkeKey, KEYS_INFO, request.hash, keys)),
+    receipt: bytesToBase64url(grant.receipt),
+  };
+}
+
+export type ReadGrantDeps = {
+  /** Who answered; the receipt must be signed by it. */
+  readonly from: Did;
+  readonly requestHash: Uint8Array;
+  readonly asked: readonly Pick<GrantTerms, 'schema' | 'schemaHash' | 'access'>[];
+  readonly hpke: HpkeKeyPair;
+  readonly resolver: DidResolver;
+  readonly loadSchema: LoadSchema;
+  readonly nowMs: number;
+};
+
+/**
+ * Reads a grant message against the request it answers.
+ *
+ * Errors: BAD_MESSAGE with what does not fit. Source: spec/grant.md GRANT-6, GRANT-7, GRANT-12.
+ */
+export async function readSyncGrant(data: JsonObject, deps: ReadGrantDeps): Promise<SyncGrant> {
+  const { grants, node, space, keys, receipt } = data;
+  if (!Array.isArray(grants) || grants.length === 0 || grants.length > MAX_REQUEST_ITEMS)
+    throw bad('it holds no list of grants');
+  if (!isJsonObject(node) || !isDid(node.did) || typeof node.url !== 'string' || !node.url.startsWith('https://'))
+    throw bad('it names no node');
+  const proof = bytesOf(receipt, 'receipt');
+  await checkReceipt(proof, grants, deps);
+  const grantKeys = await openKeys(bytesOf(keys, 'keys'), deps);
+  if (grantKeys.length !== grants.length) throw bad('it has not one key for each grant');
+  const handed: HandedGrant[] = [];
+  for (const [i, given] of grants.entries())
+    handed.push(await readHanded(given as JsonValue, grantKeys[i] as AeadKey, deps));
+  const spaceId = bytesOf(space, 'space', 32);
+  return { grants: handed, node: { url: node.url, did: node.did }, space: toSpaceId(spaceId), receipt: proof };
+}
+
+/** The receipt must be the owner's, for this request, and speak of the very grants that the message hands over. */
+async function checkReceipt(receipt: Uint8Array, grants: readonly JsonValue[], deps: ReadGrantDeps): Promise<void> {
+  const opened = await openDocument(receipt, RECEIPT_TYPE, deps.resolver.resolve, deps.nowMs);
+  if (!opened.ok || opened.value.signer !== deps.from || opened.value.payload.request !== bytesToHex(deps.requestHash))
+    throw bad('the receipt does not belong to this request');
+  const stated = grants.map((g) => (isJsonObject(g) ? { grantId: g.grantId ?? null, terms: g.terms ?? null } : null));
+  if (!jsonEquals(opened.value.payload.grants ?? null, stated)) throw bad('the receipt is for other grants');
+}
+
+async function openKeys(sealed: Uint8Array, { hpke, requestHash }: ReadGrantDeps): Promise<AeadKey[]> {
+  const opened = await openHpke(hpke, KEYS_INFO, requestHash, sealed);
+  const read = opened.ok ? readShape(keysShape, opened.value, MAX_KEYS_BYTES) : opened;
+  if (!read.ok) throw bad('the keys cannot be opened');
+  return read.value.map(({ key, commitment }) => {
+    const grantKey = toAeadKey(key);
+    if (!checkCommitment(grantKey, commitment)) throw bad('a key is not the one that was committed to');
+    return grantKey;
+  });
+}
+
+async function readHanded(given: JsonValue, key: AeadKey, deps: ReadGrantDeps): Promise<HandedGrant> {
+  if (!isJsonObject(given) || !isJsonObject(given.terms)) throw bad('a grant has no terms');
+  const { grantId, terms } = given;
+  if (typeof grantId !== 'string' || !/^[0-9a-f]{32}$/.test(grantId)) throw bad('a grant has no id');
+  const asked = deps.asked.find((a) => a.schema === terms.schema && a.schemaHash === terms.schemaHash);
+  if (!asked || asked.access !== terms.access) throw bad('a grant is not for what was asked');
+  const schema = await deps.loadSchema(asked.schema);
+  const parsed = parseTerms(terms, schema.formats, filterFailureText as (failure: never) => string);
+  if (!parsed.ok) throw bad('the terms of a grant cannot be read');
+  const feed = bytesOf(given.feed, 'feed', 16);
+  if (feed[0] !== STREAM_KIND.feed) throw bad('a grant names no feed');
+  return {
+    grantId: bytesToHex(toGrantId(hexToBytes(grantId))),
+    terms: parsed.value.terms,
+    feed: toStreamId(feed),
+    key,
+  };
+}
+
+function bytesOf(value: JsonValue | undefined, name: string, length?: number): Uint8Array {
+  try {
+    const bytes = base64urlToBytes(String(value));
+    if (length === undefined || bytes.length === length) return bytes;
+  } catch {
+    // Said below: to the reader it is one and the same.
+  }
+  throw bad(`its ${name} is not of the right form`);
+}
+
+const bad = (what: string): SluiceError => new SluiceError('BAD_MESSAGE', `The answer cannot be used: ${what}`);

@@ -1,0 +1,162 @@
+/** How a consent travels: what the requester checks of it, and what becomes of it when a node or a device is not there. */
+
+import { SluiceError } from '@sluice/client';
+import type { JsonObject } from '@sluice/core/base';
+import type { Storage } from '@sluice/node';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { post, until } from './sharing-fixture.ts';
+import { createTestNetwork, type Persona, type TestNetwork } from './test-network.ts';
+
+describe('the answer to a synchronization request', () => {
+  let net: TestNetwork;
+  let owner: Persona;
+  let app: Persona;
+  let inboxFails = false;
+
+  const wrapStorage = (storage: Storage): Storage => ({
+    ...storage,
+    deposit: (...args) => (inboxFails ? Promise.reject(new Error('disk')) : storage.deposit(...args)),
+  });
+  beforeEach(async () => {
+    inboxFails = false;
+    net = await createTestNetwork({ wrapStorage });
+    owner = await net.person('owner');
+    app = await net.app('https://asker.example');
+    const posts = await owner.account.vault.openDatastore('social/post');
+    await posts.saveMany(Array.from({ length: 4 }, (_, i) => post(i)));
+  });
+  afterEach(() => net.close());
+
+  const ask = (schema = 'social/post') =>
+    app.account.sharing.request(owner.account.did, { schema, filter: {}, purpose: 'x' });
+  const codeOf = (work: Promise<unknown>): Promise<string> =>
+    work.then(
+      () => 'done',
+      (cause: unknown) => (cause instanceof SluiceError ? `${cause.code}: ${cause.message}` : String(cause)),
+    );
+
+  /** Has the owner consent to one request, and answers another with what was made of that answer. */
+  const answerWith = async (change: (data: JsonObject) => JsonObject): Promise<string> => {
+    const first = await ask();
+    await until(() => owner.account.mailbox.get(first.id));
+    await owner.account.sharing.consent(first.id);
+    const genuine = await until(() =>
+      app.account.mailbox.list({ type: 'inbox/type/syncGrant' }).find((item) => item.data.replyId === first.id),
+    );
+    app.account.mailbox.update(genuine.id, { read: true });
+    await owner.account.mailbox.send(
+      app.account.did,
+      'inbox/type/syncGrant',
+      { ...change(genuine.data), replyId: first.id },
+      'x',
+    );
+    const forged = await until(() =>
+      app.account.mailbox.list({ type: 'inbox/type/syncGrant' }).find((item) => item.id !== genuine.id),
+    );
+    expect(forged.data.replyId).toBe(first.id);
+    return codeOf(first.answer());
+  };
+  const firstGrant = (data: JsonObject): JsonObject => (data.grants as readonly JsonObject[])[0] as JsonObject;
+
+  it.each<[string, (data: JsonObject) => JsonObject, RegExp]>([
+    ['no grants', (data) => ({ ...data, grants: [] }), /no list of grants/],
+    ['a node without https', (data) => ({ ...data, node: { url: 'http://x.example', did: 'did:web:x' } }), /no node/],
+    ['a node without a DID', (data) => ({ ...data, node: { url: 'https://x.example', did: 'nobody' } }), /no node/],
+    ['no receipt', ({ receipt: _, ...data }) => data, /receipt/],
+    [
+      'wider terms than the receipt states',
+      (data) => ({
+        ...data,
+        grants: [{ ...firstGrant(data), terms: { ...(firstGrant(data).terms as JsonObject), duration: 'once' } }],
+      }),
+      /receipt is for other grants/,
+    ],
+    [
+      'an id that is none',
+      (data) => ({ ...data, grants: [{ ...firstGrant(data), grantId: 'session/0' }] }),
+      /receipt is for other grants/,
+    ],
+    ['keys for somebody else', (data) => ({ ...data, keys: 'AAAA' }), /keys cannot be opened/],
+    [
+      'a stream that is no feed',
+      (data) => ({ ...data, grants: [{ ...firstGrant(data), feed: 'AAAAAAAAAAAAAAAAAAAAAA' }] }),
+      /names no feed/,
+    ],
+    ['a space of another size', (data) => ({ ...data, space: 'AAAA' }), /space is not of the right form/],
+  ])('[GRANT-12] is refused with %s', async (_name, change, reason) => {
+    // Newest first: the forged answer is met before the genuine one.
+    const outcome = await answerWith(change);
+    expect(outcome).toMatch(/^BAD_MESSAGE/);
+    expect(outcome).toMatch(reason);
+    expect(app.account.sharing.grants.received()).toEqual([]);
+  });
+
+  it('[GRANT-13] waits at the owner while the requester’s node fails, and goes out by itself', async () => {
+    const pending = await ask();
+    await until(() => owner.account.mailbox.get(pending.id));
+    inboxFails = true;
+    const given = await owner.account.sharing.consent(pending.id);
+    expect(owner.account.sharing.grants.list().map((g) => g.grantId)).toEqual(given.map((g) => g.grantId));
+    expect(owner.account.mailbox.get(pending.id)?.status).toBe('accepted');
+    await owner.account.close();
+    inboxFails = false;
+    const again = await net.reopen(owner);
+    const answer = await pending.answer();
+    if (answer.status !== 'granted') throw new Error(answer.status);
+    const [grant] = answer.grants;
+    await grant?.upToDate();
+    expect(await grant?.datastore().count()).toBe(4);
+    expect(again.sharing.grants.list()).toHaveLength(1);
+  });
+
+  it('[GRANT-13] a decline waits in the same way', async () => {
+    const pending = await ask();
+    await until(() => owner.account.mailbox.get(pending.id));
+    inboxFails = true;
+    await owner.account.sharing.decline(pending.id);
+    await owner.account.close();
+    inboxFails = false;
+    await net.reopen(owner);
+    expect(await pending.answer()).toEqual({ status: 'declined' });
+  });
+
+  it('[GRANT-14] any device of the owner keeps the feed up to date, whichever gave the grant', async () => {
+    const phone = await net.restore(owner, 'phone');
+    const pending = await ask();
+    await until(() => owner.account.mailbox.get(pending.id));
+    await owner.account.sharing.consent(pending.id);
+    const answer = await pending.answer();
+    if (answer.status !== 'granted') throw new Error(answer.status);
+    const [grant] = answer.grants;
+    await grant?.upToDate();
+    await owner.account.synced();
+    await owner.account.close();
+    await until(() => phone.sharing.grants.list().length === 1);
+    const posts = await phone.vault.openDatastore('social/post');
+    await posts.save(post(50));
+    await until(async () => (await grant?.datastore().count()) === 5);
+    await phone.sharing.revoke(phone.sharing.grants.list()[0]?.grantId ?? '');
+    await until(() => grant?.status() === 'revoked');
+    expect(await grant?.datastore().count()).toBe(5);
+  });
+
+  it('[GRANT-15] a revoke that does not reach the node changes nothing, and says so', async () => {
+    const pending = await ask();
+    await until(() => owner.account.mailbox.get(pending.id));
+    const [given] = await owner.account.sharing.consent(pending.id);
+    const answer = await pending.answer();
+    if (answer.status !== 'granted') throw new Error(answer.status);
+    const [grant] = answer.grants;
+    await net.stopNode();
+    await until(() => owner.account.vault.engine.status() === 'offline');
+    expect(await codeOf(owner.account.sharing.revoke(given?.grantId ?? ''))).toMatch(/^OFFLINE/);
+    expect(owner.account.sharing.grants.list()[0]?.status).toBe('active');
+    await net.startNode();
+    const posts = await owner.account.vault.openDatastore('social/post');
+    await posts.save(post(50), { ack: 'node' });
+    await until(async () => (await grant?.datastore().count()) === 5);
+    await owner.account.sharing.revoke(given?.grantId ?? '');
+    await until(() => grant?.status() === 'revoked');
+    expect(owner.account.sharing.grants.list()[0]?.status).toBe('revoked');
+  });
+});
