@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { type Bounds, FIGURES } from './figures.ts';
 import { type Limit, measureLimits } from './limits.ts';
 import { runRound } from './round.ts';
 
@@ -12,7 +13,7 @@ const HELP = `Usage: npm run bench -- [options]
   --rounds N       rounds; the median is reported (default 5)
   --records N      records of 1 KB (default 10000)
   --sync MODE      FULL, NORMAL or both (default both): SQLite's synchronous setting of node and clients
-  --json FILE      also write everything measured
+  --json FILE      also write everything measured, every round of it
   --help`;
 
 const { values } = parseArgs({
@@ -49,24 +50,21 @@ for (let round = 1; round <= rounds; round++) {
   }
 }
 
-const TARGETS: { readonly [name: string]: string } = {
-  'ingest, records/s': 'at least 8000',
-  'initial sync, records/s': 'at least 10000',
-  'filtered feed, ms': 'under 300',
-  'filtered feed, wire bytes per match': 'under 1600',
-  'live p50, ms': 'under 4',
-  'live p99, ms': 'under 15',
-  'last of 50 grantees, ms': 'under 50',
-  'messages sealed and signed, /s': 'at least 2500',
-  'messages drained and verified, /s': 'at least 3000',
-  'open and first query, ms': 'under 150',
-  'node disk per record, bytes': 'under 1500',
-  'node memory, MB': 'under 200',
+const bounds = (synchronous: string): Bounds => ({
+  of: (name) => limits.find((limit) => limit.name === name)?.value ?? Number.NaN,
+  synchronous,
+});
+const boundOf = (name: string): string => {
+  const each = modes.map((mode) => FIGURES[name]?.bound?.(bounds(mode)) ?? '');
+  return [...new Set(each)].join(' / ');
 };
+const sorted = (mode: string, name: string): number[] =>
+  (results[mode] ?? []).map((figures) => figures[name] ?? Number.NaN).sort((a, b) => a - b);
+const median = (values: readonly number[]): number => values[Math.floor(values.length / 2)] ?? Number.NaN;
 
 print('\nMedian of the rounds (least to most)');
-print(`| figure | wanted | ${modes.join(' | ')} |`);
-print(`|---|---|${modes.map(() => '---|').join('')}`);
+print(`| figure | wanted | ${modes.join(' | ')} | this machine by itself | best peers measured |`);
+print(`|---|---|${modes.map(() => '---|').join('')}---|---|`);
 const names = [
   ...new Set(
     Object.values(results)
@@ -76,16 +74,19 @@ const names = [
 ];
 for (const name of names) {
   const cells = modes.map((mode) => {
-    const all = (results[mode] ?? []).map((f) => f[name] ?? Number.NaN).sort((a, b) => a - b);
-    return `${format(all[Math.floor(all.length / 2)] ?? Number.NaN)} (${format(all[0] ?? Number.NaN)} to ${format(all.at(-1) ?? Number.NaN)})`;
+    const all = sorted(mode, name);
+    return `${format(median(all))} (${format(all[0] ?? Number.NaN)} to ${format(all.at(-1) ?? Number.NaN)})`;
   });
-  print(`| ${name} | ${TARGETS[name] ?? ''} | ${cells.join(' | ')} |`);
+  const { wanted = '', peers = '' } = FIGURES[name] ?? {};
+  print(`| ${name} | ${wanted} | ${cells.join(' | ')} | ${boundOf(name)} | ${peers} |`);
 }
-if (values.json)
-  writeFileSync(
-    values.json,
-    `${JSON.stringify({ date: new Date().toISOString(), node: process.version, limits, results }, null, 2)}\n`,
-  );
+
+const head = { date: new Date().toISOString(), node: process.version, rounds, limits };
+const medians = Object.fromEntries(
+  modes.map((mode) => [mode, Object.fromEntries(names.map((name) => [name, median(sorted(mode, name))]))]),
+);
+print(`\n${JSON.stringify({ ...head, medians })}`);
+if (values.json) writeFileSync(values.json, `${JSON.stringify({ ...head, medians, results }, null, 2)}\n`);
 
 function format(value: number): string {
   if (value >= 1000) return Math.round(value).toLocaleString('en');
