@@ -90,7 +90,7 @@ export function createDatabase(deps: DatabaseDeps): Database {
   };
 
   const toItem = (record: JsonObject, force: boolean): SaveItem => {
-    if (!isJsonObject(record)) throw new SluiceError('INVALID_RECORD', 'A record is a JSON object.');
+    if (!isJsonObject(record)) throw new SluiceError('INVALID_RECORD', 'A record is a JSON object');
     const { _id, _rev, ...content } = record;
     if (_id !== undefined && (typeof _id !== 'string' || _id.length === 0 || _id.length > 256))
       throw new SluiceError('INVALID_RECORD', '_id is text of 1 to 256 characters.');

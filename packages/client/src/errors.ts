@@ -1,40 +1,90 @@
-/** The one error class of the SDK (STYLE section 4): a stable code, a sentence that says what to do, and no secret. */
+/** The one error class of the SDK (docs/style.md): a stable code, a sentence that says what to do, and no secret. */
 
-import type { ErrorCode } from '@sluice/core/wire';
+import { ERROR_TABLE, type ErrorCode } from '@sluice/core/wire';
 
-/** Codes that arise in the client itself; a node's refusals keep their wire code. */
+type Sentences = { readonly what: string; readonly advice: string };
+
+/** Codes that arise in the client itself, with what happened and what to do; a node's refusals keep their wire code. */
 export const CLIENT_ERRORS = {
-  STORE_LOCKED: 'Another process uses this store. Stop it, or use a store of its own.',
-  STORE_IN_USE: 'This store holds an account already. Open it, or use a store of its own for another account.',
-  STORE_FULL: 'The local disk is full. Nothing was saved; free some space and save again.',
-  STORE_CORRUPT: 'The local store is damaged. Restore the account from its recovery phrase into a new store.',
-  WRONG_PASSPHRASE: 'The passphrase does not open this account.',
-  BAD_PHRASE: 'The recovery phrase is not valid. Check the twelve words and their order.',
-  NOT_RECOVERABLE: 'The node holds no account for this recovery phrase. Check the words and the node address.',
-  OFFLINE: 'The node cannot be reached. Changes are kept and sent when it is back.',
-  TAMPERED: 'The node served data that does not verify. Nothing of it was used; do not trust this node.',
-  UNKNOWN_SCHEMA: 'The schema cannot be found. Use a bundled id, a file: path or an https: address.',
-  BAD_SCHEMA: 'The schema is not usable. See the issues listed.',
-  BAD_NAME: 'A database is named by 1 to 128 letters, digits, spaces and . _ : - and starts with a letter or digit.',
-  INVALID_RECORD: 'The record does not match its schema. See the issues listed.',
-  REV_CONFLICT: 'The record changed since it was read. Read it again and save on top, or force.',
-  NOT_FOUND: 'There is no record with this id.',
-  BAD_FILTER: 'The filter is not valid.',
-  BAD_REQUEST: 'The request is not valid.',
-  BAD_MESSAGE: 'The message is not valid.',
-  BAD_BUNDLE: 'The file is not a bundle that can be imported.',
-  UNKNOWN_DID: 'The DID cannot be resolved. Check it, and that its host is reachable.',
-  NO_INBOX: 'This DID publishes no inbox, so nothing can be sent to it.',
-  MESSAGE_TOO_LARGE: 'The message is over 256 KiB. Offer a synchronization instead.',
-  ALREADY_ANSWERED: 'This item has been answered already.',
-  DECLINED: 'The person declined.',
-  EXPIRED: 'The time for this has passed.',
-  REVOKED: 'The access was revoked. Nothing new can be read or written with it.',
-  DISCONNECTED: 'The session has ended. Connect again.',
-  CLOSED: 'This object was closed.',
-  NOT_ALLOWED: 'This account may not do that.',
-  NODE_REFUSED: 'The node refused the request.',
-} as const;
+  STORE_LOCKED: { what: 'Another process uses this store', advice: 'Stop it, or use a store of its own.' },
+  STORE_IN_USE: {
+    what: 'This store holds an account already',
+    advice: 'Open it, or use a store of its own for another account.',
+  },
+  STORE_FULL: {
+    what: 'The local disk is full and nothing was saved',
+    advice: 'Free some space and save again.',
+  },
+  STORE_CORRUPT: {
+    what: 'The local store is damaged',
+    advice: 'Restore the account from its recovery phrase into a new store.',
+  },
+  WRONG_PASSPHRASE: {
+    what: 'The passphrase does not open this account',
+    advice: 'Try again; if it is lost, restore the account from its recovery phrase into a new store.',
+  },
+  BAD_PHRASE: { what: 'The recovery phrase is not valid', advice: 'Check the twelve words and their order.' },
+  NOT_RECOVERABLE: {
+    what: 'The node holds no account for this recovery phrase',
+    advice: 'Check the words and the node address.',
+  },
+  OFFLINE: {
+    what: 'The node cannot be reached',
+    advice: 'What was saved or queued is kept and sent when it is back; try anything else again then.',
+  },
+  TAMPERED: {
+    what: 'The node served data that does not verify, and nothing of it was used',
+    advice: 'Do not trust this node; ask its operator, or move to another.',
+  },
+  UNKNOWN_SCHEMA: {
+    what: 'The schema cannot be found',
+    advice: 'Use a bundled id, a file: path or an https: address.',
+  },
+  BAD_SCHEMA: { what: 'The schema is not usable', advice: 'Correct it, or use another schema.' },
+  BAD_NAME: {
+    what: 'This is not the name of a database',
+    advice: 'Use 1 to 128 letters, digits, spaces and . _ : - and start with a letter or digit.',
+  },
+  INVALID_RECORD: {
+    what: 'The record does not match its schema, and nothing of it was saved',
+    advice: 'Correct what is listed in issues and save again.',
+  },
+  REV_CONFLICT: {
+    what: 'The record changed since it was read',
+    advice: 'Read it again and save on top, or force.',
+  },
+  NOT_FOUND: { what: 'There is nothing under this id', advice: 'Check the id, and wait for synced() if it is new.' },
+  BAD_FILTER: { what: 'The filter is not valid', advice: 'Correct it at the place named.' },
+  BAD_REQUEST: { what: 'The request is not valid', advice: 'Correct it, or have it made anew, and ask again.' },
+  BAD_MESSAGE: {
+    what: 'The message is not valid',
+    advice: 'Correct it and send it again; one that you received you can only decline.',
+  },
+  BAD_BUNDLE: {
+    what: 'The file is not a bundle that can be imported',
+    advice: 'Give a FHIR R4 bundle of type transaction, batch or collection, or JSON lines.',
+  },
+  UNKNOWN_DID: { what: 'The DID cannot be resolved', advice: 'Check it, and that its host is reachable.' },
+  NO_INBOX: {
+    what: 'This DID publishes no inbox, so nothing can be sent to it',
+    advice: 'Ask its owner for a DID that has one.',
+  },
+  MESSAGE_TOO_LARGE: { what: 'The message is over 256 KiB', advice: 'Offer a synchronization instead.' },
+  ALREADY_ANSWERED: {
+    what: 'This item has been answered already',
+    advice: 'Its status says how; an answer cannot be changed.',
+  },
+  DECLINED: { what: 'The person declined', advice: 'Do without; ask again only for another reason.' },
+  EXPIRED: { what: 'The time for this has passed', advice: 'Ask again.' },
+  REVOKED: {
+    what: 'The access was revoked, and nothing new can be read or written with it',
+    advice: 'Ask the owner for new access.',
+  },
+  DISCONNECTED: { what: 'The session has ended', advice: 'Connect again.' },
+  CLOSED: { what: 'This object was closed', advice: 'Open it again to go on.' },
+  NOT_ALLOWED: { what: 'This account may not do that', advice: 'Use the account that owns it.' },
+  NODE_REFUSED: { what: 'The node refused the request', advice: 'Ask its operator why.' },
+} as const satisfies { readonly [code: string]: Sentences };
 
 export type ClientErrorCode = keyof typeof CLIENT_ERRORS;
 export type SluiceErrorCode = ClientErrorCode | `NODE_${ErrorCode}`;
@@ -45,10 +95,19 @@ export class SluiceError extends Error {
   /** Paths and reasons, where there are several. Never values of records. */
   readonly issues: readonly { readonly path: string; readonly message: string }[];
 
+  /** `detail` says what happened in place of the code's own words; with a full stop at its end it says what to do as well. */
   constructor(code: SluiceErrorCode, detail?: string, issues: SluiceError['issues'] = []) {
-    super(detail ? `${detail} (${code})` : `${CLIENT_ERRORS[code as ClientErrorCode] ?? code} (${code})`);
+    super(`${sentence(code, detail)} (${code})`);
     this.name = 'SluiceError';
     this.code = code;
     this.issues = issues;
   }
+}
+
+function sentence(code: SluiceErrorCode, detail: string | undefined): string {
+  if (detail?.endsWith('.')) return detail;
+  const own = (CLIENT_ERRORS as { readonly [code: string]: Sentences | undefined })[code];
+  if (own) return `${detail ?? own.what}. ${own.advice}`;
+  const { title } = ERROR_TABLE[code.slice('NODE_'.length) as ErrorCode];
+  return detail ? `${detail}. ${title}` : title;
 }

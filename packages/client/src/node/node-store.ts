@@ -41,7 +41,7 @@ function takeLock(path: string): void {
       if ((cause as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 2) throw cause;
       const pid = readPid(path);
       if (pid !== undefined && pid !== process.pid && isAlive(pid))
-        throw new SluiceError('STORE_LOCKED', `Process ${pid} uses this store. Stop it, or use a store of its own`);
+        throw new SluiceError('STORE_LOCKED', `Process ${pid} uses this store`);
       if (pid === process.pid)
         throw new SluiceError('STORE_LOCKED', `This process (${pid}) has this store open already`);
       rmSync(path, { force: true });

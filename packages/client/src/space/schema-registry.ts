@@ -7,7 +7,7 @@ import { bytesToHex, isJsonObject, type JsonObject, type JsonValue, utf8ToBytes 
 import { sha256 } from '@sluice/core/crypto';
 import { parseFilter } from '@sluice/core/filter';
 import { bundledSchemas } from '@sluice/schemas';
-import { CLIENT_ERRORS, SluiceError } from '../errors.ts';
+import { SluiceError } from '../errors.ts';
 import type { LoadedSchema, SchemaFailure, SchemaLoader } from '../schema/index.ts';
 import type { Collection, CollectionShape } from '../store/collection.ts';
 import type { SpaceEngine } from './space-engine.ts';
@@ -115,15 +115,15 @@ function schemaError(uri: string, failure: SchemaFailure): SluiceError {
   switch (failure.type) {
     case 'not-found':
     case 'unreachable':
-      return new SluiceError('UNKNOWN_SCHEMA', `${uri} cannot be found. ${CLIENT_ERRORS.UNKNOWN_SCHEMA}`);
+      return new SluiceError('UNKNOWN_SCHEMA', `${uri} cannot be found`);
     case 'schema-mismatch':
       return new SluiceError(
         'BAD_SCHEMA',
         `${uri}: another body is known under this $id. Give a changed schema a new $id.`,
       );
     case 'bad-schema':
-      return new SluiceError('BAD_SCHEMA', `${uri} cannot be used: ${failure.text}.`);
+      return new SluiceError('BAD_SCHEMA', `${uri} cannot be used: ${failure.text}`);
     default:
-      return new SluiceError('BAD_SCHEMA', `${uri} cannot be used: it is ${failure.type}.`);
+      return new SluiceError('BAD_SCHEMA', `${uri} cannot be used: it is ${failure.type}`);
   }
 }

@@ -6,7 +6,11 @@ export type Retry = 'never' | 'after' | 'backoff';
 type Row = { readonly status: number; readonly retry: Retry; readonly title: string };
 
 export const ERROR_TABLE = {
-  MALFORMED: { status: 400, retry: 'never', title: 'The request is not of the form the protocol defines.' },
+  MALFORMED: {
+    status: 400,
+    retry: 'never',
+    title: 'The request is not of the form the protocol defines. Correct or update the client.',
+  },
   UNSUPPORTED_VERSION: {
     status: 400,
     retry: 'never',
@@ -15,19 +19,32 @@ export const ERROR_TABLE = {
   UNAUTHENTICATED: {
     status: 401,
     retry: 'never',
-    title: 'The request is not signed, or its signature does not verify for this node.',
+    title:
+      'The request is not signed, or its signature does not verify for this node. Sign it for the address of this node.',
   },
   EXPIRED: { status: 401, retry: 'after', title: 'The signature is outside its time. Check the clock and sign again.' },
   REPLAYED: { status: 401, retry: 'after', title: 'This signed request was seen before. Sign a fresh one.' },
-  FORBIDDEN: { status: 403, retry: 'never', title: 'The key has no access row that allows this.' },
-  REVOKED: { status: 403, retry: 'never', title: 'The access was revoked.' },
+  FORBIDDEN: {
+    status: 403,
+    retry: 'never',
+    title: 'The key has no access row that allows this. Ask the owner for access.',
+  },
+  REVOKED: { status: 403, retry: 'never', title: 'The access was revoked. Ask the owner for new access.' },
   INVITE_REQUIRED: {
     status: 403,
     retry: 'never',
     title: 'This node creates spaces only for invited accounts. Ask its operator for an invite.',
   },
-  NOT_FOUND: { status: 404, retry: 'never', title: 'The node holds nothing under this name.' },
-  EXISTS: { status: 409, retry: 'never', title: 'Something else is stored under this name.' },
+  NOT_FOUND: {
+    status: 404,
+    retry: 'never',
+    title: 'The node holds nothing under this name. Check the name and the address of the node.',
+  },
+  EXISTS: {
+    status: 409,
+    retry: 'never',
+    title: 'Something else is stored under this name. Use another name, or keep what is there.',
+  },
   CLOCK_SKEW: {
     status: 409,
     retry: 'after',
@@ -39,7 +56,11 @@ export const ERROR_TABLE = {
     title: 'The entry is sealed under an old key epoch. Fetch the new key and seal again.',
   },
   STALE_HEAD: { status: 409, retry: 'after', title: 'The feed has moved on. Read it and compare again.' },
-  CLOSED: { status: 409, retry: 'never', title: 'The feed is complete and takes no more entries.' },
+  CLOSED: {
+    status: 409,
+    retry: 'never',
+    title: 'The feed is complete and takes no more entries. Give a new grant to go on.',
+  },
   GAP: { status: 409, retry: 'after', title: 'A number is missing before this entry. Send the missing entries first.' },
   FORK: {
     status: 409,
@@ -47,20 +68,29 @@ export const ERROR_TABLE = {
     title:
       'Other bytes are stored under this writer and number. The store may be a restored backup: join as a new device.',
   },
-  BAD_SEAL: { status: 422, retry: 'never', title: 'The seal does not verify for its writer and entries.' },
+  BAD_SEAL: {
+    status: 422,
+    retry: 'never',
+    title: 'The seal does not verify for its writer and entries. Seal them again.',
+  },
   BAD_CTL: {
     status: 422,
     retry: 'never',
-    title: 'The control entry is not signed by a key that may sign it, or breaks its chain.',
+    title:
+      'The control entry is not signed by a key that may sign it, or breaks its chain. Read the log and sign again.',
   },
-  BAD_DID_LOG: { status: 422, retry: 'never', title: 'The DID log is invalid or does not extend the stored one.' },
+  BAD_DID_LOG: {
+    status: 422,
+    retry: 'never',
+    title: 'The DID log is invalid or does not extend the stored one. Fetch the stored log and extend that.',
+  },
   TOO_LARGE: { status: 413, retry: 'never', title: 'The request is over a size limit. Send less at a time.' },
   RATE_LIMITED: { status: 429, retry: 'backoff', title: 'Too many requests. Wait and try again.' },
   QUOTA: { status: 429, retry: 'backoff', title: 'The space or inbox is full. Remove something or raise the quota.' },
   INTERNAL: {
     status: 500,
     retry: 'backoff',
-    title: 'The node failed. The operator finds the cause in its log under the request id.',
+    title: 'The node failed. Try again; its operator finds the cause in the log under the request id.',
   },
   UNAVAILABLE: { status: 503, retry: 'backoff', title: 'The node is starting, stopping or overloaded. Try again.' },
   DISK_FULL: {
