@@ -144,7 +144,7 @@ export const RULES = [
     changes: [
       {
         file: 'packages/client/src/sharing/agent.ts',
-        find: 'if (work.doubtful || !covers(basisOf(work), work.progress.basis)) continue;',
+        find: 'if (work.doubtful || !covers(round.basisOf(work.grant.collection), work.progress.basis)) continue;',
         replace: 'if (work.doubtful) continue;\n      void covers;',
       },
     ],
@@ -180,7 +180,7 @@ export const RULES = [
     changes: [
       {
         file: 'packages/core/src/message/sealed-message.ts',
-        find: "if (!speaksFor(key, inner.value.card, sender.value, deps)) return err({ type: 'bad-sender' });",
+        find: "if (!speaksFor(key, inner.value.card, sender.value, { ...deps, nowMs: atMs })) return err({ type: 'bad-sender' });",
         replace: 'void speaksFor;',
       },
     ],
