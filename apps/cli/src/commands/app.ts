@@ -137,6 +137,7 @@ function addMessages(app: Command, settings: Get): void {
       const data = jsonOption(readFileSync(options.data === '-' ? 0 : options.data, 'utf8'), '--data');
       await withAccount(s, 'app', async (account) => {
         const sent = await account.messaging.send(did, options.type, data, options.message);
+        if (sent.queued) s.output.note('the recipient’s node cannot be reached; the message is kept and sent later');
         s.output.result(sent, () => sent.id);
       });
     });

@@ -39,8 +39,9 @@ export type Courier = {
   readonly self: MessageRecipient;
   /** Throws BAD_MESSAGE on a lifetime that is none. */
   readonly draft: (item: Outgoing) => Draft;
+  /** Errors: OFFLINE (the host of the DID does not answer), UNKNOWN_DID, NO_INBOX. */
   readonly find: (did: Did) => Promise<Result<Recipient, DeliveryFailure>>;
-  /** Throws MESSAGE_TOO_LARGE or BAD_MESSAGE. */
+  /** Throws MESSAGE_TOO_LARGE, BAD_MESSAGE or UNKNOWN_DID (the recipient's key cannot be sealed to). */
   readonly seal: (draft: Draft, recipient: MessageRecipient) => Promise<Uint8Array>;
   readonly deposit: (recipient: Recipient, sealed: readonly Uint8Array[]) => Promise<Result<null, DeliveryFailure>>;
   /** Seals and deposits many, up to 100 at a time; the next are sealed while the ones before are under way. */
@@ -65,6 +66,8 @@ export function createCourier(account: OpenAccount): Courier {
     const sealed = await sealMessage(message, sender, recipient);
     if (sealed.ok) return sealed.value;
     if (sealed.error.type === 'too-large') throw new SluiceError('MESSAGE_TOO_LARGE');
+    if (sealed.error.type === 'bad-recipient')
+      throw new SluiceError('UNKNOWN_DID', `${recipient.did} publishes a key that nothing can be sealed to`);
     throw new SluiceError('BAD_MESSAGE', 'The type, text or data of the message is over its limit, or is not JSON');
   };
 
@@ -73,7 +76,13 @@ export function createCourier(account: OpenAccount): Courier {
     if (done.ok) return done;
     const { error } = done;
     return error.type === 'offline'
-      ? err({ later: true, error: new SluiceError('OFFLINE', 'The node of the recipient cannot be reached') })
+      ? err({
+          later: true,
+          error: new SluiceError(
+            'OFFLINE',
+            'The node of the recipient cannot be reached. Nothing was sent; try again later.',
+          ),
+        })
       : err({ later: ERROR_TABLE[error.code].retry !== 'never', error: new SluiceError(`NODE_${error.code}`) });
   };
 
@@ -99,7 +108,10 @@ export function createCourier(account: OpenAccount): Courier {
       if (!found.ok)
         return err({
           later: mayPass(found.error),
-          error: new SluiceError('UNKNOWN_DID', `${did} cannot be resolved: ${found.error.type}`),
+          error:
+            found.error.type === 'unreachable'
+              ? new SluiceError('OFFLINE', `The host of ${did} does not answer. Nothing was sent; try again later.`)
+              : new SluiceError('UNKNOWN_DID', `${did} cannot be resolved: ${found.error.type}`),
         });
       const { sealingKey, inbox } = found.value;
       return inbox ? ok({ did, sealingKey, inbox }) : err({ later: false, error: new SluiceError('NO_INBOX') });

@@ -3,7 +3,7 @@
  * neither a crash nor a node that is down loses it. Must not know what message types mean.
  */
 
-import { type Did, isJsonObject, type JsonObject, type JsonValue } from '@sluice/core/base';
+import { type Did, err, isJsonObject, type JsonObject, type JsonValue } from '@sluice/core/base';
 import { parseFilter } from '@sluice/core/filter';
 import type { OpenAccount } from '../account/account.ts';
 import { SluiceError } from '../errors.ts';
@@ -28,7 +28,7 @@ export type PostOptions = {
   readonly after: AfterSending;
   /** Runs in the transaction that keeps the message, with its id. */
   readonly alongside?: (id: string) => void;
-  /** Also takes a message whose recipient cannot be resolved just now. */
+  /** Also takes a message to somebody whose DID is not found just now, because it was seen before. */
   readonly patient?: boolean;
 };
 /** `queued`: it is kept here and goes out when the recipient's node can be reached. */
@@ -49,6 +49,7 @@ const SHAPE: CollectionShape = {
   formats: new Map(),
   merges: new Map(),
 };
+const UNSEALABLE: ReadonlySet<string> = new Set(['MESSAGE_TOO_LARGE', 'BAD_MESSAGE', 'UNKNOWN_DID']);
 /** How long a message of another device is left to that device, in ms. */
 const OTHERS_MS = 60_000;
 
@@ -101,6 +102,10 @@ export function createOutbox(account: OpenAccount, courier: Courier): Outbox {
       const recipient = await courier.find(draft.to);
       if (!recipient.ok) return settle(draft.id, recipient);
       return settle(draft.id, await courier.deposit(recipient.value, [await courier.seal(draft, recipient.value)]));
+    } catch (cause) {
+      // What cannot be sealed to whom the DID now names never can be, and must not hold up the messages behind it.
+      if (!(cause instanceof SluiceError) || !UNSEALABLE.has(cause.code)) throw cause;
+      return settle(draft.id, err({ later: false, error: cause }));
     } finally {
       busy.delete(draft.id);
     }
@@ -134,7 +139,9 @@ export function createOutbox(account: OpenAccount, courier: Courier): Outbox {
     post: async (item, { after, alongside, patient = false }) => {
       const draft = courier.draft(item);
       const recipient = await courier.find(draft.to);
-      if (!recipient.ok && !(patient && recipient.error.later)) throw recipient.error.error;
+      // A host that does not answer may be the very node that is down; nothing published there is a mistake of the caller.
+      if (!recipient.ok && !(recipient.error.later && (patient || recipient.error.error.code === 'OFFLINE')))
+        throw recipient.error.error;
       // Sealed to ourselves where the recipient is not known yet: what cannot be sealed is refused before it is kept.
       const sealed = await courier.seal(draft, recipient.ok ? recipient.value : courier.self);
       if (account.closed()) throw new SluiceError('CLOSED');
