@@ -22,7 +22,7 @@ import {
   MAX_PUSH_BYTES,
   type PushPart,
 } from '@sluice/core/wire';
-import type { StoreDb } from './store-db.ts';
+import type { StoreDb, StoreStatement } from './store-db.ts';
 
 /** One head of a record. `ls` is the local sequence number, ever growing in this store. */
 export type StoredEntry = { readonly ls: number; readonly header: Header; readonly entry: Entry };
@@ -30,6 +30,7 @@ export type StoredEntry = { readonly ls: number; readonly header: Header; readon
 /** A push leaves this much room for frames and feed parts. */
 const OUTBOX_BYTES = MAX_PUSH_BYTES / 2;
 const OUTBOX_SEALS = 64;
+const SCAN_ROWS = 500;
 
 export type OutboxBatch = {
   readonly parts: readonly PushPart[];
@@ -50,6 +51,8 @@ export type SpaceStore = {
   readonly spaceRow: number;
   readonly streamRow: (stream: StreamId) => number;
   readonly heads: (stream: number, tag: Tag) => StoredEntry[];
+  /** Every living entry of a stream, oldest first, read in pages. */
+  readonly scan: (stream: number) => Iterable<StoredEntry>;
   readonly nextN: (stream: number) => number;
   /** Adds entries numbered from `nextN` and their seal to replica and outbox. Returns the `ls` of each. */
   readonly addOwn: (stream: number, id: StreamId, entries: readonly NewEntry[], key: SigningKey) => number[];
@@ -90,17 +93,22 @@ export function openSpaceStore(db: StoreDb, space: SpaceId, self: WriterId): Spa
     const rows = db
       .sql('SELECT ls, header, body FROM entry WHERE stream = ? AND tag = ? AND live = 1')
       .all(stream, tag);
-    return rows.flatMap((row) => {
-      const header = decodeHeader(row.header as Uint8Array);
-      if (!header.ok) return [];
-      return [
-        {
-          ls: Number(row.ls),
-          header: header.value,
-          entry: { header: row.header as Uint8Array, body: row.body as Uint8Array },
-        },
-      ];
-    });
+    return rows.flatMap((row) => storedEntry(row) ?? []);
+  };
+
+  const scan = function* (stream: number): Generator<StoredEntry> {
+    for (let after = 0; ; ) {
+      // NOTE: the unary plus keeps SQLite on the table's own order; the tag index would walk the whole stream.
+      const rows = db
+        .sql('SELECT ls, header, body FROM entry WHERE +stream = ? AND live = 1 AND ls > ? ORDER BY ls LIMIT ?')
+        .all(stream, after, SCAN_ROWS);
+      for (const row of rows) {
+        const stored = storedEntry(row);
+        if (stored) yield stored;
+      }
+      if (rows.length < SCAN_ROWS) return;
+      after = Number(rows.at(-1)?.ls);
+    }
   };
 
   const insert = (stream: number, header: Header, entry: Entry): number =>
@@ -120,6 +128,7 @@ export function openSpaceStore(db: StoreDb, space: SpaceId, self: WriterId): Spa
     spaceRow,
     streamRow,
     heads,
+    scan,
     nextN: (stream) => Number(db.sql('SELECT n FROM stream WHERE id = ?').get(stream)?.n) + 1,
     addOwn: (stream, id, entries, key) => {
       const row = db.sql('SELECT n, hash FROM stream WHERE id = ?').get(stream);
@@ -178,6 +187,12 @@ export function openSpaceStore(db: StoreDb, space: SpaceId, self: WriterId): Spa
       return n > 0 ? [...others, { writer: own, n }] : others;
     },
   };
+}
+
+function storedEntry(row: ReturnType<StoreStatement['all']>[number]): StoredEntry | undefined {
+  const entry = { header: row.header as Uint8Array, body: row.body as Uint8Array };
+  const header = decodeHeader(entry.header);
+  return header.ok ? { ls: Number(row.ls), header: header.value, entry } : undefined;
 }
 
 function setPin(db: StoreDb, stream: number, pin: Pin & { readonly writer: WriterId }): void {
