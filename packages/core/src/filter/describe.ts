@@ -33,6 +33,7 @@ function atomWords(atom: Atom, format: FieldFormat | undefined): string {
   const show = (value: Scalar): string =>
     quote(format !== undefined && typeof value === 'number' ? shortDate(value) : value);
   const list = (values: readonly Scalar[]): string => {
+    if (values.length === 0) return 'no values';
     const shown = values.slice(0, MAX_VALUES).map(show).join(', ');
     return values.length > MAX_VALUES ? `${shown} and ${values.length - MAX_VALUES} more` : shown;
   };
