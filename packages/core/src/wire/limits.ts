@@ -1,4 +1,4 @@
-/** Every size limit of the protocol, in bytes or items (spec/entry.md ENT-9, spec/push.md PUSH-2). */
+/** Every size limit of the protocol, in bytes or items (spec/entry.md ENT-1 and ENT-3, spec/push.md PUSH-2). */
 
 /** One sealed entry body. */
 export const MAX_BODY_BYTES = 1024 * 1024;

@@ -1,11 +1,15 @@
 import { bytesToBase64url } from '@sluice/core/base';
+import { sha256 } from '@sluice/core/crypto';
+import { inboxStreamId } from '@sluice/core/stream';
 import {
   type CborValue,
   decodeCbor,
+  decodeHeader,
   decodePage,
   decodePushAnswer,
   encodeCbor,
   encodePush,
+  ENTRY_KIND,
   type Page,
 } from '@sluice/core/wire';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -235,6 +239,29 @@ describe('deposits', () => {
     expect(cborOf(await deposit(space.path, [message(2), message(3)]))).toEqual([1]);
     const page = pageOf(await fixture.call(`${space.path}/pull?log=inbox&after=0`, { key: device }));
     expect(page.entries.map((e) => e.body?.[0])).toEqual([1, 2, 3]);
+  });
+
+  it('[ENT-7] [CTL-2] stand in the inbox stream under the hash of their bytes and the time of the node', async () => {
+    const space = createTestSpace('one', device);
+    await putSpace(fixture, space, device);
+    await deposit(space.path, [message(7)]);
+    const page = pageOf(await fixture.call(`${space.path}/pull?log=inbox&after=0`, { key: device }));
+    const id = sha256(message(7)).slice(0, 16);
+    expect(page.entries).toHaveLength(1);
+    expect(page.entries[0]).toMatchObject({ seq: 1, stream: inboxStreamId(space.space), body: message(7), memo: null });
+    expect(decodeHeader(page.entries[0]?.header ?? id)).toEqual({
+      ok: true,
+      value: {
+        writer: id,
+        n: 0,
+        tag: id,
+        kind: ENTRY_KIND.PUT,
+        hlc: { ms: fixture.clock.nowMs(), counter: 0 },
+        epoch: 0,
+        superseded: [],
+        expiresMs: null,
+      },
+    });
   });
 
   it('[NODE-12] of a wrong number, size or form are refused', async () => {

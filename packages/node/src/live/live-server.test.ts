@@ -131,7 +131,7 @@ describe('opening a live connection', () => {
     expect(client.frames.map((f) => f.type)).toEqual(['welcome']);
   });
 
-  it('ends when no hello comes within ten seconds, and stays open when one did', async () => {
+  it('[LIVE-8] ends when no hello comes within ten seconds, and stays open when one did', async () => {
     const fixture = await start();
     const silent = await connectLive(fixture);
     const greeted = await openLive(fixture, device);
@@ -140,7 +140,17 @@ describe('opening a live connection', () => {
     expect(greeted.socket.readyState).toBe(greeted.socket.OPEN);
   });
 
-  it('ends on text, on what is no frame, and on a frame over the limit', async () => {
+  it('[LIVE-8] ends on a second hello, and on a large frame before the first', async () => {
+    const fixture = await start();
+    const greeted = await openLive(fixture, device);
+    greeted.send({ type: 'hello', proof: new Uint8Array(8) });
+    expect(await greeted.closed).toBe('1008 second hello');
+    const large = await connectLive(fixture);
+    large.socket.send(new Uint8Array(2049));
+    expect(await large.closed).toBe('1008 too large before hello');
+  });
+
+  it('[LIVE-5] ends on text, on what is no frame, and on a frame over the limit', async () => {
     const fixture = await start();
     const [text, nonsense, huge] = [
       await openLive(fixture, device),

@@ -1,4 +1,4 @@
-/** Parts of a push after everything that needs no database: shapes, hashes and signatures (spec/push.md PUSH-3, PUSH-4). */
+/** Parts of a push after everything that needs no database: shapes, hashes and signatures (spec/push.md PUSH-11, PUSH-12). */
 
 import { err, ok, type Result, type SpaceId, type StreamId, type Tag } from '@sluice/core/base';
 import type { VerifyKey } from '@sluice/core/crypto';

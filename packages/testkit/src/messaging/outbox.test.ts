@@ -1,5 +1,5 @@
 import type { Account } from '@sluice/client';
-import { createSystemClock, err, type JsonObject, systemRandom, toSpaceId } from '@sluice/core/base';
+import { createSystemClock, type JsonObject, systemRandom, toSpaceId } from '@sluice/core/base';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../sharing-fixture.ts';
 import { createTestNetwork, type Persona, type TestNetwork } from '../test-network.ts';
@@ -58,38 +58,6 @@ describe('a message while the recipient’s node is down', () => {
     await net.startNode();
     await until(() => owner.account.mailbox.get(sent.id));
     expect(texts(owner.account)).toEqual(['to somebody never looked up']);
-  });
-
-  it('[MSG-27] is tried again by itself while the sender’s own node is up', async () => {
-    await clinic.account.close();
-    let down = true;
-    const waiting = new Set<() => void>();
-    const account = await reopenOn(net, clinic, {
-      fetchBytes: async (url, request) =>
-        down && url.pathname.endsWith('/inbox') ? err({ type: 'unreachable' }) : net.platform.fetchBytes(url, request),
-      clock: {
-        ...net.clock,
-        timer: (delayMs, run) => {
-          const cancel = net.clock.timer(delayMs, run);
-          if (delayMs < 30_000) return cancel;
-          waiting.add(run);
-          return () => {
-            waiting.delete(run);
-            cancel();
-          };
-        },
-      },
-    });
-    const sent = await sendFrom(account, 'tried again');
-    expect(sent.queued).toBe(true);
-    const before = waiting.size;
-    down = false;
-    for (const run of [...waiting]) run();
-    await until(() => owner.account.mailbox.get(sent.id));
-    await until(() => account.messaging.sentStatus(sent.id) === 'waiting');
-    expect(before).toBeGreaterThan(0);
-    expect(texts(owner.account)).toEqual(['tried again']);
-    await account.close();
   });
 
   it('[MSG-27] outlives a restart of the sender, and is sent by whichever start finds the node', async () => {

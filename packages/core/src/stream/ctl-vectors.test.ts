@@ -1,0 +1,459 @@
+/** vectors/ctl.json: genesis, control entries, and whole logs with what they allow; written by the second writer. */
+
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { hexToBytes } from '../base/bytes.ts';
+import { toDid, toRowId, toSpaceId, toStreamId } from '../base/ids.ts';
+import * as second from '../base/second-writer.oracle.ts';
+import { type Bytes, fill, flip, hex, unhex } from '../base/second-writer.oracle.ts';
+import { signingKeyFromSeed, toVerifyKey } from '../crypto/sign.ts';
+import type { StreamKind } from '../wire/header.ts';
+import { access, applyCtl, createAccessState } from './access-state.ts';
+import { createCtlEntry, type CtlPublic, openCtlEntry, type Role } from './ctl-entry.ts';
+import { createGenesis, ctlStreamId, inboxStreamId, openGenesis } from './genesis.ts';
+
+const FILE = new URL('../../../../vectors/ctl.json', import.meta.url);
+const NODE = 'did:web:node.sluice.test';
+const seeds = {
+  root: fill(32, 1),
+  device: fill(32, 2),
+  phone: fill(32, 3),
+  session: fill(32, 4),
+  grantee: fill(32, 5),
+  stranger: fill(32, 6),
+};
+type Who = keyof typeof seeds;
+const keyOf = (who: Who): Bytes => second.publicKey(seeds[who]);
+const NONE = fill(32, 0);
+
+const record = second.cbor([1, keyOf('root'), NODE, fill(16, 9)]);
+const genesis = second.cbor([record, second.sign(seeds.root, 'sluice/genesis/1', record)]);
+const space = second.sha256(record);
+const publicStream = (kind: number, domain: string): Bytes =>
+  second.join(Uint8Array.of(kind), second.sha256(second.utf8(`${domain}\0`), space).slice(0, 15));
+const stream = publicStream(2, 'sluice/ctl-stream/1');
+const feed = second.join(Uint8Array.of(4), fill(15, 0xfe));
+
+type RowValue = {
+  readonly type: 'row';
+  readonly id: string;
+  readonly key: string;
+  readonly role: string;
+  readonly access: readonly { readonly target: string; readonly verbs: number }[];
+  readonly status: string;
+  readonly expiresMs: number;
+};
+type EpochValue = {
+  readonly type: 'epoch';
+  readonly epoch: number;
+  readonly keys: readonly { readonly row: string; readonly sealed: string }[];
+};
+type PublicValue = RowValue | EpochValue;
+
+const row = (who: Who, role: Role, more: Partial<RowValue> = {}): RowValue => ({
+  type: 'row',
+  id: hex(second.writerId(keyOf(who))),
+  key: hex(keyOf(who)),
+  role,
+  access: [],
+  status: 'active',
+  expiresMs: 0,
+  ...more,
+});
+/** Kind `own` of the space to read and write, and the control log to read. */
+const SILO = [
+  { target: '01', verbs: 3 },
+  { target: '02', verbs: 1 },
+];
+
+/** CTL-3. */
+const publicArray = (p: PublicValue): unknown[] =>
+  p.type === 'row'
+    ? ['row', unhex(p.id), unhex(p.key), p.role, p.access.map((a) => [unhex(a.target), a.verbs]), p.status, p.expiresMs]
+    : ['epoch', p.epoch, p.keys.map((k) => [unhex(k.row), unhex(k.sealed)])];
+
+type Draft = {
+  readonly by: Who;
+  readonly n: number;
+  readonly ms: number;
+  readonly previous: Uint8Array;
+  readonly public: PublicValue;
+  readonly sealed?: Uint8Array;
+  readonly tag?: string;
+  readonly kind?: number;
+  readonly publicBytes?: Uint8Array;
+};
+function write(d: Draft): second.EntryBytes {
+  const pub = d.publicBytes ?? second.cbor(publicArray(d.public));
+  const sealed = d.sealed ?? null;
+  const header = second.header({
+    writer: hex(second.writerId(keyOf(d.by))),
+    n: d.n,
+    tag: d.tag ?? (d.public.type === 'row' ? d.public.id : '00'.repeat(16)),
+    kind: d.kind ?? 7,
+    ms: d.ms,
+    counter: 0,
+    epoch: 0,
+    superseded: [],
+    expiresMs: null,
+  });
+  const parts = [stream, d.previous, second.sha256(pub), second.sha256(sealed ?? new Uint8Array(0)), header];
+  const signature = second.sign(seeds[d.by], 'sluice/ctl/1', ...parts);
+  return { header, body: second.cbor([pub, sealed, d.previous, keyOf(d.by), signature]) };
+}
+const text = (e: second.EntryBytes) => ({ header: hex(e.header), body: hex(e.body) });
+
+const ENTRIES: readonly (Draft & { readonly name: string })[] = [
+  {
+    name: 'the root lets the first device in',
+    by: 'root',
+    n: 1,
+    ms: 1000,
+    previous: NONE,
+    public: row('device', 'admin'),
+  },
+  {
+    name: 'a session of a silo, with a sealed part',
+    by: 'device',
+    n: 1,
+    ms: 2000,
+    previous: NONE,
+    public: row('session', 'session', { access: SILO, expiresMs: 9000 }),
+    sealed: fill(40, 0x77),
+  },
+  {
+    name: 'a grantee of one feed, revoked',
+    by: 'device',
+    n: 24,
+    ms: 3000,
+    previous: fill(32, 0xaa),
+    public: row('grantee', 'grantee', {
+      id: '0c'.repeat(16),
+      access: [{ target: hex(feed), verbs: 1 }],
+      status: 'revoked',
+    }),
+  },
+  {
+    name: 'a new epoch with a key for one row',
+    by: 'device',
+    n: 2,
+    ms: 4000,
+    previous: fill(32, 0xbb),
+    public: { type: 'epoch', epoch: 2, keys: [{ row: '0d'.repeat(16), sealed: '0e'.repeat(48) }] },
+  },
+];
+
+function entriesRefused() {
+  const draft = ENTRIES[1] as Draft;
+  const good = write(draft);
+  const body = (change: (fields: unknown[]) => void): second.EntryBytes => {
+    const pub = second.cbor(publicArray(draft.public));
+    const sealed = draft.sealed as Uint8Array;
+    const parts = [stream, NONE, second.sha256(pub), second.sha256(sealed), good.header];
+    const fields: unknown[] = [pub, sealed, NONE, keyOf('device'), second.sign(seeds.device, 'sluice/ctl/1', ...parts)];
+    change(fields);
+    return { header: good.header, body: second.cbor(fields) };
+  };
+  const refused = (name: string, entry: second.EntryBytes, error: string, at = stream) => ({
+    name,
+    stream: hex(at),
+    ...text(entry),
+    error,
+  });
+  const put = (i: number, value: unknown) => body((fields) => fields.splice(i, 1, value));
+  const badPublic = (...fields: unknown[]) => write({ ...draft, publicBytes: second.cbor(fields) });
+  const r = draft.public as RowValue;
+  const [id, key] = [unhex(r.id), unhex(r.key)];
+  return [
+    refused('another stream', good, 'bad-ctl', flip(stream, 15)),
+    refused('another row', put(0, second.cbor(publicArray({ ...r, expiresMs: 9001 }))), 'bad-ctl'),
+    refused('another sealed part', put(1, fill(40, 0x78)), 'bad-ctl'),
+    refused('no sealed part', put(1, null), 'bad-ctl'),
+    refused('another previous entry', put(2, fill(32, 1)), 'bad-ctl'),
+    refused('another signer', put(3, keyOf('stranger')), 'bad-ctl'),
+    refused('another signature', put(4, fill(64, 1)), 'bad-ctl'),
+    refused('another time', { ...good, header: write({ ...draft, ms: 2001 }).header }, 'bad-ctl'),
+    refused('the tag of another row', write({ ...draft, tag: '0f'.repeat(16) }), 'bad-ctl'),
+    refused('another kind of entry', write({ ...draft, kind: 1 }), 'malformed'),
+    refused(
+      'a field too few',
+      body((fields) => fields.pop()),
+      'malformed',
+    ),
+    refused('a public part that is no CBOR', put(0, fill(3, 0xff)), 'malformed'),
+    refused('an unknown type of public part', badPublic('grant', id, key), 'malformed'),
+    refused('an unknown role', badPublic('row', id, key, 'owner', [], 'active', 0), 'malformed'),
+    refused('an unknown status', badPublic('row', id, key, 'admin', [], 'paused', 0), 'malformed'),
+    refused(
+      'verbs beyond read and write',
+      badPublic('row', id, key, 'session', [[fill(1, 1), 4]], 'active', 0),
+      'malformed',
+    ),
+    refused('a target of 17 bytes', badPublic('row', id, key, 'session', [[fill(17, 1), 1]], 'active', 0), 'malformed'),
+    refused(
+      '65 targets',
+      badPublic('row', id, key, 'session', Array(65).fill([fill(1, 1), 1]), 'active', 0),
+      'malformed',
+    ),
+    refused('a row id of 15 bytes', badPublic('row', fill(15, 1), key, 'admin', [], 'active', 0), 'malformed'),
+    refused('a negative expiry', badPublic('row', id, key, 'admin', [], 'active', -1), 'malformed'),
+  ];
+}
+
+type Step = { readonly entry: second.EntryBytes; readonly nowMs: number; readonly result: string };
+type Question = {
+  readonly key: string;
+  readonly kind: StreamKind;
+  readonly stream?: string;
+  readonly verb: 'read' | 'write';
+  readonly nowMs: number;
+  readonly verdict: string;
+};
+
+/** Builds a log step by step, keeping the chain of each signer as long as its entries count. */
+function logOf() {
+  const steps: Step[] = [];
+  const ends = new Map<Who, { n: number; hash: Uint8Array }>();
+  const add = (
+    by: Who,
+    ms: number,
+    pub: PublicValue,
+    result = 'ok',
+    more: Partial<Draft> & { nowMs?: number } = {},
+  ) => {
+    const end = ends.get(by) ?? { n: 0, hash: NONE };
+    const { nowMs = ms, ...draft } = more;
+    const entry = write({ by, n: end.n + 1, ms, previous: end.hash, public: pub, ...draft });
+    steps.push({ entry, nowMs, result });
+    if (result === 'ok') ends.set(by, { n: end.n + 1, hash: second.entryHash(entry) });
+    return entry;
+  };
+  return { steps, add };
+}
+const ask = (
+  who: Who,
+  kind: StreamKind,
+  verb: 'read' | 'write',
+  nowMs: number,
+  verdict: string,
+  at?: Uint8Array,
+): Question => ({
+  key: hex(keyOf(who)),
+  kind,
+  ...(at ? { stream: hex(at) } : {}),
+  verb,
+  nowMs,
+  verdict,
+});
+
+function logs() {
+  const chains = logOf();
+  const first = chains.add('root', 10, row('device', 'admin'));
+  chains.steps.push({ entry: first, nowMs: 11, result: 'known' });
+  chains.add('root', 12, row('phone', 'admin'), 'fork', { n: 1, previous: NONE });
+  chains.add('root', 13, row('phone', 'admin'), 'gap', { n: 3 });
+  chains.add('root', 14, row('phone', 'admin'), 'fork', { previous: NONE });
+  chains.add('root', 15, row('phone', 'admin'));
+  chains.add('phone', 16, row('session', 'session', { access: SILO }));
+
+  const signers = logOf();
+  signers.add('stranger', 5, row('stranger', 'admin'), 'forbidden');
+  signers.add('root', 10, row('device', 'admin'));
+  signers.add('device', 20, row('session', 'session', { access: SILO }));
+  signers.add('session', 30, row('stranger', 'session', { access: SILO }), 'forbidden');
+  signers.add('session', 31, row('session', 'admin', { status: 'revoked' }), 'forbidden');
+  signers.add('session', 32, row('session', 'session', { status: 'revoked' }));
+  signers.add('device', 40, row('phone', 'admin', { expiresMs: 100 }));
+  signers.add('phone', 99, row('grantee', 'grantee', { access: [{ target: hex(feed), verbs: 1 }] }));
+  signers.add('phone', 100, row('stranger', 'admin'), 'revoked');
+  signers.add('phone', 101, row('phone', 'admin', { status: 'revoked', expiresMs: 100 }));
+
+  const rows = logOf();
+  rows.add('root', 10, row('device', 'admin'));
+  rows.add('root', 11, row('phone', 'admin'));
+  rows.add('device', 50, row('session', 'session', { access: SILO }));
+  rows.add('phone', 40, row('session', 'session', { access: [{ target: '01', verbs: 1 }] }));
+  rows.add('phone', 41, row('grantee', 'grantee', { status: 'revoked', access: [{ target: hex(feed), verbs: 1 }] }));
+  rows.add('device', 60, row('grantee', 'grantee', { access: [{ target: hex(feed), verbs: 1 }] }));
+  rows.add('device', 70, { type: 'epoch', epoch: 3, keys: [] });
+  rows.add('device', 80, { type: 'epoch', epoch: 2, keys: [] });
+
+  return [
+    {
+      name: 'each signer has one dense chain',
+      ...chains,
+      epoch: 0,
+      access: [ask('device', 'ctl', 'write', 20, 'allowed'), ask('session', 'own', 'write', 20, 'allowed')],
+    },
+    {
+      name: 'who may sign',
+      ...signers,
+      epoch: 0,
+      access: [
+        ask('root', 'own', 'write', 50, 'allowed'),
+        ask('device', 'feed', 'write', 50, 'allowed', feed),
+        ask('stranger', 'own', 'read', 50, 'forbidden'),
+        ask('session', 'own', 'read', 50, 'revoked'),
+        ask('session', 'ctl', 'read', 50, 'revoked'),
+        ask('session', 'inbox', 'read', 50, 'forbidden'),
+        ask('phone', 'own', 'read', 50, 'revoked'),
+        ask('grantee', 'feed', 'read', 200, 'allowed', feed),
+        ask('grantee', 'feed', 'write', 200, 'forbidden', feed),
+        ask('grantee', 'feed', 'read', 200, 'forbidden', flip(feed, 1)),
+        ask('grantee', 'own', 'read', 200, 'forbidden'),
+      ],
+    },
+    {
+      name: 'the later stamp wins, and revoked wins over all; an epoch never falls',
+      ...rows,
+      epoch: 3,
+      access: [
+        ask('session', 'own', 'write', 90, 'allowed'),
+        ask('session', 'ctl', 'write', 90, 'forbidden'),
+        ask('grantee', 'feed', 'read', 90, 'revoked', feed),
+      ],
+    },
+  ].map(({ name, steps, epoch, access }) => ({
+    name,
+    steps: steps.map(({ entry, nowMs, result }) => ({ ...text(entry), nowMs, result })),
+    epoch,
+    access,
+  }));
+}
+
+const changedGenesis = (...fields: unknown[]) => {
+  const changed = second.cbor(fields);
+  return hex(second.cbor([changed, second.sign(seeds.root, 'sluice/genesis/1', changed)]));
+};
+const ctlVectors = () => ({
+  about:
+    'Cases for spec/ctl.md. Bytes are hex, times ms. Seeds are 32 equal bytes: root 01, device 02, phone 03, session 04, grantee 05, stranger 06. ' +
+    'A log starts from the root of `genesis`; `result` is what each entry in turn amounts to, `access` what holds after all.',
+  genesis: {
+    seed: hex(seeds.root),
+    node: NODE,
+    nonce: hex(fill(16, 9)),
+    record: hex(record),
+    signed: hex(genesis),
+    space: hex(space),
+    ctlStream: hex(stream),
+    inboxStream: hex(publicStream(3, 'sluice/inbox-stream/1')),
+  },
+  genesisRefused: [
+    { name: 'another signature', signed: hex(flip(genesis, genesis.length - 1)) },
+    {
+      name: 'another nonce',
+      signed: hex(second.cbor([flip(record, record.length - 1), second.sign(seeds.root, 'sluice/genesis/1', record)])),
+    },
+    {
+      name: 'signed by another key',
+      signed: hex(second.cbor([record, second.sign(seeds.device, 'sluice/genesis/1', record)])),
+    },
+    { name: 'version 2', signed: changedGenesis(2, keyOf('root'), NODE, fill(16, 9)) },
+    { name: 'a node that is no DID', signed: changedGenesis(1, keyOf('root'), 'node', fill(16, 9)) },
+    { name: 'a nonce of 15 bytes', signed: changedGenesis(1, keyOf('root'), NODE, fill(15, 9)) },
+    {
+      name: 'a root of small order',
+      signed: hex(second.cbor([second.cbor([1, fill(32, 0), NODE, fill(16, 9)]), fill(64, 0)])),
+    },
+  ],
+  entries: ENTRIES.map(({ name, by, n, ms, previous, public: pub, sealed }) => {
+    const entry = write({ by, n, ms, previous, public: pub, ...(sealed ? { sealed } : {}) });
+    return {
+      name,
+      seed: hex(seeds[by]),
+      n,
+      ms,
+      previous: hex(previous),
+      public: pub,
+      sealed: sealed ? hex(sealed) : null,
+      ...text(entry),
+      hash: hex(second.entryHash(entry)),
+    };
+  }),
+  entriesRefused: entriesRefused(),
+  logs: logs(),
+});
+type Vectors = ReturnType<typeof ctlVectors>;
+const read = (): Vectors => JSON.parse(readFileSync(FILE, 'utf8')) as Vectors;
+
+const toPublic = (p: PublicValue): CtlPublic =>
+  p.type === 'row'
+    ? {
+        ...p,
+        id: toRowId(hexToBytes(p.id)),
+        key: hexToBytes(p.key),
+        role: p.role as Role,
+        status: p.status as 'active' | 'revoked',
+        access: p.access.map((a) => ({ target: hexToBytes(a.target), verbs: a.verbs })),
+      }
+    : { ...p, keys: p.keys.map((k) => ({ row: toRowId(hexToBytes(k.row)), sealed: hexToBytes(k.sealed) })) };
+const bytesOf = (e: { readonly header: string; readonly body: string }) => ({
+  header: hexToBytes(e.header),
+  body: hexToBytes(e.body),
+});
+
+describe('vectors/ctl.json', () => {
+  it('is what the second writer writes', async () => {
+    await expect(second.vectorText(ctlVectors())).toMatchFileSnapshot(FILE.pathname);
+  });
+
+  it('[CTL-1] [CTL-2] a genesis is written as stated and names space and streams', () => {
+    const { genesis: g, genesisRefused } = read();
+    const signer = signingKeyFromSeed(hexToBytes(g.seed));
+    const made = createGenesis(signer, toDid(g.node), () => hexToBytes(g.nonce));
+    expect([hex(made.signed), hex(made.space)]).toEqual([g.signed, g.space]);
+    expect(openGenesis(hexToBytes(g.signed))).toEqual({
+      ok: true,
+      value: { space: hexToBytes(g.space), root: signer.publicKey, node: g.node },
+    });
+    const id = toSpaceId(hexToBytes(g.space));
+    expect([hex(ctlStreamId(id)), hex(inboxStreamId(id))]).toEqual([g.ctlStream, g.inboxStream]);
+    for (const { name, signed } of genesisRefused)
+      expect(openGenesis(hexToBytes(signed)), name).toEqual({ ok: false, error: { type: 'malformed' } });
+  });
+
+  it('[CTL-3] each entry is written as stated and reads as it says', () => {
+    const at = toStreamId(hexToBytes(read().genesis.ctlStream));
+    for (const item of read().entries) {
+      const place = { n: item.n, hlc: { ms: item.ms, counter: 0 }, previous: hexToBytes(item.previous) };
+      const sealed = item.sealed === null ? null : hexToBytes(item.sealed);
+      const signer = signingKeyFromSeed(hexToBytes(item.seed));
+      const made = createCtlEntry(signer, at, place, toPublic(item.public), sealed);
+      expect({ header: hex(made.header), body: hex(made.body) }, item.name).toEqual({
+        header: item.header,
+        body: item.body,
+      });
+      const opened = openCtlEntry(at, bytesOf(item));
+      expect(opened, item.name).toMatchObject({ ok: true, value: { public: toPublic(item.public), sealed } });
+    }
+  });
+
+  it('[CTL-3] each other entry is refused', () => {
+    for (const { name, stream, header, body, error } of read().entriesRefused)
+      expect(openCtlEntry(toStreamId(hexToBytes(stream)), bytesOf({ header, body })), name).toEqual({
+        ok: false,
+        error: { type: error },
+      });
+  });
+
+  it('[CTL-4] [CTL-5] [CTL-6] [CTL-7] [CTL-8] [CTL-10] [CTL-11] each log gives the results and the access stated', () => {
+    const { genesis: g, logs } = read();
+    for (const log of logs) {
+      const state = createAccessState(signingKeyFromSeed(hexToBytes(g.seed)).publicKey);
+      const results = log.steps.map((step) => {
+        const ctl = openCtlEntry(toStreamId(hexToBytes(g.ctlStream)), bytesOf(step));
+        if (!ctl.ok) return ctl.error.type;
+        const applied = applyCtl(state, ctl.value, bytesOf(step), step.nowMs);
+        return applied.ok ? 'ok' : applied.error.type;
+      });
+      expect(results, log.name).toEqual(log.steps.map(({ result }) => result));
+      expect(state.epoch, log.name).toBe(log.epoch);
+      const verdicts = log.access.map((q) => {
+        const target = { kind: q.kind, ...(q.stream ? { stream: toStreamId(hexToBytes(q.stream)) } : {}) };
+        return { ...q, verdict: access(state, toVerifyKey(hexToBytes(q.key)), target, q.verb, q.nowMs) };
+      });
+      expect(verdicts, log.name).toEqual(log.access);
+    }
+  });
+});
