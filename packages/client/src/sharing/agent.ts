@@ -6,6 +6,7 @@
 import {
   bytesToHex,
   type Clock,
+  compareBytes,
   type Did,
   hexToBytes,
   isJsonObject,
@@ -18,7 +19,15 @@ import {
   utf8ToBytes,
   bytesToUtf8,
 } from '@sluice/core/base';
-import { type AeadKey, type GrantSecret, type SigningKey, streamTagKey, type TagSecret } from '@sluice/core/crypto';
+import {
+  type AeadKey,
+  type GrantSecret,
+  hmacSha256,
+  type SigningKey,
+  streamTagKey,
+  type StreamTagKey,
+  type TagSecret,
+} from '@sluice/core/crypto';
 import type { Filter } from '@sluice/core/filter';
 import {
   type Basis,
@@ -131,6 +140,16 @@ type Batch = {
   readonly advance: (taken: number) => number;
 };
 
+/**
+ * Records in an order that says nothing of them. An index gives them by value and the node sees the order in which they come, so that
+ * it would learn who stands before whom.
+ */
+const inBlindOrder = (tags: readonly Tag[], key: StreamTagKey): readonly Tag[] =>
+  tags
+    .map((tag) => ({ tag, place: hmacSha256(key, tag) }))
+    .sort((a, b) => compareBytes(a.place, b.place))
+    .map(({ tag }) => tag);
+
 /** Creates the agent of one space. */
 export function createAgent(deps: AgentDeps): Agent {
   const { db, engine, clock } = deps;
@@ -214,7 +233,11 @@ export function createAgent(deps: AgentDeps): Agent {
   /** The first evaluation of a feed looks only at what an index says can match, not at the whole collection. */
   function nextBackfill(work: Work, nowMs: number): Batch {
     const { collection, filter } = work.grant;
-    work.backfill ??= { tags: collection.candidates(filter, nowMs), upTo: collection.lastLs(), at: 0 };
+    work.backfill ??= {
+      tags: inBlindOrder(collection.candidates(filter, nowMs), work.rule.tagKey),
+      upTo: collection.lastLs(),
+      at: 0,
+    };
     const { backfill } = work;
     const records = backfill.tags
       .slice(backfill.at, backfill.at + STEP_RECORDS)

@@ -32,7 +32,7 @@ describe('after all four scenarios', () => {
       },
     };
     net = await createTestNetwork({ clock, logger });
-    world = createWorld('quince', 'walnut');
+    world = createWorld({ names: 'quince', texts: 'walnut' });
     played = await playScenarios(net, world, () => clock.advance(1000));
     canaries = [...world.words(), ...secretsOf(played)];
   }, PLAY_MS);

@@ -14,14 +14,23 @@ import type { Persona, TestNetwork } from '../test-network.ts';
 export type World = {
   readonly name: (what: string) => string;
   readonly text: (what: string) => string;
+  /** The id of a record that is shared. */
+  readonly sharedId: (i: number) => string;
   /** The place of the `i`th of `count` records when they are ordered by value. */
   readonly rank: (i: number, count: number) => number;
   /** Every word that was used. */
   readonly words: () => readonly string[];
 };
+/** Marks of the same length in every world that is compared, so that worlds differ in no length. */
+export type WorldMarks = {
+  readonly names: string;
+  readonly texts: string;
+  readonly sharedIds?: string;
+  readonly rank?: World['rank'];
+};
 
-/** Creates a world from two marks of the same length in every world, so that worlds differ in no length. */
-export function createWorld(names: string, texts: string, rank: World['rank'] = (i) => i): World {
+/** Creates a world whose words begin with its marks. */
+export function createWorld({ names, texts, sharedIds = names, rank = (i) => i }: WorldMarks): World {
   const used = new Set<string>();
   const use = (word: string): string => {
     used.add(word);
@@ -30,6 +39,7 @@ export function createWorld(names: string, texts: string, rank: World['rank'] = 
   return {
     name: (what) => use(`${names}-${what}`),
     text: (what) => use(`${texts}-${what}`),
+    sharedId: (i) => use(`${sharedIds}-contact-${i}`),
     rank,
     words: () => [...used],
   };
@@ -69,7 +79,10 @@ export async function playScenarios(net: TestNetwork, world: World, step: () => 
   const game = await net.app(`https://${name('game')}.example`);
   const reader = await net.app(`https://${name('reader')}.example`);
   const everybody = [owner, clinic, game, reader].map((persona) => persona.account);
-  /** Waits until nobody has anything left to do, twice, since the last may have given the first something to do. */
+  /**
+   * Waits until nobody has anything left to do, twice, since the last may have given the first something to do. Comes after every message:
+   * whether two are saved in one step or in two hangs on when they arrive.
+   */
   const settle = async (): Promise<void> => {
     for (let round = 0; round < 2; round++) {
       for (const account of everybody) await account.synced();
@@ -97,7 +110,7 @@ async function playOwnRecords(net: TestNetwork, { account }: Persona, world: Wor
   const contacts = await account.vault.openDatastore('social/contact');
   for (let i = 0; i < CONTACTS; i++)
     await contacts.save({
-      _id: name(`contact-${i}`),
+      _id: world.sharedId(i),
       firstName: text(`first-${i}`),
       lastName: text(`last-${rank(i, CONTACTS)}`),
       email: `${text(`mail-${i}`)}@example.org`,
@@ -134,6 +147,7 @@ async function playSend(owner: Persona, clinic: Persona, world: World, settle: (
   const { messaging } = clinic.account;
   const records = [1, 2].map((i) => ({ schema: 'note', name: text(`result-${i}`), content: text(`finding-${i}`) }));
   const sent = await messaging.send(owner.account.did, 'inbox/type/dataSend', { data: records }, text('send'));
+  await settle();
   const refused = await messaging.send(
     owner.account.did,
     'inbox/type/dataSend',
@@ -142,13 +156,16 @@ async function playSend(owner: Persona, clinic: Persona, world: World, settle: (
   );
   await settle();
   await owner.account.messaging.accept(sent.id);
+  await settle();
   await owner.account.messaging.decline(refused.id);
+  await settle();
   const plain = await messaging.send(
     owner.account.did,
     'inbox/type/message',
     { subject: text('subject'), message: text('body') },
     text('greeting'),
   );
+  await settle();
   await messaging.send(owner.account.did, name('custom-type'), { [name('custom-field')]: text('custom') }, text('own'));
   await settle();
   await owner.account.messaging.reply(plain.id, { subject: text('re'), message: text('thanks') }, text('answer'));
@@ -166,10 +183,12 @@ async function playRequest(owner: Persona, clinic: Persona, world: World, settle
       purpose,
     });
   const answered = await ask(text('ask-purpose'));
+  await settle();
   const declined = await ask(text('ask-again'));
   await settle();
   const [fitting] = await owner.account.messaging.matching(answered.id);
   await owner.account.messaging.share(answered.id, [String(fitting?._id)]);
+  await settle();
   await owner.account.messaging.decline(declined.id);
   await settle();
   if (answered.status() !== 'shared' || declined.status() !== 'declined') throw new Error('scenario 2 did not play');
@@ -219,7 +238,7 @@ async function playSynchronize(
   world: World,
   settle: () => Promise<void>,
 ): Promise<{ live: GrantHandle; revoked: GrantHandle }> {
-  const { name, text } = world;
+  const { text } = world;
   const share = async (app: Persona, fields: readonly string[], purpose: string) => {
     const filter = { lastName: { $gte: text('last-1') } };
     const { given, grants } = await grantItems(owner, app, [{ schema: 'social/contact', filter, fields }], purpose);
@@ -232,13 +251,13 @@ async function playSynchronize(
   const live = await share(reader, ['lastName', 'email'], text('live-purpose'));
   const ended = await share(clinic, ['firstName'], text('ended-purpose'));
   const contacts = await owner.account.vault.openDatastore('social/contact');
-  await contacts.save({ ...(await contacts.get(name('contact-2'))), email: `${text('moved')}@example.org` });
+  await contacts.save({ ...(await contacts.get(world.sharedId(2))), email: `${text('moved')}@example.org` });
   await settle();
-  await contacts.save({ ...(await contacts.get(name('contact-3'))), lastName: text('aside') });
+  await contacts.save({ ...(await contacts.get(world.sharedId(3))), lastName: text('aside') });
   await settle();
   await owner.account.sharing.revoke(ended.given.grantId);
   await until(() => ended.grant.status() === 'revoked');
-  await contacts.save({ ...(await contacts.get(name('contact-4'))), firstName: text('renamed') });
+  await contacts.save({ ...(await contacts.get(world.sharedId(4))), firstName: text('renamed') });
   await settle();
   return { live: live.grant, revoked: ended.grant };
 }

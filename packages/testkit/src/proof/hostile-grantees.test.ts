@@ -1,0 +1,160 @@
+/** Grantees that put together what they have, and one that got hold of everything the node keeps. */
+
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { base64urlToBytes, bytesToHex, type JsonValue, type StreamId, utf8ToBytes } from '@sluice/core/base';
+import { type AeadKey, hkdf, hpkeKeyPairFromSecret, openAead, openHpke, toAeadKey } from '@sluice/core/crypto';
+import type { GrantHandle } from '@sluice/client';
+import { openMemo } from '@sluice/core/grant';
+import { openEntry } from '@sluice/core/stream';
+import { decodeHeader, type Entry, STREAM_KIND } from '@sluice/core/wire';
+import { openDb } from '@sluice/sqlite';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { grantItems, post, until } from '../sharing-fixture.ts';
+import { createTestNetwork, type Persona, type TestNetwork } from '../test-network.ts';
+
+describe('hostile grantees', () => {
+  let net: TestNetwork;
+  let owner: Persona;
+  let first: Persona;
+  let second: Persona;
+  let grants: readonly [GrantHandle, GrantHandle];
+
+  beforeEach(async () => {
+    net = await createTestNetwork();
+    owner = await net.person('owner');
+    const posts = await owner.account.vault.openDatastore('social/post');
+    await posts.saveMany(Array.from({ length: 10 }, (_, i) => post(i)));
+    first = await net.app('https://first.example');
+    second = await net.app('https://second.example');
+    const share = async (app: Persona): Promise<GrantHandle> => {
+      const { grants: given } = await grantItems(owner, app, [{ schema: 'social/post', filter: { type: 'odd' } }]);
+      return given[0] as GrantHandle;
+    };
+    grants = [await share(first), await share(second)];
+    await posts.save({ ...(await posts.get('post-3')), content: 'for both' });
+    for (const grant of grants)
+      await until(async () => (await grant.datastore().getMany({ content: 'for both' })).length === 1);
+  });
+  afterEach(() => net.close());
+
+  it('[LEAK-5] two grantees of the same records have no id, tag, print, key or sealed byte in common', async () => {
+    const [a, b] = [await holdingsOf(first, grants[0]), await holdingsOf(second, grants[1])];
+    // What they were meant to see is the same: they can tell by it alone.
+    expect(a.contents).toEqual(b.contents);
+    for (const kind of ['ids', 'tags', 'prints', 'stamps', 'keys', 'pieces'] as const) {
+      expect(a[kind].length, kind).toBeGreaterThan(3);
+      expect(
+        a[kind].filter((one) => b[kind].includes(one)),
+        kind,
+      ).toEqual([]);
+    }
+  });
+
+  it('[LEAK-6] a grantee with all bytes of the node and all its keys opens its own feed and nothing else', async () => {
+    await owner.account.close();
+    await first.account.messaging.send(
+      owner.account.did,
+      'inbox/type/message',
+      { subject: 'a', message: 'b' },
+      'to the owner',
+    );
+    await net.stopNode();
+    copyFileSync(join(net.directory, 'node.db'), join(net.directory, 'stolen.db'));
+    const stolen = readStolen(join(net.directory, 'stolen.db'));
+    const [received] = first.account.sharing.grants.received();
+    if (!received) throw new Error('there is no grant');
+    expect(stolen.filter(isMessage).length).toBeGreaterThan(0);
+    const home = bytesToHex(first.account.open.home.keys.space);
+    const foreign = stolen.filter((entry) => entry.space !== home);
+    const keys = keysOf(first);
+    expect(keys.length).toBeGreaterThan(10);
+    const opened = new Set<string>();
+    for (const entry of foreign)
+      if (await opensWith(keys, entry, owner.account.did)) opened.add(bytesToHex(entry.stream));
+    expect([...opened]).toEqual([bytesToHex(received.feed)]);
+    expect(foreign.filter((e) => bytesToHex(e.stream) !== bytesToHex(received.feed)).length).toBeGreaterThan(20);
+  });
+});
+
+type Stolen = Entry & { readonly space: string; readonly stream: StreamId; readonly memo: Uint8Array | null };
+
+/** What a grantee has of a grant: in its store, in its keychain, and as records. */
+async function holdingsOf({ account }: Persona, grant: GrantHandle) {
+  const rows = account.open.store.db.sql('SELECT tag, print, header, body FROM feed_row').all();
+  const records = await grant.datastore().getMany({}, { limit: 100 });
+  const [received] = account.sharing.grants.received();
+  if (!received) throw new Error('there is no grant');
+  const { key, feed, pairwise, grantId } = received;
+  const hex = (value: unknown): string => bytesToHex(value as Uint8Array);
+  const headers = rows.flatMap((row) => {
+    const header = decodeHeader(row.header as Uint8Array);
+    return header.ok ? [header.value] : [];
+  });
+  return {
+    contents: records.map(({ _id, ...rest }) => JSON.stringify(rest)).sort(),
+    ids: records.map((record) => String(record._id)),
+    tags: rows.map((row) => hex(row.tag)),
+    prints: rows.map((row) => hex(row.print)),
+    stamps: headers.map(({ hlc, n }) => `${hlc.ms}/${hlc.counter}/${n}`),
+    keys: [hex(key), hex(feed), hex(pairwise.seed.reveal()), hex(pairwise.publicKey), grantId],
+    // Every run of eight bytes in what is sealed.
+    pieces: rows.flatMap((row) => {
+      const body = hex(row.body);
+      return Array.from({ length: body.length / 2 - 8 }, (_, i) => body.slice(2 * i, 2 * i + 16));
+    }),
+  };
+}
+
+function readStolen(path: string): Stolen[] {
+  const db = openDb(path);
+  const rows = db
+    .sql(
+      `SELECT space.space, stream.stream, e.header, e.body, e.memo FROM entry e JOIN stream ON stream.id = e.stream
+       JOIN log ON log.id = stream.log JOIN space ON space.id = log.space`,
+    )
+    .all();
+  db.close();
+  return rows.map((row) => ({
+    space: bytesToHex(row.space as Uint8Array),
+    stream: row.stream as StreamId,
+    header: row.header as Uint8Array,
+    body: row.body as Uint8Array,
+    memo: row.memo as Uint8Array | null,
+  }));
+}
+
+/** Every 32 bytes that the account has in its keychain, its secret and its space, and what is derived of them by name. */
+function keysOf({ account }: Persona): AeadKey[] {
+  const { keychain, secret, device, sealing, home } = account.open;
+  const found = new Map<string, Uint8Array>();
+  const add = (bytes: Uint8Array | undefined): void => {
+    if (bytes?.length === 32) found.set(bytesToHex(bytes), bytes);
+  };
+  const walk = (value: JsonValue): void => {
+    if (typeof value === 'string' && /^[\w-]{43}$/.test(value)) add(base64urlToBytes(value));
+    else if (typeof value === 'object' && value !== null) for (const inner of Object.values(value)) walk(inner);
+  };
+  for (const kind of ['identity', 'space', 'grant', 'received', 'request', 'device', 'session'] as const)
+    for (const { item } of keychain.list(kind)) walk(item);
+  for (const bytes of [secret.root, secret.homeRoot.seed.reveal(), device.seed.reveal(), sealing.secret.reveal()])
+    add(bytes);
+  for (const bytes of [home.keys.tagSecret, home.keys.ctlKey, ...home.keys.epochs.values()]) add(bytes);
+  for (const bytes of [...found.values()])
+    for (const label of ['keychain', 'collection/social_post', 'collection/inbox', 'box']) add(hkdf(bytes, label));
+  return [...found.values()].map(toAeadKey);
+}
+
+const isMessage = ({ stream }: Stolen): boolean => stream[0] === STREAM_KIND.inbox;
+
+/** Tries every key: on messages as the recipient's, on all else as the key of the entry or its memo. */
+async function opensWith(keys: readonly AeadKey[], entry: Stolen, recipient: string): Promise<boolean> {
+  for (const key of keys) {
+    if (openEntry(key, entry.stream, entry).ok || openAead(key, entry.header, entry.body).ok) return true;
+    if (entry.memo && openMemo({ stream: entry.stream, key }, entry.header, entry.memo).ok) return true;
+    if (!isMessage(entry)) continue;
+    const info = utf8ToBytes('sluice/msg/1');
+    if ((await openHpke(hpkeKeyPairFromSecret(key), info, utf8ToBytes(recipient), entry.body)).ok) return true;
+  }
+  return false;
+}
