@@ -13,14 +13,9 @@ export const RULES = [
     says: 'a key that is handed over must be the one committed to',
     changes: [
       {
-        file: 'packages/client/src/sharing/requester.ts',
-        find: '!isJsonObject(given) || !checkCommitment(grantKey, key.commitment)',
-        replace: '!isJsonObject(given) || !checkCommitment(grantKey, keyCommitmentOf(grantKey))',
-      },
-      {
-        file: 'packages/client/src/sharing/requester.ts',
-        find: '  checkCommitment,\n',
-        replace: '  checkCommitment,\n  keyCommitment as keyCommitmentOf,\n',
+        file: 'packages/client/src/sharing/sync-grant.ts',
+        find: "if (!checkCommitment(grantKey, commitment)) throw bad('a key is not the one that was committed to');",
+        replace: 'void [checkCommitment, commitment];',
       },
     ],
     tests: ['packages/testkit/src/proof/forged-answers.test.ts'],
