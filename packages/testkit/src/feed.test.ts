@@ -170,6 +170,15 @@ describe('feeds between an owner and a grantee', () => {
     expect(names).toEqual(['Post 3', 'Post 5', 'Post 51', 'Post 7', 'Post 9']);
   });
 
+  it('[FEED-14] a grantee that comes back and finds nothing new is up to date at once', async () => {
+    const { app, grant } = await sharePosts(net, { filter: { type: 'odd' } });
+    await app.account.close();
+    const again = await net.reopen(app);
+    const handle = await again.sharing.grants.open(grant.id);
+    await handle.upToDate(5000);
+    expect([handle.status(), await handle.datastore().count()]).toEqual(['live', 5]);
+  });
+
   it('[FEED-15] a late subscriber gets no expired body from the node, and the checkpoint still verifies', async () => {
     const nowMs = Date.now();
     const owner = await net.person('windowed');

@@ -77,7 +77,8 @@ export type FeedReader = {
   readonly close: () => void;
 };
 
-type State = { cursor: number; basis: Basis; asOfMs: number; status: FeedStatus };
+/** `settledAt`: the cursor right after the last checkpoint that verified. */
+type State = { cursor: number; basis: Basis; asOfMs: number; status: FeedStatus; settledAt?: number };
 type RowSet = { readonly print: Uint8Array; readonly expiresMs: number | null };
 
 /** NOTE: replaced where it stands; a row deleted and inserted again dirties the pages of both places and of every index. */
@@ -215,7 +216,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
           wrong = apply(item, changes);
           if (wrong) throw new Distrusted();
         }
-        state = { ...state, cursor: page.cursor };
+        state = { ...state, cursor: page.cursor, ...(settled ? { settledAt: page.cursor } : {}) };
         saveState(db, feedRow, state);
       });
     } catch (cause) {
@@ -224,6 +225,8 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
       digest = loadDigest(db, feedRow);
     }
     if (wrong) return distrust(wrong);
+    // Nothing came since the last checkpoint, which an earlier process may have seen.
+    if (page.cursor === page.head && state.settledAt === page.cursor) settled = true;
     sweeping = false;
     for (const change of changes) emit(change);
     if (before.status !== state.status) for (const listener of listeners.status) listener(state.status);
@@ -390,7 +393,8 @@ function loadState(db: StoreDb, feedRow: number): State {
     ? parseJson(bytesToUtf8(row.state as Uint8Array), { maxBytes: 1024 * 1024, maxDepth: 4 })
     : undefined;
   if (!parsed?.ok || !isJsonObject(parsed.value)) return { cursor: 0, basis: [], asOfMs: 0, status: 'backfill' };
-  const { basis, asOfMs, status } = parsed.value as unknown as {
+  const { basis, asOfMs, status, settledAt } = parsed.value as unknown as {
+    settledAt?: number;
     basis: readonly (readonly [string, number])[];
     asOfMs: number;
     status: FeedStatus;
@@ -399,13 +403,14 @@ function loadState(db: StoreDb, feedRow: number): State {
     cursor: Number(row?.cursor ?? 0),
     asOfMs,
     status,
+    ...(settledAt === undefined ? {} : { settledAt }),
     basis: basis.map(([w, n]) => ({ writer: toWriterId(hexToBytes(w)), n })),
   };
 }
 
 function saveState(db: StoreDb, feedRow: number, state: State): void {
-  const { basis, asOfMs, status } = state;
-  const text = JSON.stringify({ asOfMs, status, basis: basis.map((b) => [bytesToHex(b.writer), b.n]) });
+  const { basis, asOfMs, status, settledAt } = state;
+  const text = JSON.stringify({ asOfMs, status, settledAt, basis: basis.map((b) => [bytesToHex(b.writer), b.n]) });
   db.sql('UPDATE feed SET cursor = ?, state = ? WHERE id = ?').run(state.cursor, utf8ToBytes(text), feedRow);
 }
 
