@@ -94,7 +94,14 @@ export async function createNode(deps: NodeDeps): Promise<SluiceNode> {
   const mayOpen = (request: IncomingMessage): boolean => limiters.take('sockets', request) === 0;
   const live = createLiveServer(app.server, { service, did: identity.did, clock, random, logger, isStopping, mayOpen });
 
-  await app.listen({ host: listen.host ?? '127.0.0.1', port: listen.port });
+  try {
+    await app.listen({ host: listen.host ?? '127.0.0.1', port: listen.port });
+  } catch (cause) {
+    // Nothing of it may go on running; the storage stays its owner's.
+    await live.close();
+    stopNews();
+    throw cause;
+  }
   const address = app.server.address() as AddressInfo;
   logger.info({ port: address.port, did: identity.did }, 'node listens');
 
