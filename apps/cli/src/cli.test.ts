@@ -1,173 +1,360 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+/** The command line against a real node: what people type, one command a time, in this process. */
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { SluiceError } from '@sluice/client';
+import { openNodeStore } from '@sluice/client/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EXIT, exitCodeOf } from './exit-codes.ts';
-import { createOutput, plain, table } from './output.ts';
+import { EXIT } from './exit-codes.ts';
+import { openShell, type Running, type Shell } from './shell-fixture.ts';
 
-const BIN = fileURLToPath(new URL('../bin/sluice.js', import.meta.url));
 const BUNDLE = fileURLToPath(new URL('../../../examples/data/bundle.json', import.meta.url));
-
-type Ran = { readonly code: number | null; readonly out: string; readonly err: string };
-
-describe('the pieces', () => {
-  it('errors end with the exit code of their table', () => {
-    expect(exitCodeOf(new SluiceError('OFFLINE'))).toBe(EXIT.offline);
-    expect(exitCodeOf(new SluiceError('STORE_LOCKED'))).toBe(EXIT.locked);
-    expect(exitCodeOf(new SluiceError('NODE_INTERNAL'))).toBe(EXIT.failed);
-    expect(exitCodeOf(new Error('x'))).toBe(EXIT.failed);
-  });
-
-  it('results are lines for people or JSON for programs; notes never mix with JSON', () => {
-    const out: string[] = [];
-    const err: string[] = [];
-    const streams = { out: (t: string) => void out.push(t), err: (t: string) => void err.push(t), isTerminal: false };
-    createOutput(true, streams).result({ a: 1 }, () => 'human');
-    createOutput(true, streams).note('quiet');
-    createOutput(false, streams).result({ a: 1 }, () => 'human');
-    expect(out).toEqual(['{"a":1}\n', 'human\n']);
-    expect(err).toEqual([]);
-    expect(
-      table([
-        ['a', 'b'],
-        ['long', 'c'],
-      ]),
-    ).toBe('a     b\nlong  c');
-    expect(plain('a\u001b[31mb\u202e')).toBe('a\uFFFD[31mb\uFFFD');
-  });
-});
+const NODE = 'https://node.sluice.test';
 
 describe('the command line against a real node', () => {
-  let home: string;
-  let node: ChildProcess;
-  const started: ChildProcess[] = [];
-
-  const start = (args: readonly string[]): ChildProcess => {
-    const child = spawn(process.execPath, [BIN, '--home', home, '--dev', '--argon2', 'floor', '--json', ...args], {
-      env: { ...process.env, SLUICE_PASSPHRASE: 'a passphrase for tests' },
-    });
-    started.push(child);
-    return child;
+  let shell: Shell;
+  let node: Running;
+  let did: string;
+  let phrase: string;
+  const file = (name: string, text: string): string => {
+    const path = join(shell.home, name);
+    writeFileSync(path, text);
+    return path;
   };
-  const run = (args: readonly string[], input = ''): Promise<Ran> =>
-    new Promise((resolve) => {
-      const child = start(args);
-      let out = '';
-      let err = '';
-      child.stdout?.on('data', (d: Buffer) => {
-        out += d.toString();
-      });
-      child.stderr?.on('data', (d: Buffer) => {
-        err += d.toString();
-      });
-      child.on('close', (code) => resolve({ code, out, err }));
-      child.stdin?.end(input);
-    });
-  const ready = (child: ChildProcess): Promise<void> =>
-    new Promise((resolve) =>
-      child.stdout?.on('data', (d: Buffer) => {
-        if (d.toString().includes('ready')) resolve();
-      }),
-    );
-  const json = (ran: Ran) => JSON.parse(ran.out.trim().split('\n').at(-1) ?? 'null');
+  const errorOf = (err: string) => JSON.parse(err.trim().split('\n').at(-1) ?? '') as Record<string, unknown>;
+  const startNode = async (): Promise<Running> => {
+    const started = shell.start(['--json', 'node', '--data', join(shell.home, 'node'), '--log-level', 'silent']);
+    await started.said(/"ready":true/);
+    return started;
+  };
 
   beforeAll(async () => {
-    home = mkdtempSync(join(tmpdir(), 'sluice-cli-'));
-    node = start(['node', '--data', join(home, 'node'), '--log-level', 'silent']);
-    await ready(node);
-  });
-  afterAll(() => {
-    for (const child of started) if (child.exitCode === null) child.kill('SIGKILL');
-    rmSync(home, { recursive: true, force: true });
-  });
+    shell = openShell();
+    node = await startNode();
+    const created = await shell.json<{ did: string; phrase: string }>(['vault', 'create', '--node', NODE]);
+    did = created.did;
+    phrase = created.phrase;
+    await shell.json(['app', 'init', '--origin', 'https://clinic.example', '--node', NODE]);
+    await shell.start(['--json', 'app', 'serve']).said(/"ready":true/);
+  }, 60_000);
+  afterAll(() => shell.close());
 
-  it('create, import, query, restore, and an app that sends, is answered, and follows', {
-    timeout: 90_000,
-  }, async () => {
-    const created = json(await run(['vault', 'create', '--node', 'https://node.sluice.test'])) as {
-      did: string;
-      phrase: string;
+  it('a second account, a second process, a wrong passphrase and a second node are refused, each in its own words', async () => {
+    const told = async (args: readonly string[], env = {}) => {
+      const { code, err, out } = await shell.run(['--json', ...args], { env });
+      expect(out).toBe('');
+      return [code, errorOf(err).error, errorOf(err).message];
     };
-    expect(created.phrase.split(' ')).toHaveLength(12);
-    const imported = json(await run(['vault', 'import', BUNDLE]));
-    expect(imported.imported).toMatchObject({ 'fhir/immunization': 11, 'fhir/observation': 12 });
-    expect(imported.broken).toHaveLength(1);
-    const found = json(
-      await run(['vault', 'records', 'fhir/immunization', '--filter', '{"occurrenceDateTime":{"$gte":"2026"}}']),
-    );
-    expect(found).toHaveLength(2);
-
-    const phraseFile = join(home, 'words');
-    writeFileSync(phraseFile, created.phrase);
-    const restored = await run([
-      '--store',
-      join(home, 'phone'),
-      'vault',
-      'restore',
-      '--node',
-      'https://node.sluice.test',
-      '--phrase-file',
-      phraseFile,
+    const saying = (text: string): unknown => expect.stringContaining(text);
+    expect(await told(['vault', 'create', '--node', NODE])).toEqual([
+      EXIT.refused,
+      'STORE_IN_USE',
+      saying('of its own'),
     ]);
-    expect(json(restored)).toEqual({ did: created.did });
+    expect(await told(['vault', 'inbox'], { SLUICE_PASSPHRASE: 'not the one' })).toEqual([
+      EXIT.refused,
+      'WRONG_PASSPHRASE',
+      saying('does not open'),
+    ]);
     expect(
-      json(await run(['--store', join(home, 'phone'), 'vault', 'records', 'fhir/immunization', '--limit', '100'])),
-    ).toHaveLength(11);
+      await told(['--store', join(shell.home, 'new'), 'vault', 'create', '--node', NODE], {
+        SLUICE_PASSPHRASE: 'short',
+      }),
+    ).toEqual([EXIT.usage, 'USAGE', 'A passphrase has at least 8 characters.']);
+    const store = openNodeStore(join(shell.home, 'vault'));
+    expect(await told(['vault', 'inbox'])).toEqual([EXIT.locked, 'STORE_LOCKED', saying(String(process.pid))]);
+    store.db.close();
+    store.release();
+    expect(await told(['node', '--data', join(shell.home, 'node')])).toEqual([
+      EXIT.locked,
+      'STORE_LOCKED',
+      saying('another --data'),
+    ]);
+    expect(await told(['--store', join(shell.home, 'new'), 'vault', 'inbox'])).toEqual([
+      EXIT.invalid,
+      'NOT_FOUND',
+      saying('Create or restore one'),
+    ]);
+    // What failed has let the store go.
+    expect((await shell.run(['vault', 'inbox'])).code).toBe(EXIT.ok);
+  });
 
-    expect(
-      json(await run(['app', 'init', '--origin', 'https://clinic.example', '--node', 'https://node.sluice.test'])).did,
-    ).toBe('did:web:clinic.example');
-    await ready(start(['app', 'serve']));
-    const payload = JSON.stringify({ data: [{ schema: 'note', name: 'From the clinic', content: 'Drink enough' }] });
-    const sent = json(await run(['app', 'send', created.did, '--data', '-', '--message', 'A note'], payload)) as {
-      id: string;
+  it('a node whose port is taken says so and leaves nothing running', async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    const { port } = taken.address() as AddressInfo;
+    const args = ['--json', 'node', '--data', join(shell.home, 'other'), '--log-level', 'silent'];
+    const ran = await shell.run([...args, '--port', String(port)]);
+    expect([ran.code, errorOf(ran.err).message]).toEqual([
+      EXIT.invalid,
+      'Another process listens on this port. Choose another with --port (0: any free one).',
+    ]);
+    await new Promise((resolve) => taken.close(resolve));
+  });
+
+  it('empty lists say what to do, and are empty lists as JSON', async () => {
+    for (const [args, hint] of [
+      [['vault', 'records'], 'sluice vault import'],
+      [['vault', 'inbox'], 'sluice vault status'],
+      [['vault', 'grants'], 'sluice vault requests'],
+      [['vault', 'sessions'], 'sluice vault approve'],
+      [['vault', 'requests'], 'Nobody asks'],
+      [['app', 'grants'], 'sluice app sync'],
+      [['app', 'sessions'], 'sluice app connect'],
+      [['app', 'inbox'], 'No messages'],
+    ] as const) {
+      expect((await shell.run(args)).out, args.join(' ')).toContain(hint);
+      expect(await shell.json(args)).toEqual([]);
+    }
+  });
+
+  it('imports what is good of a bundle and of lines, and lists what is bad', async () => {
+    const bundle = await shell.run(['--json', 'vault', 'import', BUNDLE]);
+    const report = JSON.parse(bundle.out) as { imported: Record<string, number>; broken: string[] };
+    expect([bundle.code, bundle.err]).toEqual([EXIT.partial, '']);
+    expect(report.imported).toMatchObject({ 'fhir/immunization': 11, 'fhir/observation': 12 });
+    expect(report.broken).toEqual([expect.stringMatching(/bundle\.json entry \d+.*: names no resource type/)]);
+
+    const lines = [
+      '{"name":"Good","content":"a"}',
+      '{"name":',
+      '{"name":"Bad","content":5}',
+      '{"name":"Also","content":"b"}',
+    ];
+    const mixed = await shell.run(['vault', 'import', '--schema', 'note', file('notes.jsonl', lines.join('\n'))]);
+    expect(mixed.code).toBe(EXIT.partial);
+    expect(mixed.out).toMatch(
+      /^ {5}2 {2}note\nleft out: .*notes\.jsonl line 2: not JSON\nleft out: note: .*: \/content must be string\n$/,
+    );
+    expect(mixed.err).toBe('');
+
+    for (const [name, text, said] of [
+      ['a.json', '{', 'it is not JSON'],
+      ['b.json', '{"resourceType":"Patient"}', 'not a FHIR bundle'],
+      ['c.jsonl', '{}', '--schema says what'],
+    ] as const)
+      expect((await shell.run(['vault', 'import', file(name, text)])).err).toContain(said);
+    expect((await shell.run(['vault', 'import', join(shell.home, 'absent.json')])).err).toMatch(
+      /There is no file .*absent\.json/,
+    );
+  });
+
+  it('an import that is stopped keeps what it has, and goes on when it is run again', async () => {
+    const count = 600;
+    const text = Array.from({ length: count }, (_, i) => JSON.stringify({ _id: `p${i}`, content: `Post ${i}` })).join(
+      '\n',
+    );
+    const path = file('posts.jsonl', text);
+    const args = ['vault', 'import', '--schema', 'social/post', path];
+    const running = shell.start(args, { columns: 80 });
+    await running.said(/Importing \[#/);
+    running.stop();
+    const stopped = await running.ended;
+    const done = Number(/Stopped after (\d+) of 600 records; they are kept/.exec(stopped.err)?.[1]);
+    expect([stopped.code, done > 0, done < count]).toEqual([EXIT.interrupted, true, true]);
+    const kept = await shell.json<unknown[]>(['vault', 'records', 'social/post', '--limit', '1000']);
+    expect(kept).toHaveLength(done);
+    expect(await shell.json(args)).toMatchObject({ imported: { 'social/post': count } });
+    expect(await shell.json(['vault', 'records', 'social/post', '--limit', '1000'])).toHaveLength(count);
+  });
+
+  it('records are found by filter, shown by the beginning of an id, saved and deleted', async () => {
+    const filter = '{"occurrenceDateTime":{"$gte":"2026"}}';
+    const found = await shell.json<{ _id: string }[]>(['vault', 'records', 'fhir/immunization', '--filter', filter]);
+    expect(found).toHaveLength(2);
+    const id = found[0]?._id ?? '';
+    const whole = JSON.parse((await shell.run(['vault', 'records', 'fhir/immunization', id.slice(0, 10)])).out);
+    expect(whole).toMatchObject({ _id: id, resourceType: 'Immunization' });
+    const listed = await shell.run(['vault', 'records', 'fhir/immunization', '--limit', '2'], { columns: 60 });
+    expect(listed.err).toContain('2 of 11 shown; --limit shows more');
+    for (const line of listed.out.trimEnd().split('\n')) expect(line.length).toBeLessThanOrEqual(60);
+
+    const saved = await shell.json<{ id: string }>(['vault', 'save', 'note'], { input: '{"content":"Today"}' });
+    expect((await shell.run(['vault', 'delete', 'note', saved.id.slice(0, 8), 'none'])).err).toContain(
+      'no record none; nothing was deleted',
+    );
+    expect(await shell.json(['vault', 'delete', 'note', saved.id.slice(0, 8)])).toEqual({ deleted: [saved.id] });
+    expect((await shell.run(['vault', 'records', 'note', saved.id])).code).toBe(EXIT.invalid);
+  });
+
+  it('twelve words bring everything to a second device; wrong words do not', async () => {
+    const phone = ['--store', join(shell.home, 'phone'), 'vault'];
+    const wrong = await shell.run([...phone, 'restore', '--node', NODE], { input: 'not twelve words' });
+    expect([wrong.code, wrong.err]).toEqual([EXIT.invalid, expect.stringContaining('Check the twelve words')]);
+    expect(wrong.err).not.toContain('not twelve words');
+    const words = file('words', phrase);
+    expect(await shell.json([...phone, 'restore', '--node', NODE, '--phrase-file', words])).toEqual({ did });
+    expect(await shell.json([...phone, 'records', 'fhir/immunization', '--limit', '100'])).toHaveLength(11);
+    const status = await shell.json<{ devices: unknown[] }>(['vault', 'status']);
+    expect(status.devices).toHaveLength(2);
+  });
+
+  it('[S1] an app sends; accept, decline and their mistakes', async () => {
+    const payload = (name: string) =>
+      JSON.stringify({
+        data: [
+          { schema: 'note', name, content: 'Drink enough' },
+          { schema: 'note', content: 5 },
+        ],
+      });
+    const args = ['app', 'send', did, '--data', '-', '--message'];
+    const first = await shell.json<{ id: string }>([...args, 'A note\u001b[31m'], {
+      input: payload('From the clinic'),
+    });
+    const second = await shell.json<{ id: string }>([...args, 'Another'], { input: payload('Unwanted') });
+    const inbox = await shell.run(['vault', 'inbox']);
+    expect(inbox.out).toContain(`${first.id.slice(0, 12)}  `);
+    expect(inbox.out).toMatch(/new +dataSend +clinic\.example +A note\uFFFD\[31m/);
+    expect((await shell.run(['vault', 'approve', first.id.slice(0, 6)])).err).toContain(
+      `sluice vault accept ${first.id.slice(0, 12)} answers this dataSend`,
+    );
+    const accepted = await shell.run(['--json', 'vault', 'accept', first.id.slice(0, 6)]);
+    expect([accepted.code, JSON.parse(accepted.out)]).toMatchObject([
+      EXIT.partial,
+      { saved: [{}], failed: [{ index: 1 }] },
+    ]);
+    expect((await shell.run(['vault', 'accept', first.id])).code).toBe(EXIT.refused);
+    expect(await shell.json(['vault', 'decline', second.id.slice(0, 6)])).toEqual({ declined: second.id });
+    expect(await shell.json(['app', 'sent', first.id])).toEqual({ id: first.id, status: 'accepted' });
+    expect(await shell.json(['app', 'sent', second.id])).toEqual({ id: second.id, status: 'declined' });
+    expect((await shell.run(['app', 'send', 'nonsense', '--data', '-', '--message', 'x'], { input: '{}' })).code).toBe(
+      EXIT.invalid,
+    );
+    expect((await shell.run(['vault', 'accept', 'ffffffff'])).err).toContain('List them with sluice vault inbox.');
+  });
+
+  it('[S2] an app asks; share and decline, and the exit codes of the asker', async () => {
+    const ask = (name: string): Running =>
+      shell.start([
+        '--json',
+        'app',
+        'request',
+        did,
+        '--schema',
+        'note',
+        '--filter',
+        `{"name":"${name}"}`,
+        '--purpose',
+        'To see',
+      ]);
+    const next = async (): Promise<string> => {
+      for (;;) {
+        const open = await shell.json<{ id: string; kind: string }[]>(['vault', 'requests']);
+        const data = open.find((r) => r.kind === 'data');
+        if (data) return data.id;
+      }
     };
-    const inbox = json(await run(['vault', 'inbox'])) as { id: string; from: string }[];
-    expect(inbox.map((i) => [i.id, i.from])).toEqual([[sent.id, 'did:web:clinic.example']]);
-    expect(json(await run(['vault', 'accept', sent.id])).saved).toHaveLength(1);
-    expect(json(await run(['app', 'sent', sent.id]))).toMatchObject({ status: 'accepted' });
+    const asking = ask('Good');
+    const id = await next();
+    const unclear = await shell.run(['vault', 'share', id.slice(0, 8)]);
+    expect([unclear.code, unclear.err]).toEqual([EXIT.usage, expect.stringContaining('These fit: ')]);
+    await shell.json(['vault', 'share', id.slice(0, 8), '--all']);
+    const answer = await asking.ended;
+    expect([answer.code, JSON.parse(answer.out)]).toMatchObject([
+      EXIT.ok,
+      { status: 'shared', records: [{ content: 'a' }] },
+    ]);
 
-    const asking = run([
+    const refused = ask('Good');
+    await shell.json(['vault', 'decline', await next()]);
+    const declined = await refused.ended;
+    expect([declined.code, errorOf(declined.err).error, declined.out]).toEqual([EXIT.declined, 'DECLINED', '']);
+  });
+
+  it('[S3] an app connects by a link, keeps its silo, and gives the session back', async () => {
+    const out = join(shell.home, 'request.txt');
+    const asking = shell.start(['app', 'connect', '--context', 'Star Miner', '--out', out]);
+    await asking.said(/Waiting up to ten minutes/);
+    expect(readFileSync(out, 'utf8')).toMatch(/^sluice:connect#[A-Za-z0-9_-]+\n$/);
+    expect(await shell.json(['vault', 'approve', out])).toMatchObject({ origin: 'https://clinic.example' });
+    const [, session = ''] = await asking.said(/sluice app silo (\w+) SCHEMA/);
+    expect((await asking.ended).code).toBe(EXIT.ok);
+    await shell.json(['app', 'silo', session, 'game/save', '--save'], { input: '{"name":"Slot 1","level":7}' });
+    expect(await shell.json(['app', 'silo', session, 'game/save'])).toMatchObject([{ level: 7 }]);
+    expect(JSON.stringify(await shell.json(['vault', 'records']))).not.toContain('game');
+
+    const again = shell.start(['--json', 'app', 'connect', '--context', 'Star Miner']);
+    const [, link = ''] = await again.said(/"link":"([^"]+)"/);
+    await shell.json(['vault', 'decline', link]);
+    expect((await again.ended).code).toBe(EXIT.declined);
+
+    await shell.json(['app', 'disconnect', session]);
+    const after = await shell.run(['app', 'silo', session, 'game/save']);
+    expect(after.code).toBe(EXIT.refused);
+  });
+
+  it('[S4] an app syncs, stops waiting, takes the grant up later, follows it, and sees the revoke', async () => {
+    const asking = shell.start([
       'app',
       'sync',
-      created.did,
+      did,
       '--schema',
       'note',
       '--fields',
       'content',
       '--purpose',
-      'To follow up',
-      '--wait',
-      '60',
+      'To follow',
     ]);
-    let open: { id: string }[] = [];
-    while (open.length === 0) open = json(await run(['vault', 'requests']));
-    await run(['vault', 'approve', open[0]?.id ?? '']);
-    const granted = json(await asking) as { grantId: string; records: { content: string }[] };
-    expect(granted.records.map((r) => r.content)).toEqual(['Drink enough']);
-    expect((await run(['vault', 'revoke', granted.grantId])).code).toBe(EXIT.ok);
-    expect(json(await run(['vault', 'grants']))[0].status).toBe('revoked');
+    const [, id = ''] = await asking.said(/Request (\w+); waiting/);
+    asking.stop();
+    const stopped = await asking.ended;
+    expect([stopped.code, stopped.err]).toEqual([EXIT.interrupted, expect.stringContaining(`sluice app answer ${id}`)]);
+    const requests = await shell.run(['vault', 'requests'], { columns: 80 });
+    expect(requests.out).toMatch(/clinic\.example may read your Notes/);
+    for (const line of requests.out.split('\n')) expect(line.length).toBeLessThanOrEqual(80 + 30);
+    expect((await shell.run(['vault', 'share', id.slice(0, 6)])).err).toContain('sluice vault approve');
+    const [given] = await shell.json<{ grantId: string }[]>(['vault', 'approve', id.slice(0, 6)]);
+    const grantId = given?.grantId ?? '';
+    const short = grantId.slice(0, 8);
+    expect(await shell.json(['app', 'grants'])).toMatchObject([{ grantId, fields: ['content'] }]);
+    const revealed = await shell.json<{ status: string; records: unknown[] }>(['app', 'records', short]);
+    const own = await shell.json<unknown[]>(['vault', 'records', 'note', '--limit', '100']);
+    expect([revealed.status, revealed.records.length]).toEqual(['live', own.length]);
+
+    const following = shell.start(['--json', 'app', 'records', short, '--follow']);
+    await following.said(/"ready":true/);
+    await shell.json(['vault', 'save', 'note'], { input: '{"content":"Live"}' });
+    await following.said(/"event":"put".*"content":"Live"/);
+    expect(await shell.json(['vault', 'revoke', short])).toEqual({ ended: 1 });
+    await following.said(/"event":"status".*"status":"revoked"/);
+    following.stop();
+    expect((await following.ended).code).toBe(EXIT.ok);
+    expect(await shell.json(['vault', 'grants'])).toMatchObject([{ grantId, status: 'revoked' }]);
+    const twice = await shell.run(['vault', 'revoke', short]);
+    expect([twice.code, twice.err]).toEqual([EXIT.refused, expect.stringContaining('is revoked already')]);
+    expect((await shell.run(['vault', 'revoke', 'nobody.example'])).code).toBe(EXIT.invalid);
   });
 
-  it('wrong use and wrong input say what to do and end with their code', { timeout: 60_000 }, async () => {
-    const wrong = await run(['--store', join(home, 'none'), 'vault', 'records', 'note']);
-    expect([wrong.code, JSON.parse(wrong.err).error]).toEqual([EXIT.invalid, 'NOT_FOUND']);
-    expect((await run(['vault', 'no-such-command'])).code).toBe(EXIT.usage);
-    expect(
-      (
-        await run(
-          ['--store', join(home, 'x'), 'vault', 'restore', '--node', 'https://node.sluice.test'],
-          'not twelve words',
-        )
-      ).code,
-    ).toBe(EXIT.invalid);
-    expect((await run(['--store', join(home, 'y'), 'vault', 'create', '--node', 'https://nowhere.example'])).code).toBe(
-      EXIT.offline,
+  it('watch prints what arrives, and stops cleanly', async () => {
+    const watching = shell.start(['--json', 'vault', 'watch']);
+    await watching.said(/"ready":true/);
+    const sent = await shell.json<{ id: string }>(
+      ['app', 'send', did, '--type', 'inbox/type/message', '--data', '-', '--message', 'Hi'],
+      {
+        input: '{"subject":"Hi","message":"Hello"}',
+      },
     );
-    const help = await run(['vault', '--help']);
-    expect([help.code, help.out.includes('approve')]).toEqual([EXIT.ok, true]);
+    await watching.said(new RegExp(`"event":"message","id":"${sent.id}"`));
+    watching.stop();
+    expect((await watching.ended).code).toBe(EXIT.ok);
+  });
+
+  it('with the node down, reading and saving go on and say so; what needs it ends with its own code', async () => {
+    node.stop();
+    await node.ended;
+    const read = await shell.run(['vault', 'records', 'fhir/immunization', '--limit', '1']);
+    expect([read.code, read.err]).toEqual([
+      EXIT.ok,
+      expect.stringContaining('The node cannot be reached. Changes are kept here'),
+    ]);
+    const saved = await shell.json<{ id: string }>(['vault', 'save', 'note'], { input: '{"content":"Offline"}' });
+    const created = await shell.run(['--store', join(shell.home, 'y'), 'vault', 'create', '--node', NODE]);
+    expect(created.code).toBe(EXIT.offline);
+    node = await startNode();
+    await shell.json(['vault', 'status']);
+    const phone = ['--store', join(shell.home, 'phone'), 'vault', 'records', 'note', saved.id];
+    expect(await shell.json(phone)).toMatchObject({ content: 'Offline' });
   });
 });

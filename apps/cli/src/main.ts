@@ -1,28 +1,30 @@
 /** `sluice`: one program to run a node, a vault and an app. Behaviour lives in the packages; this wires options to calls. */
 
-import { SluiceError } from '@sluice/client';
 import { Command, CommanderError, Option } from 'commander';
 import { addAppCommands } from './commands/app.ts';
 import { addNodeCommand } from './commands/node.ts';
 import { addVaultCommands } from './commands/vault.ts';
-import { addVaultSharingCommands } from './commands/vault-sharing.ts';
-import { EXIT, exitCodeOf, UsageError } from './exit-codes.ts';
+import { DoneInPart, EXIT, EXIT_MEANINGS, tellError } from './exit-codes.ts';
+import { type Io, systemIo } from './io.ts';
 import { plain } from './output.ts';
 import { type GlobalOptions, readSettings, type Settings } from './settings.ts';
 
 const HELP = `
-Examples:
+Try it out, each line in a terminal of its own:
   sluice --dev node --data ./node
   sluice --dev vault create --node https://node.sluice.test
   sluice --dev vault import bundle.json
-  sluice --dev app sync DID --schema fhir/immunization --filter '{"occurrenceDateTime":{"$within":"P6M"}}' --purpose "To follow up"
-  sluice --dev vault requests
-  sluice --dev vault approve ID
+  sluice --dev vault watch
 
-Exit codes: 0 done, 1 failed, 2 wrong use, 3 declined or expired, 4 the node cannot be reached, 5 refused, 6 the store is in use, 7 invalid input.`;
+Ids may be shortened to any unique beginning of four letters or more.
+With --json every command prints one JSON value a line, and errors as {"error", "message", "exitCode"} on the error stream.
 
-/** Builds the command line. Exported for tests; `run` is what the binary calls. */
-export function createProgram(): Command {
+Exit codes:
+${EXIT_MEANINGS.map(([code, meaning]) => `  ${String(code).padStart(3)}  ${meaning}`).join('\n')}`;
+
+/** Builds the command line. */
+export function createProgram(io: Io): Command {
+  const isJson = (): boolean => program.opts<GlobalOptions>().json === true;
   const program = new Command('sluice')
     .description(
       'Share personal data on your own terms: end-to-end encrypted, with consent, filtered, live, revocable.',
@@ -36,18 +38,24 @@ export function createProgram(): Command {
     .option('--json', 'one JSON value a line')
     .addOption(new Option('--argon2 <cost>', 'only with --dev').choices(['floor']).hideHelp())
     .addHelpText('after', HELP)
-    .showHelpAfterError('(sluice --help shows how)')
+    .showHelpAfterError('(add --help to see how)')
     .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: io.out,
+      writeErr: (text) => {
+        if (!isJson()) io.err(text);
+      },
+      getOutHelpWidth: io.columns,
+      getErrHelpWidth: io.columns,
+    })
     .exitOverride();
   let known: Settings | undefined;
   const settings = (): Settings => {
-    known ??= readSettings(program.opts<GlobalOptions>());
+    known ??= readSettings(program.opts<GlobalOptions>(), io);
     return known;
   };
   addNodeCommand(program, settings);
-  const vault = program.command('vault').description('a person’s account: records, inbox, consent');
-  addVaultCommands(vault, settings);
-  addVaultSharingCommands(vault, settings);
+  addVaultCommands(program.command('vault').description('a person’s account: records, inbox, consent'), settings);
   addAppCommands(
     program.command('app').description('an application’s account and its side of every scenario'),
     settings,
@@ -56,23 +64,22 @@ export function createProgram(): Command {
 }
 
 /** Runs one command and returns its exit code. Errors are said once, with what to do; secrets are in none of them. */
-export async function run(argv: readonly string[]): Promise<number> {
-  const program = createProgram();
+export async function run(argv: readonly string[], io: Io = systemIo()): Promise<number> {
+  const program = createProgram(io);
+  const isJson = (): boolean => program.opts<GlobalOptions>().json === true;
   try {
     await program.parseAsync([...argv]);
     return EXIT.ok;
   } catch (cause) {
-    if (cause instanceof CommanderError) return cause.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    const json = program.opts<GlobalOptions>().json === true;
-    const code = cause instanceof UsageError ? EXIT.usage : exitCodeOf(cause);
-    const known = cause instanceof SluiceError || cause instanceof UsageError;
-    const text = known
-      ? cause.message
-      : `Something unexpected went wrong: ${cause instanceof Error ? cause.message : String(cause)}`;
-    const error = cause instanceof SluiceError ? cause.code : cause instanceof UsageError ? 'USAGE' : 'UNEXPECTED';
-    process.stderr.write(
-      json ? `${JSON.stringify({ error, message: text, exitCode: code })}\n` : `sluice: ${plain(text)}\n`,
-    );
-    return code;
+    if (cause instanceof DoneInPart) return EXIT.partial;
+    if (cause instanceof CommanderError) {
+      if (cause.exitCode === 0) return EXIT.ok;
+      const message = cause.message === '(outputHelp)' ? 'Name a command; --help lists them.' : cause.message;
+      if (isJson()) io.err(`${JSON.stringify({ error: 'USAGE', message, exitCode: EXIT.usage })}\n`);
+      return EXIT.usage;
+    }
+    const told = tellError(cause);
+    io.err(isJson() ? `${JSON.stringify(told)}\n` : `sluice: ${plain(told.message)}\n`);
+    return told.exitCode;
   }
 }

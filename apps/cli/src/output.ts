@@ -1,67 +1,114 @@
 /** What a command says: lines for people, or one JSON value a line for programs. */
 
+import type { Io } from './io.ts';
+
+export type Progress = { readonly to: (done: number, total?: number) => void; readonly end: () => void };
 export type Output = {
   readonly json: boolean;
   /** A result. `human` renders it for people. */
   readonly result: (value: unknown, human: () => string) => void;
-  /** A step of long work, to the error stream, never in JSON mode. */
+  /** A remark to people, to the error stream, never in JSON mode. */
   readonly note: (text: string) => void;
-  /** A progress bar over `total` steps; on a pipe or in JSON mode it is silent. */
-  readonly progress: (
-    title: string,
-    total: number,
-  ) => Promise<{ readonly to: (done: number) => void; readonly end: () => void }>;
+  /** A line that shows how far long work is; silent unless the error stream is a terminal. Without a total it counts. */
+  readonly progress: (title: string, total?: number) => Progress;
+  /** Rows as aligned columns, cut to the terminal's width. Without rows it is `empty`, which says what to do. */
+  readonly table: (head: readonly string[], rows: readonly (readonly string[])[], empty: string) => string;
+  /** Cuts a line to the terminal's width; elsewhere it stays whole. */
+  readonly fit: (line: string) => string;
 };
 
-type Streams = {
-  readonly out: (text: string) => void;
-  readonly err: (text: string) => void;
-  readonly isTerminal: boolean;
-};
+const REDRAW_MS = 80;
+const BAR = 24;
 
 /** Creates the output of one run. */
-export function createOutput(json: boolean, streams: Streams = systemStreams()): Output {
+export function createOutput(json: boolean, io: Io, nowMs: () => number = () => performance.now()): Output {
+  const width = (): number => (io.outIsTerminal ? io.columns() : Number.POSITIVE_INFINITY);
   return {
     json,
-    result: (value, human) => streams.out(`${json ? JSON.stringify(value) : human()}\n`),
+    result: (value, human) => io.out(`${json ? JSON.stringify(value) : human()}\n`),
     note: (text) => {
-      if (!json) streams.err(`${text}\n`);
+      if (!json) io.err(`${text}\n`);
     },
-    progress: async (title, total) => {
-      if (json || !streams.isTerminal) return { to: () => undefined, end: () => undefined };
-      const { progress } = await import('@clack/prompts');
-      const bar = progress({ max: Math.max(1, total) });
-      let at = 0;
-      bar.start(title);
-      return {
-        to: (done) => {
-          bar.advance(done - at, `${title} ${done} of ${total}`);
-          at = done;
-        },
-        end: () => bar.stop(`${title} ${at} of ${total}`),
+    progress: (title, total) => {
+      if (json || !io.errIsTerminal) return { to: () => undefined, end: () => undefined };
+      let drawnMs = Number.NEGATIVE_INFINITY;
+      let last = '';
+      let isStarted = false;
+      const draw = (): void => {
+        drawnMs = nowMs();
+        io.err(`\r${cut(last, io.columns() - 1)}\u001b[K`);
       };
+      const show = (done: number, of: number | undefined): void => {
+        last = progressLine(title, done, of);
+        // The first step is always shown; then not more often than eyes follow.
+        if (nowMs() - drawnMs >= REDRAW_MS || (done > 0 && !isStarted)) draw();
+        isStarted = done > 0;
+      };
+      show(0, total);
+      return { to: (done, of = total) => show(done, of), end: () => io.err('\r\u001b[K') };
     },
+    table: (head, rows, empty) => (rows.length === 0 ? empty : table([head, ...rows], width())),
+    fit: (line) => cut(line, width()),
   };
 }
 
-const systemStreams = (): Streams => ({
-  out: (text) => void process.stdout.write(text),
-  err: (text) => void process.stderr.write(text),
-  isTerminal: process.stderr.isTTY === true,
-});
+function progressLine(title: string, done: number, total: number | undefined): string {
+  if (total === undefined || total === 0) return `${title} ${done === 0 ? '...' : done}`;
+  const full = Math.min(BAR, Math.round((done / total) * BAR));
+  return `${title} [${'#'.repeat(full)}${'-'.repeat(BAR - full)}] ${done} of ${total}`;
+}
 
-/** Rows as a table of aligned columns. */
-export function table(rows: readonly (readonly string[])[]): string {
+const GAP = 2;
+const LEAST = 8;
+
+/** Rows as a table of aligned columns. Where it is too wide, the widest columns are cut. */
+export function table(rows: readonly (readonly string[])[], width = Number.POSITIVE_INFINITY): string {
   const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((r) => (r[i] ?? '').length)));
+  const whole = (): number => widths.reduce((sum, w) => sum + w + GAP, -GAP);
+  while (whole() > width && Math.max(...widths) > LEAST) {
+    const widest = widths.indexOf(Math.max(...widths));
+    widths[widest] = Math.max(LEAST, (widths[widest] ?? 0) - (whole() - width > 8 ? 4 : 1));
+  }
   return rows
     .map((row) =>
       row
-        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-        .join('  ')
+        .map((cell, i) => cut(cell, widths[i] ?? 0).padEnd(widths[i] ?? 0))
+        .join(' '.repeat(GAP))
         .trimEnd(),
     )
     .join('\n');
 }
 
+const cut = (text: string, width: number): string =>
+  text.length > width ? `${text.slice(0, Math.max(0, width - 1))}\u2026` : text;
+
 /** Text from elsewhere, made safe for a terminal: control characters are shown, not sent. */
 export const plain = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]/gu, '\u{FFFD}');
+
+/** JSON from elsewhere on one line, safe for a terminal. */
+export const plainJson = (value: unknown): string => plain(JSON.stringify(value));
+
+/** Letters of an id shown to people; any unique beginning of an id is accepted. */
+const SHOWN = 12;
+
+/** An id as people see it. */
+export const short = (id: string): string => id.slice(0, SHOWN);
+
+/** A DID as people see it: the host of an app, a beginning of a person's. */
+export const who = (did: string): string =>
+  did.startsWith('did:web:') ? plain(decodeHost(did)) : did.length > 28 ? `${did.slice(0, 27)}\u2026` : did;
+
+function decodeHost(did: string): string {
+  try {
+    return decodeURIComponent(did.slice('did:web:'.length));
+  } catch {
+    return did;
+  }
+}
+
+/** A bundled schema by its short name, any other by its id. */
+export const schemaName = (id: string): string =>
+  /^https:\/\/schemas\.sluice\.example\/(.+)\/v[^/]+\/schema\.json$/.exec(id)?.[1] ?? plain(id);
+
+/** An instant as text, in UTC. */
+export const when = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');

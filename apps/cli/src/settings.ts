@@ -1,12 +1,14 @@
 /** Where things are and how a run is set up: the global options of every command. */
 
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, createSystemClock } from '@sluice/core/base';
 import type { Platform } from '@sluice/client';
 import { createNodePlatform, readDevHostsNow } from '@sluice/client/node';
+import { readPassphrase } from './ask.ts';
 import { UsageError } from './exit-codes.ts';
+import type { Io } from './io.ts';
 import { createOutput, type Output } from './output.ts';
 
 export type GlobalOptions = {
@@ -20,6 +22,7 @@ export type GlobalOptions = {
 };
 
 export type Settings = {
+  readonly io: Io;
   readonly home: string;
   readonly store: (kind: 'vault' | 'app') => string;
   readonly dev: boolean;
@@ -29,7 +32,8 @@ export type Settings = {
   readonly setAsOf: (iso: string) => void;
   readonly platform: Platform;
   readonly output: Output;
-  readonly passphrase: () => Promise<string>;
+  /** The passphrase of the store; of a new one it is asked for twice. */
+  readonly passphrase: (use: 'open' | 'new') => Promise<string>;
   readonly argon2?: { readonly memoryKiB: number; readonly passes: number; readonly lanes: number };
 };
 
@@ -37,8 +41,8 @@ export type Settings = {
 const FLOOR = { memoryKiB: 1024, passes: 1, lanes: 1 };
 
 /** Reads the global options. Throws UsageError where they do not fit together. */
-export function readSettings(options: GlobalOptions): Settings {
-  const home = options.home ?? process.env.SLUICE_HOME ?? join(homedir(), '.sluice');
+export function readSettings(options: GlobalOptions, io: Io): Settings {
+  const home = options.home ?? io.env.SLUICE_HOME ?? join(homedir(), '.sluice');
   const dev = options.dev ?? false;
   if (!dev && options.asOf !== undefined) throw new UsageError('--as-of moves the clock and works only with --dev.');
   if (!dev && options.argon2 !== undefined)
@@ -48,6 +52,7 @@ export function readSettings(options: GlobalOptions): Settings {
   const clock = createSystemClock(() => offsetMs);
   mkdirSync(home, { recursive: true, mode: 0o700 });
   return {
+    io,
     home,
     store: (kind) => options.store ?? join(home, kind),
     dev,
@@ -57,8 +62,8 @@ export function readSettings(options: GlobalOptions): Settings {
       offsetMs = instantOf(iso) - Date.now();
     },
     platform: createNodePlatform(dev ? { clock, devHosts: () => readDevHostsNow(devHosts) } : { clock }),
-    output: createOutput(options.json ?? false),
-    passphrase: () => readPassphrase(options),
+    output: createOutput(options.json ?? false, io),
+    passphrase: (use) => readPassphrase(io, options.passphraseFile, use === 'new'),
     ...(options.argon2 === 'floor' ? { argon2: FLOOR } : {}),
   };
 }
@@ -68,19 +73,4 @@ function instantOf(iso: string): number {
   if (Number.isNaN(at))
     throw new UsageError('--as-of takes a date or an instant, e.g. 2026-04-15 or 2026-04-15T12:00:00Z.');
   return at;
-}
-
-/** From a file, the environment, or a prompt. It is never taken from the command line, where others can see it. */
-async function readPassphrase(options: GlobalOptions): Promise<string> {
-  if (options.passphraseFile !== undefined) return readFileSync(options.passphraseFile, 'utf8').replace(/\r?\n$/, '');
-  if (process.env.SLUICE_PASSPHRASE) return process.env.SLUICE_PASSPHRASE;
-  if (process.stdin.isTTY !== true)
-    throw new UsageError('A passphrase is needed: use --passphrase-file, set SLUICE_PASSPHRASE, or run in a terminal.');
-  const { password, isCancel } = await import('@clack/prompts');
-  const answer = await password({
-    message: 'Passphrase',
-    validate: (v) => ((v ?? '').length < 8 ? 'At least 8 characters' : undefined),
-  });
-  if (isCancel(answer)) throw new UsageError('Cancelled.');
-  return answer;
 }

@@ -1,0 +1,183 @@
+/** `sluice app sync|grants|records`: streams of a person's records, asked for and read. */
+
+import { type Account, type GrantHandle, type RequestAnswer, SluiceError } from '@sluice/client';
+import type { Command } from 'commander';
+import { withAccount } from '../account.ts';
+import { jsonObject, listOf, needId, whole, withExamples } from '../arguments.ts';
+import { orStopped, stillStands, untilStopped } from '../long-running.ts';
+import { plainJson, schemaName, short, when, who } from '../output.ts';
+import type { Settings } from '../settings.ts';
+
+type SyncOptions = {
+  readonly schema: string;
+  readonly filter?: string;
+  readonly fields?: string[];
+  readonly once?: boolean;
+  readonly purpose: string;
+  readonly wait: number;
+  readonly follow?: boolean;
+};
+
+const ALL = 100_000;
+const TAKE_UP_MS = 5000;
+
+export function addAppSync(app: Command, settings: () => Settings): void {
+  addSync(app, settings);
+  addGrants(app, settings);
+  addRecords(app, settings);
+}
+
+function addSync(app: Command, settings: () => Settings): void {
+  const command = app
+    .command('sync <did>')
+    .description('ask for a stream of a person’s records, wait for the consent, print what is revealed')
+    .requiredOption('--schema <id>', 'schema of the records')
+    .option('--filter <json>', 'which records, in the filter language')
+    .option('--fields <list>', 'which fields, separated by commas', listOf)
+    .option('--once', 'one delivery instead of a live stream')
+    .requiredOption('--purpose <text>', 'what for')
+    .option('--wait <seconds>', 'how long the request stands', whole(1), 600)
+    .option('--follow', 'stay and print every change')
+    .action(async (did: string, options: SyncOptions) => {
+      const s = settings();
+      const filter = jsonObject(options.filter, '--filter');
+      await withAccount(s, 'app', async (account) => {
+        const pending = await account.sharing.request(did, {
+          schema: options.schema,
+          filter,
+          duration: options.once ? 'once' : 'standing',
+          purpose: options.purpose,
+          expiresInMs: options.wait * 1000,
+          ...(options.fields ? { fields: options.fields } : {}),
+        });
+        s.output.note(`Request ${pending.id}; waiting up to ${options.wait} s.`);
+        await showAnswer(s, await orStopped(s, pending.answer(), stillStands(pending.id)), options.follow);
+      });
+    });
+  withExamples(
+    command,
+    `app sync DID --schema fhir/immunization --filter '{"occurrenceDateTime":{"$within":"P6M"}}' --fields vaccineCode,occurrenceDateTime --purpose 'To follow up'`,
+    "app sync DID --schema social/post --purpose 'To show fewer useless ads' --follow",
+  );
+}
+
+/** Prints what the answer to a request for a stream reveals. Errors: DECLINED, EXPIRED. */
+export async function showAnswer(s: Settings, answer: RequestAnswer, isFollowed = false): Promise<void> {
+  if (answer.status !== 'granted') throw new SluiceError(answer.status === 'declined' ? 'DECLINED' : 'EXPIRED');
+  for (const grant of answer.grants) {
+    await grant.upToDate();
+    await printGrant(s, grant);
+  }
+  if (isFollowed) await follow(s, answer.grants);
+}
+
+function addGrants(app: Command, settings: () => Settings): void {
+  const command = app
+    .command('grants')
+    .description('grants received, newest first')
+    .action(async () => {
+      const s = settings();
+      await withAccount(s, 'app', async (account) => {
+        await takeUpAnswers(account, s);
+        const grants = [...account.sharing.grants.received()]
+          .sort((a, b) => b.receivedAtMs - a.receivedAtMs)
+          .map((g) => ({
+            grantId: g.grantId,
+            owner: g.owner,
+            schema: g.terms.schema,
+            filter: g.terms.filter,
+            fields: g.terms.fields ?? 'all',
+            duration: g.terms.duration,
+            received: when(g.receivedAtMs),
+          }));
+        s.output.result(grants, () =>
+          s.output.table(
+            ['grant', 'owner', 'received', 'how long', 'what', 'fields', 'filter'],
+            grants.map((g) => [
+              short(g.grantId),
+              who(g.owner),
+              g.received,
+              g.duration,
+              schemaName(g.schema),
+              typeof g.fields === 'string' ? g.fields : g.fields.join(','),
+              plainJson(g.filter),
+            ]),
+            'No grants. To ask for one: sluice app sync DID --schema ID --purpose TEXT',
+          ),
+        );
+      });
+    });
+  withExamples(command, 'app grants', 'app grants --json');
+}
+
+/** Takes up consents that came while nobody waited for them. */
+async function takeUpAnswers(account: Account, s: Settings): Promise<void> {
+  const known = new Set(account.sharing.grants.received().map((g) => g.requestId));
+  const asked = new Set(account.open.keychain.list('request').map(({ id }) => id));
+  const late = account.mailbox
+    .list({ type: 'inbox/type/syncGrant' }, { limit: ALL })
+    .map((item) => String(item.data.replyId))
+    .filter((id) => asked.has(id) && !known.has(id));
+  for (const id of new Set(late)) {
+    let cancel = (): void => undefined;
+    const late = new Promise<void>((resolve) => {
+      cancel = s.clock.timer(TAKE_UP_MS, resolve);
+    });
+    // What is no valid consent stays unused; a command about grants is no place to fail for it.
+    await Promise.race([
+      late,
+      account.sharing
+        .pending(id)
+        .answer()
+        .catch(() => undefined),
+    ]);
+    cancel();
+  }
+}
+
+function addRecords(app: Command, settings: () => Settings): void {
+  const command = app
+    .command('records <grant>')
+    .description('what a grant reveals now')
+    .option('--follow', 'stay and print every change')
+    .action(async (given: string, options: { follow?: boolean }) => {
+      const s = settings();
+      await withAccount(s, 'app', async (account) => {
+        await takeUpAnswers(account, s);
+        const ids = account.sharing.grants.received().map((g) => g.grantId);
+        const grant = await account.sharing.grants.open(
+          needId(ids, given, 'grant', 'List them with sluice app grants.'),
+        );
+        await grant.upToDate(15_000).catch((cause: unknown) => {
+          if (!(cause instanceof SluiceError)) throw cause;
+          s.output.note(cause.message);
+        });
+        await printGrant(s, grant);
+        if (options.follow) await follow(s, [grant]);
+      });
+    });
+  withExamples(command, 'app records 2ef1c1', 'app records 2ef1c1 --follow --json');
+}
+
+async function printGrant(s: Settings, grant: GrantHandle): Promise<void> {
+  const records = await grant.datastore().getMany({}, { limit: ALL });
+  s.output.result({ grantId: grant.id, status: grant.status(), records }, () =>
+    [`grant ${short(grant.id)} is ${grant.status()}, ${records.length} records`, ...records.map(plainJson)].join('\n'),
+  );
+}
+
+async function follow(s: Settings, grants: readonly GrantHandle[]): Promise<void> {
+  for (const grant of grants) {
+    grant.changes((change) =>
+      s.output.result(
+        { event: change.type, grantId: grant.id, id: change.id, record: change.record, reason: change.reason },
+        () => `${change.type} ${change.id} ${change.record ? plainJson(change.record) : (change.reason ?? '')}`,
+      ),
+    );
+    grant.onStatus((status) =>
+      s.output.result({ event: 'status', grantId: grant.id, status }, () => `grant ${short(grant.id)} is ${status}`),
+    );
+  }
+  s.output.result({ ready: true }, () => 'ready');
+  await untilStopped(s);
+}

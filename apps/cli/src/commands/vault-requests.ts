@@ -1,0 +1,205 @@
+/** `sluice vault requests|approve|share`: what is asked of a person, with exactly what would be revealed. */
+
+import { type Account, type RequestPreview, SluiceError } from '@sluice/client';
+import type { Command } from 'commander';
+import { withAccount } from '../account.ts';
+import { findId, jsonObject, listOf, needId, withExamples } from '../arguments.ts';
+import { confirmed } from '../ask.ts';
+import { UsageError } from '../exit-codes.ts';
+import { plain, plainJson, schemaName, short, when, who } from '../output.ts';
+import type { Settings } from '../settings.ts';
+import { messageFor, messageIds, readRequest } from './vault-inbox.ts';
+
+type Narrow = {
+  readonly filter?: string;
+  readonly fields?: string[];
+  readonly once?: boolean;
+  readonly yes?: boolean;
+};
+
+const FEED_MS = 60_000;
+
+export function addVaultRequests(vault: Command, settings: () => Settings): void {
+  addRequests(vault, settings);
+  addApprove(vault, settings);
+  addShare(vault, settings);
+}
+
+function addRequests(vault: Command, settings: () => Settings): void {
+  const command = vault
+    .command('requests')
+    .description('what is asked of you, with exactly what would be revealed')
+    .action(async () => {
+      const s = settings();
+      await withAccount(s, 'vault', async (account) => {
+        const open = [...(await syncRequests(account)), ...(await dataRequests(account, s.clock.nowMs()))];
+        s.output.result(
+          open,
+          () =>
+            open
+              .map((r) =>
+                [
+                  `${short(r.id)}  ${r.kind} request of ${who(r.from)}, open until ${r.until}`,
+                  `  for: ${plain(r.purpose)}`,
+                  ...r.lines.map((l) => s.output.fit(`  ${plain(l)}`)),
+                  `  To answer: sluice vault ${r.kind === 'sync' ? 'approve' : 'share'} ${short(r.id)}, or decline ${short(r.id)}`,
+                ].join('\n'),
+              )
+              .join('\n\n') || 'Nobody asks for anything.',
+        );
+      });
+    });
+  withExamples(command, 'vault requests', 'vault requests --json');
+}
+
+type Described = {
+  readonly id: string;
+  readonly from: string;
+  readonly purpose: string;
+  readonly kind: 'data' | 'sync';
+  readonly until: string;
+  readonly lines: readonly string[];
+};
+
+async function syncRequests(account: Account): Promise<Described[]> {
+  const open: Described[] = [];
+  for (const item of await account.sharing.requests()) {
+    const common = { id: item.id, from: item.from, kind: 'sync' as const, until: when(item.expiresAt) };
+    try {
+      const preview = await account.sharing.preview(item.id);
+      open.push({ ...common, purpose: preview.purpose, lines: previewLines(preview) });
+    } catch (cause) {
+      // A request that cannot be shown is shown as such: it must not hide, and cannot be approved.
+      if (!(cause instanceof SluiceError)) throw cause;
+      open.push({ ...common, purpose: item.message, lines: [`cannot be approved: ${cause.message}`] });
+    }
+  }
+  return open;
+}
+
+const previewLines = (preview: RequestPreview): string[] =>
+  preview.items.flatMap((p) => [
+    p.sentence,
+    `now: ${p.matching} of ${p.total} records${p.span ? `, from ${p.span.from} to ${p.span.to}` : ''}`,
+    ...p.sample.map((r) => `e.g. ${plainJson(shown(r))}`),
+  ]);
+
+/** A record as the other side would see it, without what is the same for all. */
+const shown = ({ _id, schema, ...content }: { readonly [name: string]: unknown }): unknown => content;
+
+async function dataRequests(account: Account, nowMs: number): Promise<Described[]> {
+  const open: Described[] = [];
+  for (const item of account.mailbox.list({ type: 'inbox/type/dataRequest' })) {
+    if (item.status || item.expiresAt <= nowMs) continue;
+    const fitting = await account.messaging.matching(item.id);
+    open.push({
+      id: item.id,
+      from: item.from,
+      purpose: item.message,
+      kind: 'data',
+      until: when(item.expiresAt),
+      lines: [
+        `wants ${schemaName(String(item.data.requestSchema))}`,
+        ...(fitting.length === 0 ? ['none of your records fits'] : []),
+        ...fitting.map((r) => `fits: ${short(String(r._id))} ${plainJson(shown(r))}`),
+      ],
+    });
+  }
+  return open;
+}
+
+function addApprove(vault: Command, settings: () => Settings): void {
+  const command = vault
+    .command('approve <request>')
+    .description('agree to a sync request (an id), or let an app connect (a link or a file)')
+    .option('--filter <json>', 'narrow a sync request: only records that match this too')
+    .option('--fields <list>', 'narrow it to these fields, separated by commas', listOf)
+    .option('--once', 'narrow it to one delivery')
+    .option('--yes', 'do not ask')
+    .action(async (target: string, options: Narrow) => {
+      const s = settings();
+      const filter = options.filter === undefined ? {} : { filter: jsonObject(options.filter, '--filter') };
+      await withAccount(s, 'vault', async (account) => {
+        const id = findId(messageIds(account), target);
+        if (id !== undefined) {
+          messageFor(account, id, 'inbox/type/syncRequest');
+          return approveSync(s, account, id, {
+            ...filter,
+            ...(options.fields === undefined ? {} : { fields: options.fields }),
+            ...(options.once ? { duration: 'once' as const } : {}),
+            ...(options.yes ? { yes: true } : {}),
+          });
+        }
+        return approveConnect(s, account, readRequest(target), options.yes);
+      });
+    });
+  withExamples(
+    command,
+    'vault approve d15ba5',
+    'vault approve d15ba5 --fields status,occurrenceDateTime --once',
+    'vault approve d15ba5 --filter \'{"status":"completed"}\' --yes',
+    "vault approve 'sluice:connect#...'",
+    'vault approve request.txt',
+  );
+}
+
+type Narrowing = Parameters<Account['sharing']['preview']>[1] & { readonly yes?: boolean };
+
+async function approveSync(s: Settings, account: Account, id: string, { yes, ...narrowing }: Narrowing): Promise<void> {
+  const preview = await account.sharing.preview(id, narrowing);
+  if (s.io.canAsk && !yes) for (const line of previewLines(preview)) s.output.note(s.output.fit(plain(line)));
+  await confirmed(s.io, `Reveal this to ${who(preview.from)}?`, yes);
+  const given = await account.sharing.consent(id, narrowing);
+  const end = s.clock.monotonicMs() + FEED_MS;
+  while (!account.sharing.feedsUpToDate() && s.clock.monotonicMs() < end)
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  if (!account.sharing.feedsUpToDate())
+    s.output.note('Not all records could be sent yet. Run sluice vault watch to send the rest.');
+  s.output.result(
+    given.map((g) => ({ grantId: g.grantId, schema: g.terms.schema })),
+    () =>
+      [
+        ...preview.items.map((i) => `${plain(i.sentence)} ${i.matching} records now.`),
+        ...given.map((g) => `To end it: sluice vault revoke ${short(g.grantId)}`),
+      ].join('\n'),
+  );
+  if (given.some((g) => g.terms.duration !== 'once'))
+    s.output.note('Later changes are sent while a vault command runs: sluice vault watch keeps on.');
+}
+
+async function approveConnect(s: Settings, account: Account, document: Uint8Array, yes?: boolean): Promise<void> {
+  const request = await account.connect.inspect(document);
+  await confirmed(s.io, `Let ${request.origin} keep its own silo “${plain(request.context)}” with you?`, yes);
+  const session = await account.connect.approve(document);
+  s.output.result(
+    { ...session, origin: request.origin },
+    () =>
+      `${request.origin} is let into its silo “${plain(request.context)}” until ${when(session.expiresAtMs)}.\nTo end it: sluice vault revoke ${short(session.id)}, or ${request.app} with all its sessions and grants`,
+  );
+}
+
+function addShare(vault: Command, settings: () => Settings): void {
+  const command = vault
+    .command('share <request>')
+    .description('answer a data request with records that fit')
+    .option('--record <id...>', 'the records to share')
+    .option('--all', 'share all that fit')
+    .action(async (given: string, options: { record?: string[]; all?: boolean }) => {
+      const s = settings();
+      await withAccount(s, 'vault', async (account) => {
+        const { id } = messageFor(account, given, 'inbox/type/dataRequest');
+        const fitting = await account.messaging.matching(id);
+        const ids = fitting.map((r) => String(r._id));
+        if (ids.length === 0)
+          throw new SluiceError('NOT_FOUND', `None of your records fits. To say no: sluice vault decline ${short(id)}`);
+        const chosen = options.all
+          ? ids
+          : (options.record ?? []).map((r) => needId(ids, r, 'record that fits', 'See sluice vault requests.'));
+        if (chosen.length === 0)
+          throw new UsageError(`Choose with --record ID or --all. These fit: ${ids.map(short).join(', ')}`);
+        await account.messaging.share(id, chosen);
+        s.output.result({ shared: chosen }, () => `Shared ${chosen.length}.`);
+      });
+    });
+  withExamples(command, 'vault share 77a1c0 --record 794c66ed', 'vault share 77a1c0 --all');
+}
