@@ -60,11 +60,14 @@ function progressLine(title: string, done: number, total: number | undefined): s
 
 const GAP = 2;
 const LEAST = 8;
+/** From this many times the width on, cut columns would say nothing. */
+const CROWDED = 1.5;
 
-/** Rows as a table of aligned columns. Where it is too wide, the widest columns are cut. */
+/** Rows as a table of aligned columns. Where it is too wide, the widest columns are cut; much too wide, each row becomes a block. */
 export function table(rows: readonly (readonly string[])[], width = Number.POSITIVE_INFINITY): string {
   const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((r) => (r[i] ?? '').length)));
   const whole = (): number => widths.reduce((sum, w) => sum + w + GAP, -GAP);
+  if (whole() > width * CROWDED) return blocks(rows, width);
   while (whole() > width && Math.max(...widths) > LEAST) {
     const widest = widths.indexOf(Math.max(...widths));
     widths[widest] = Math.max(LEAST, (widths[widest] ?? 0) - (whole() - width > 8 ? 4 : 1));
@@ -77,6 +80,13 @@ export function table(rows: readonly (readonly string[])[], width = Number.POSIT
         .trimEnd(),
     )
     .join('\n');
+}
+
+function blocks([head = [], ...rows]: readonly (readonly string[])[], width: number): string {
+  const names = Math.max(...head.map((name) => name.length));
+  return rows
+    .map((row) => row.map((cell, i) => cut(`${(head[i] ?? '').padEnd(names)}  ${cell}`, width)).join('\n'))
+    .join('\n\n');
 }
 
 const cut = (text: string, width: number): string =>
