@@ -61,7 +61,7 @@ function progressLine(title: string, done: number, total: number | undefined): s
 const GAP = 2;
 const LEAST = 8;
 /** From this many times the width on, cut columns would say nothing. */
-const CROWDED = 1.5;
+const CROWDED = 1.15;
 
 /** Rows as a table of aligned columns. Where it is too wide, the widest columns are cut; much too wide, each row becomes a block. */
 export function table(rows: readonly (readonly string[])[], width = Number.POSITIVE_INFINITY): string {
