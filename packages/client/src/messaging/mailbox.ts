@@ -8,6 +8,7 @@ import { filterFailureText, parseFilter, type Sort } from '@sluice/core/filter';
 import type { MessageFailure } from '@sluice/core/message';
 import type { OpenAccount } from '../account/account.ts';
 import { SluiceError } from '../errors.ts';
+import { addListener } from '../listeners.ts';
 import { createCourier, type Draft, type Outgoing, type Recipient, type SendOptions } from './courier.ts';
 import { createInboxDrain } from './inbox-drain.ts';
 import { INBOX, INBOX_SHAPE, type InboxItem, type MessageStatus, recordToItem } from './inbox-item.ts';
@@ -116,9 +117,9 @@ export function createMailbox(account: OpenAccount): Mailbox {
     sendMany,
     post: outbox.post,
     sent: outbox.sent,
-    on: (type, run) => add(handlers, { type, run }),
-    onChange: (handler) => add(watchers, handler),
-    onRejected: (handler) => add(rejected, handler),
+    on: (type, run) => addListener(handlers, { type, run }),
+    onChange: (handler) => addListener(watchers, handler),
+    onRejected: (handler) => addListener(rejected, handler),
     get: (id) => {
       const record = inbox.get(id);
       return record && recordToItem(record);
@@ -148,11 +149,6 @@ function guarded<T>(listener: (value: T) => void, value: T): void {
       throw cause;
     });
   }
-}
-
-function add<T>(set: Set<T>, item: T): () => void {
-  set.add(item);
-  return () => set.delete(item);
 }
 
 function remember(set: Set<string>, id: string): void {

@@ -32,6 +32,8 @@ import {
 } from '@sluice/core/grant';
 import { decodeHeader, ENTRY_KIND, type ErrorCode, type Header, type Page, type PageEntry } from '@sluice/core/wire';
 import { SluiceError } from '../errors.ts';
+import { addListener } from '../listeners.ts';
+import { createWaiters } from '../waiters.ts';
 import type { LiveLink } from '../link/live-link.ts';
 import type { StoreDb } from '../store/store-db.ts';
 
@@ -95,7 +97,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     alarm: new Set<(a: FeedAlarm) => void>(),
     status: new Set<(s: FeedStatus) => void>(),
   };
-  const waiters = new Set<() => void>();
+  const waiters = createWaiters(clock);
   let state = loadState(db, feedRow);
   let digest = loadDigest(db, feedRow);
   let settled = false;
@@ -114,12 +116,8 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     state = { ...state, status };
     saveState(db, feedRow, state);
     for (const listener of listeners.status) listener(status);
-    wake();
+    waiters.wake();
   };
-  const wake = (): void => {
-    for (const waiter of [...waiters]) waiter();
-  };
-
   const rowOf = (tag: Tag): RowSet | undefined => {
     const row = db.sql('SELECT print, expires FROM feed_row WHERE feed = ? AND tag = ?').get(feedRow, tag);
     return row
@@ -231,7 +229,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     for (const change of changes) emit(change);
     if (before.status !== state.status) for (const listener of listeners.status) listener(state.status);
     armExpiry();
-    wake();
+    waiters.wake();
   };
 
   /** A sum that does not fit may be our own fault: read the whole feed once more, and only then blame the node. */
@@ -348,18 +346,16 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
           .get(feedRow, nowMs)?.n,
       );
     },
-    onChange: (listener) => add(listeners.change, listener),
-    onAlarm: (listener) => add(listeners.alarm, listener),
-    onStatus: (listener) => add(listeners.status, listener),
+    onChange: (listener) => addListener(listeners.change, listener),
+    onAlarm: (listener) => addListener(listeners.alarm, listener),
+    onStatus: (listener) => addListener(listeners.status, listener),
     status: () => state.status,
     upToDate: (timeoutMs) =>
-      waitSettled(
-        clock,
-        waiters,
-        () => settled,
-        () => state.status,
-        timeoutMs,
-      ),
+      waiters.until(() => {
+        if (settled) return true;
+        if (state.status === 'revoked') return new SluiceError('REVOKED');
+        return state.status === 'alarm' && new SluiceError('TAMPERED');
+      }, timeoutMs),
     wipe: () => {
       const wiped = Number(
         db.sql('SELECT count(*) AS n FROM feed_row WHERE feed = ? AND body IS NOT NULL').get(feedRow)?.n,
@@ -371,16 +367,12 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     close: () => {
       cancelTimer();
       stop();
+      waiters.end();
     },
   };
 }
 
 class Distrusted extends Error {}
-
-function add<T>(set: Set<T>, item: T): () => void {
-  set.add(item);
-  return () => set.delete(item);
-}
 
 function ensureFeed(db: StoreDb, stream: Uint8Array): number {
   db.sql('INSERT OR IGNORE INTO feed (stream) VALUES (?)').run(stream);
@@ -419,28 +411,4 @@ function loadDigest(db: StoreDb, feedRow: number): ReturnType<typeof createRunni
   for (const row of db.sql('SELECT tag, print FROM feed_row WHERE feed = ?').all(feedRow))
     digest.add(row.tag as Tag, row.print as Uint8Array);
   return digest;
-}
-
-function waitSettled(
-  clock: Clock,
-  waiters: Set<() => void>,
-  settled: () => boolean,
-  status: () => FeedStatus,
-  timeoutMs: number,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const finish = (end: () => void): void => {
-      waiters.delete(check);
-      cancel();
-      end();
-    };
-    const check = (): void => {
-      if (settled()) return finish(resolve);
-      if (status() === 'revoked') return finish(() => reject(new SluiceError('REVOKED')));
-      if (status() === 'alarm') finish(() => reject(new SluiceError('TAMPERED')));
-    };
-    const cancel = clock.timer(timeoutMs, () => finish(() => reject(new SluiceError('OFFLINE'))));
-    waiters.add(check);
-    check();
-  });
 }

@@ -18,6 +18,8 @@ import {
   type PushPart,
 } from '@sluice/core/wire';
 import { SluiceError } from '../errors.ts';
+import { addListener } from '../listeners.ts';
+import { createWaiters } from '../waiters.ts';
 import { type LiveLink, LinkOffline, LinkRefusal } from '../link/live-link.ts';
 import { readLog } from '../link/read-log.ts';
 import type { Platform } from '../platform.ts';
@@ -92,7 +94,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
   const byStream = new Map<string, Collection>();
   const alarms = new Set<(alarm: Alarm) => void>();
   const controlListeners = new Set<(fresh: readonly CtlEntry[]) => void>();
-  const waiters = new Set<() => void>();
+  const waiters = createWaiters(clock);
   const caughtUp = { own: false, ctl: false };
   const stops: (() => void)[] = [];
   let controlOnly = false;
@@ -111,12 +113,8 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
     status = 'stopped';
     for (const stop of stops.splice(0)) stop();
     raise(alarm);
-    wake();
+    waiters.wake();
   };
-  const wake = (): void => {
-    for (const waiter of [...waiters]) waiter();
-  };
-
   const onControlPage = (page: Page): void => {
     const added = control.addPage(page);
     if (!added.ok) {
@@ -127,7 +125,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
     }
     if (!page.more) caughtUp.ctl = true;
     if (added.value.length > 0) for (const listener of controlListeners) listener(added.value);
-    wake();
+    waiters.wake();
   };
 
   const onOwnPage = (page: Page): void => {
@@ -144,12 +142,12 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
     for (const [stream, entries] of arrived) byStream.get(stream)?.arrived(entries);
     if (!page.more) caughtUp.own = true;
     if (added.length > 0 && feeds) nudge();
-    wake();
+    waiters.wake();
   };
 
   const onClosed = (code: ErrorCode): void => {
     status = code === 'REVOKED' || code === 'FORBIDDEN' ? 'revoked' : 'stopped';
-    wake();
+    waiters.wake();
   };
 
   const nudge = (): void => {
@@ -166,7 +164,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
       }
     } finally {
       pumping = false;
-      wake();
+      waiters.wake();
     }
   }
 
@@ -289,7 +287,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
         if (status === 'live' || status === 'offline') status = on ? 'live' : 'offline';
         if (on) nudge();
         else caughtUp.own = caughtUp.ctl = false;
-        wake();
+        waiters.wake();
       };
       stops.push(link.onState((s) => live(s === 'ready')));
       stops.push(
@@ -329,7 +327,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
         control.accept(part);
       }
     },
-    onControl: (listener) => add(controlListeners, listener),
+    onControl: (listener) => addListener(controlListeners, listener),
     drain: (tag) => {
       db.sql('INSERT OR IGNORE INTO drain (space, tag) VALUES (?, ?)').run(store.spaceRow, tag);
     },
@@ -339,7 +337,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
     nudge,
     synced: async (timeoutMs) => {
       nudge();
-      await waitUntil(clock, waiters, isSynced, () => stopReason(status), timeoutMs);
+      await waiters.until(() => stopReason(status) ?? isSynced(), timeoutMs);
       // Caught up is what was true at some moment before; asking once more makes it true as of this call.
       const rounds = [
         () => readLog(link, keys.space, { type: 'ctl' }, store.cursor('ctl'), onControlPage),
@@ -348,10 +346,11 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
       for (const round of controlOnly ? rounds.slice(0, 1) : rounds) await within(clock, timeoutMs, round());
     },
     status: () => status,
-    onAlarm: (listener) => add(alarms, listener),
+    onAlarm: (listener) => addListener(alarms, listener),
     close: () => {
       closed = true;
       for (const stop of stops.splice(0)) stop();
+      waiters.end();
       for (const collection of collections.values()) collection.saveSnapshot();
     },
   };
@@ -365,11 +364,6 @@ function within<T>(clock: Clock, timeoutMs: number, work: Promise<T>): Promise<T
   });
 }
 
-function add<T>(set: Set<T>, item: T): () => void {
-  set.add(item);
-  return () => set.delete(item);
-}
-
 function stopReason(status: SpaceStatus): SluiceError | undefined {
   if (status === 'revoked') return new SluiceError('REVOKED');
   if (status === 'stopped') return new SluiceError('TAMPERED');
@@ -381,28 +375,4 @@ function waitingDrains(db: StoreDb, spaceRow: number): Tag[] {
     .sql('SELECT tag FROM drain WHERE space = ? LIMIT ?')
     .all(spaceRow, MAX_BATCH_ENTRIES)
     .map((row) => row.tag as Tag);
-}
-
-function waitUntil(
-  clock: Clock,
-  waiters: Set<() => void>,
-  done: () => boolean,
-  failed: () => SluiceError | undefined,
-  timeoutMs: number,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const finish = (end: () => void): void => {
-      waiters.delete(check);
-      cancel();
-      end();
-    };
-    const check = (): void => {
-      const failure = failed();
-      if (failure) finish(() => reject(failure));
-      else if (done()) finish(resolve);
-    };
-    const cancel = clock.timer(timeoutMs, () => finish(() => reject(new SluiceError('OFFLINE'))));
-    waiters.add(check);
-    check();
-  });
 }
