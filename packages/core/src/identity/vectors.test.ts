@@ -7,15 +7,16 @@ import type { Clock } from '../base/clock.ts';
 import { type Did, toDid, toSpaceId, toStreamId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
 import { ok } from '../base/result.ts';
-import { signingKeyFromSeed, toVerifyKey } from '../crypto/sign.ts';
+import { type SigningKey, signingKeyFromSeed, toVerifyKey } from '../crypto/sign.ts';
 import { createDeviceCard, openDeviceCard } from './device-card.ts';
 import { buildDidDocument, parseDidDocument } from './did-document.ts';
-import { didKey, parseDidKey, sealingKeyOf } from './did-key.ts';
+import { didKey, encodeMultikey, parseDidKey, sealingKeyOf } from './did-key.ts';
 import { didWebUrl } from './did-web.ts';
 import { createWebvh, resolveWebvhLog, updateWebvh } from './did-webvh.ts';
 import { openDocument, signDocument } from './document.ts';
 import { signHello, verifyHello } from './http/hello.ts';
 import { signRequest, verifyRequest } from './http/http-signature.ts';
+import { hashOf, keyHash, signEntry } from './webvh/log-entry.ts';
 
 const FILE = new URL('../../../../vectors/identity.json', import.meta.url);
 const nowMs = Date.UTC(2026, 10, 24, 9);
@@ -34,6 +35,29 @@ const parts = { identityKey: identity.publicKey, sealingKey, node, inbox };
 const url = 'https://node.sluice.test/v1/spaces';
 const body = utf8ToBytes('sealed');
 const nonce = new Uint8Array(16).fill(7);
+
+/** Updates that only the key in force so far signed: hash and proof hold, but no key was committed to. */
+function stolenLogs(created: string): JsonObject[] {
+  const [first] = created.split('\n') as [string];
+  const { versionId, state } = JSON.parse(first) as { readonly versionId: string; readonly state: JsonObject };
+  const multikey = (key: SigningKey): string => encodeMultikey('ed25519', key.publicKey);
+  const nextKeyHashes = [keyHash(multikey(identity))];
+  const attempts: readonly (readonly [string, JsonObject])[] = [
+    ['the key in force sets itself again', { updateKeys: [multikey(identity)], nextKeyHashes }],
+    ['the key in force sets a key committed to', { updateKeys: [multikey(device)], nextKeyHashes }],
+    [
+      'the key in force adds itself to a key committed to',
+      { updateKeys: [multikey(device), multikey(identity)], nextKeyHashes },
+    ],
+    ['the key in force changes no keys', { nextKeyHashes }],
+    ['the key in force ends the DID', { updateKeys: [], nextKeyHashes: [], deactivated: true }],
+  ];
+  return attempts.map(([name, parameters]) => {
+    const entry = { versionId, versionTime: '2026-11-24T09:30:00Z', parameters, state };
+    const signed = signEntry({ ...entry, versionId: `2-${hashOf(entry)}` }, identity);
+    return { name, log: `${created}${JSON.stringify(signed)}\n` };
+  });
+}
 
 async function write(): Promise<JsonObject> {
   const card = createDeviceCard(
@@ -69,7 +93,12 @@ async function write(): Promise<JsonObject> {
       sealingKey: bytesToHex(sealingKey),
       document: buildDidDocument({ did, ...parts }),
     },
-    webvh: { did: born.did, created: born.log, updated: updated.ok ? updated.value.log : '' },
+    webvh: {
+      did: born.did,
+      created: born.log,
+      updated: updated.ok ? updated.value.log : '',
+      refused: stolenLogs(born.log),
+    },
     card: {
       did,
       identityKey: bytesToHex(identity.publicKey),
@@ -108,7 +137,12 @@ type Vectors = {
     readonly sealingKey: string;
     readonly document: unknown;
   };
-  readonly webvh: { readonly did: Did; readonly created: string; readonly updated: string };
+  readonly webvh: {
+    readonly did: Did;
+    readonly created: string;
+    readonly updated: string;
+    readonly refused: readonly { readonly name: string; readonly log: string }[];
+  };
   readonly card: {
     readonly did: Did;
     readonly identityKey: string;
@@ -152,6 +186,15 @@ describe('vectors/identity.json', () => {
       const resolved = await resolveWebvhLog(webvh.did, log, clock);
       expect(resolved.ok && resolved.value.versionIds.length).toBe(n + 1);
     }
+  });
+
+  it('[ID-7] holds updates by the key in force alone, and none of them resolves', async () => {
+    const { did: owner, updated, refused } = read().webvh;
+    const later: Clock = { ...clock, nowMs: () => nowMs + 3_600_000 };
+    expect((await resolveWebvhLog(owner, updated, later)).ok).toBe(true);
+    expect(refused).toHaveLength(5);
+    for (const { name, log } of refused)
+      expect(await resolveWebvhLog(owner, log, later), name).toEqual({ ok: false, error: { type: 'invalid-log' } });
   });
 
   it('[ID-18] [ID-19] [HTTP-1] [HTTP-8] holds signatures that verify', async () => {

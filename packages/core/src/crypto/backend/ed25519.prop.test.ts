@@ -33,6 +33,52 @@ const SMALL_ENCODINGS = [
   ...['ed', 'ee'].flatMap((low) => ['7f', 'ff'].map((sign) => low + 'ff'.repeat(30) + sign)),
 ].map(hexToBytes);
 
+const CRAFTED = [
+  'honest',
+  'S raised by the group order',
+  'torsion in the key',
+  'torsion in R',
+  'key of small order',
+  'R of small order',
+  'y of the key beyond the field',
+  'y of R beyond the field',
+  'no point as key',
+] as const;
+
+/** A signature whose equation holds, with or without the cofactor, but for what is bent about it. */
+function craft(what: (typeof CRAFTED)[number], seed: Uint8Array, nonce: bigint, pick: number, message: Uint8Array) {
+  const { scalar, point, pointBytes } = ed25519.utils.getExtendedPublicKey(seed);
+  const twist = SMALL_ORDER[1 + (pick % 7)] as Point;
+  const small = SMALL_ENCODINGS[pick] as Uint8Array;
+  // 2^255 - 19 + pick, and its sign: encodings that stand for a y below 19.
+  const beyond = Uint8Array.of(0xed + pick, ...new Uint8Array(30).fill(0xff), pick % 2 === 0 ? 0x7f : 0xff);
+  const honestR = Point.BASE.multiply(nonce === 0n ? 1n : nonce);
+  const made = (key: Uint8Array, r: Uint8Array, secret = scalar, secretNonce = nonce, raise = 0n) => {
+    const s = Point.Fn.create(secretNonce + challenge(r, key, message) * secret);
+    return { publicKey: key, signature: concatBytes(r, fromScalar(s + raise)) };
+  };
+  switch (what) {
+    case 'honest':
+      return made(pointBytes, honestR.toBytes());
+    case 'S raised by the group order':
+      return made(pointBytes, honestR.toBytes(), scalar, nonce, Point.Fn.ORDER);
+    case 'torsion in the key':
+      return made(point.add(twist).toBytes(), honestR.toBytes());
+    case 'torsion in R':
+      return made(pointBytes, honestR.add(twist).toBytes());
+    case 'key of small order':
+      return made(small, honestR.toBytes(), 0n);
+    case 'R of small order':
+      return made(pointBytes, small, scalar, 0n);
+    case 'y of the key beyond the field':
+      return made(beyond, honestR.toBytes(), 0n);
+    case 'y of R beyond the field':
+      return made(pointBytes, beyond, scalar, 0n);
+    case 'no point as key':
+      return made(seed, honestR.toBytes());
+  }
+}
+
 beforeAll(async () => {
   await sodium.ready;
 });
@@ -113,6 +159,23 @@ describe('Ed25519 verification', () => {
       }),
       { seed: 8032, numRuns: 100 },
     );
+  });
+
+  it('[CRY-7] prop: of 1,000 signatures built to split verifiers, each gets the verdict of libsodium on both back ends', () => {
+    const verdictsOf = new Map<string, Set<boolean>>();
+    const kind = fc.constantFrom(...CRAFTED);
+    fc.assert(
+      fc.property(kind, fixed(32), fixed(32), fc.nat(13), fixed(8), (what, seed, nonce, pick, message) => {
+        const { publicKey, signature } = craft(what, seed, toScalar(nonce), pick, message);
+        const expected = sodium.crypto_sign_verify_detached(signature, message, publicKey);
+        expect(verdicts(publicKey, signature, message), what).toEqual(backends.map(() => expected));
+        verdictsOf.set(what, (verdictsOf.get(what) ?? new Set()).add(expected));
+      }),
+      { seed: 8033, numRuns: 1000 },
+    );
+    const accepted = CRAFTED.filter((what) => verdictsOf.get(what)?.has(true));
+    expect(accepted).toEqual(['honest', 'torsion in the key']);
+    expect(CRAFTED.filter((what) => !verdictsOf.get(what)?.has(false))).toEqual(['honest']);
   });
 
   it('[CRY-7] prop: with a torsion component the equation without cofactor decides, alike on both back ends', () => {
