@@ -34,6 +34,7 @@ const BY_CODE: { readonly [code: string]: number } = {
   EXPIRED: EXIT.declined,
   OFFLINE: EXIT.offline,
   NODE_UNAVAILABLE: EXIT.offline,
+  STORE_FULL: EXIT.failed,
   STORE_LOCKED: EXIT.locked,
   STORE_IN_USE: EXIT.refused,
   WRONG_PASSPHRASE: EXIT.refused,

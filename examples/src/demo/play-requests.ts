@@ -1,6 +1,7 @@
 /** Scenario 2: the clinic asks for a driving licence and is answered; another request is declined, a third one nobody answers. */
 
-import { openAct, showNode, type Stage } from './stage.ts';
+import { heading } from './claims.ts';
+import type { Stage } from './stage.ts';
 
 type Answer = {
   readonly status: string;
@@ -9,12 +10,8 @@ type Answer = {
 };
 
 export async function playRequests(stage: Stage): Promise<void> {
-  const { claims, person, did } = stage;
-  openAct(
-    stage,
-    'Scenario 2, Request: the clinic asks for a driving licence',
-    'The person looks at what fits and shares one. A second request is declined, and a third one nobody answers.',
-  );
+  const { print, claims, person, did } = stage;
+  print(heading('\nScenario 2, Request: the clinic asks for a driving licence'));
   const clinic = stage.all().find((p) => p.name === 'clinic.example');
   if (!clinic) throw new Error('the clinic is not there');
   const licence = {
@@ -54,8 +51,6 @@ export async function playRequests(stage: Stage): Promise<void> {
     answer.status === 'shared' && answer.records?.length === 1 && answer.rejected?.length === 0,
     `${answer.status}, ${answer.records?.length ?? 0} record`,
   );
-
-  await showNode(stage);
 
   const second = await clinic.call<string>('request', {
     to: did,

@@ -113,7 +113,7 @@ export function createDatabase(deps: DatabaseDeps): Database {
   };
 
   const store = (items: readonly SaveItem[]): SaveResult[] => {
-    const saved = guardStore(() => collection.save(items));
+    const saved = collection.save(items);
     if (saved.some((s) => !s.unchanged)) engine.nudge();
     return saved.map(({ id, rev }) => ({ id, rev }));
   };
@@ -150,14 +150,14 @@ export function createDatabase(deps: DatabaseDeps): Database {
     explain: async (filter, options = {}) => find(filter, options).explained,
     delete: async (id) => {
       if (!inSchema(collection.get(id))) return false;
-      guardStore(() => collection.remove([id]));
+      collection.remove([id]);
       engine.nudge();
       return true;
     },
     deleteAll: async () => {
       const ids = collection.query(toFilter(), deps.nowMs(), {}).records.map((r) => String(r._id));
       for (let at = 0; at < ids.length; at += SAVE_STEP) {
-        guardStore(() => collection.remove(ids.slice(at, at + SAVE_STEP)));
+        collection.remove(ids.slice(at, at + SAVE_STEP));
         engine.nudge();
         await yieldToLoop();
       }
@@ -172,21 +172,6 @@ export function createDatabase(deps: DatabaseDeps): Database {
       });
     },
   };
-}
-
-/** A disk that is full comes out as the one error that says so. */
-export function guardStore<T>(body: () => T): T {
-  try {
-    return body();
-  } catch (cause) {
-    const code =
-      (cause as { name?: string; code?: string }).name === 'SqliteFailure'
-        ? (cause as { code: string }).code
-        : undefined;
-    if (code === 'full') throw new SluiceError('STORE_FULL');
-    if (code === 'corrupt') throw new SluiceError('STORE_CORRUPT');
-    throw cause;
-  }
 }
 
 /** A record that comes twice in one step must find its own earlier version, so the step is cut there. */

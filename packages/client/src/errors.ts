@@ -89,6 +89,9 @@ export const CLIENT_ERRORS = {
 export type ClientErrorCode = keyof typeof CLIENT_ERRORS;
 export type SluiceErrorCode = ClientErrorCode | `NODE_${ErrorCode}`;
 
+/** Tells whether the local disk was full, which passes: nothing was stored, and the same may be tried again. */
+export const isStoreFull = (cause: unknown): boolean => cause instanceof SluiceError && cause.code === 'STORE_FULL';
+
 /** What every public method of the SDK rejects with. */
 export class SluiceError extends Error {
   readonly code: SluiceErrorCode;

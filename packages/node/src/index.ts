@@ -4,5 +4,5 @@ export type { Bucket } from './http/rate-limit.ts';
 export { loadOrCreateNodeIdentity } from './node-identity.ts';
 export type { NodeIdentity, SpacePolicy } from './service.ts';
 export type { Storage } from './storage/port.ts';
-export { openSqliteStorage, type SqliteStorageOptions } from './storage/sqlite/sqlite-storage.ts';
+export { openSqliteStorage, type SqliteStorage, type SqliteStorageOptions } from './storage/sqlite/sqlite-storage.ts';
 export type { PageQuery } from './storage/port.ts';

@@ -26,10 +26,19 @@ export type Db = {
    * what can be had again: pages fetched, answers noted.
    */
   readonly transactLazily: <T>(body: () => T) => T;
+  /** Calls back after every rollback, also of a nested call: what was remembered of the work that was undone must go. */
+  readonly onRollback: (listener: () => void) => void;
+  /** Caps the file at so many pages from now on, or at its present size when that is more. */
+  readonly limitPages: (pages: number) => void;
   readonly close: () => void;
 };
 
-export type DbOptions = { readonly synchronous?: 'FULL' | 'NORMAL'; readonly maxPages?: number };
+export type DbOptions = {
+  readonly synchronous?: 'FULL' | 'NORMAL';
+  readonly maxPages?: number;
+  /** What is thrown in place of a SqliteFailure. */
+  readonly toError?: (failure: SqliteFailure) => Error;
+};
 
 /** An infrastructure fault of the database, with SQLite's own result code. */
 export class SqliteFailure extends Error {
@@ -61,17 +70,21 @@ const driver = (await import('node:sqlite' as string).catch(() => import('@photo
 /**
  * Opens or creates a database file in WAL mode.
  *
- * Errors: SqliteFailure (full, busy, corrupt, other), from this and every later call.
+ * Errors: SqliteFailure (full, busy, corrupt, other) or what `toError` makes of it, from this and every later call.
  */
 export function openDb(path: string, options: DbOptions = {}): Db {
+  const guarded = <T>(body: () => T): T => runGuarded(body, options.toError);
   const raw = guarded(() => new driver.DatabaseSync(path));
   guarded(() => {
     raw.exec('PRAGMA busy_timeout = 5000');
     raw.exec('PRAGMA journal_mode = WAL');
     raw.exec(`PRAGMA synchronous = ${options.synchronous ?? 'FULL'}`);
     raw.exec('PRAGMA temp_store = MEMORY');
-    if (options.maxPages !== undefined) raw.exec(`PRAGMA max_page_count = ${Math.trunc(options.maxPages)}`);
   });
+  const limitPages = (pages: number): void =>
+    guarded(() => raw.exec(`PRAGMA max_page_count = ${Math.max(1, Math.trunc(pages))}`));
+  if (options.maxPages !== undefined) limitPages(options.maxPages);
+  const listeners = new Set<() => void>();
   const statements = new Map<string, Statement>();
   let depth = 0;
 
@@ -101,6 +114,7 @@ export function openDb(path: string, options: DbOptions = {}): Db {
     } catch (cause) {
       depth = name ? Number(name.slice(1)) : 0;
       rollback(raw, name);
+      for (const listener of listeners) listener();
       throw cause;
     }
   };
@@ -121,9 +135,12 @@ export function openDb(path: string, options: DbOptions = {}): Db {
     exec: (text) => guarded(() => raw.exec(text)),
     transact,
     transactLazily,
+    onRollback: (listener) => void listeners.add(listener),
+    limitPages,
     close: () => {
       foldLog(raw);
       statements.clear();
+      listeners.clear();
       guarded(() => raw.close());
     },
   };
@@ -150,12 +167,13 @@ function rollback(raw: DatabaseSync, name: string | undefined): void {
   }
 }
 
-function guarded<T>(body: () => T): T {
+function runGuarded<T>(body: () => T, toError: DbOptions['toError']): T {
   try {
     return body();
   } catch (cause) {
     const code = (cause as { errcode?: number }).errcode;
     if (code === undefined) throw cause;
-    throw new SqliteFailure(PRIMARY[(code & 0xff) as keyof typeof PRIMARY] ?? 'other', { cause });
+    const failure = new SqliteFailure(PRIMARY[(code & 0xff) as keyof typeof PRIMARY] ?? 'other', { cause });
+    throw toError ? toError(failure) : failure;
   }
 }

@@ -9,7 +9,15 @@ import { Account, type Platform } from '@sluice/client';
 import { createNodePlatform, openNodeStore } from '@sluice/client/node';
 import { type Clock, createSystemClock, type Random, systemRandom, toDid } from '@sluice/core/base';
 import { createSigningKey } from '@sluice/core/crypto';
-import { createNode, type Limits, type NodeDeps, openSqliteStorage, type SluiceNode, type Storage } from '@sluice/node';
+import {
+  createNode,
+  type Limits,
+  type NodeDeps,
+  openSqliteStorage,
+  type SluiceNode,
+  type SqliteStorage,
+  type Storage,
+} from '@sluice/node';
 import { publishApp } from './publish-app.ts';
 
 export const NODE_ORIGIN = 'https://node.sluice.test';
@@ -25,7 +33,7 @@ export type NetworkOptions = {
   readonly synchronous?: 'FULL' | 'NORMAL';
   readonly limits?: Limits;
   /** Wraps the node's storage, e.g. to play a hostile node. */
-  readonly wrapStorage?: (storage: Storage) => Storage;
+  readonly wrapStorage?: (storage: SqliteStorage) => Storage;
 };
 
 export type Persona = {
@@ -46,7 +54,7 @@ export type TestNetwork = {
   /** Creates an app's account and publishes its DID document at its origin. */
   readonly app: (origin: string) => Promise<Persona>;
   readonly restore: (persona: Persona, name: string) => Promise<Account>;
-  readonly reopen: (persona: Persona) => Promise<Account>;
+  readonly reopen: (persona: Persona, options?: { readonly maxPages?: number }) => Promise<Account>;
   readonly stopNode: () => Promise<void>;
   /** Starts the node again at its port; `database` names another file of the network's directory, as after a restore from a backup. */
   readonly startNode: (database?: string) => Promise<void>;
@@ -137,12 +145,12 @@ export async function createTestNetwork(options: NetworkOptions = {}): Promise<T
           deviceName: name,
         }),
       ),
-    reopen: async (persona) =>
+    reopen: async (persona, options) =>
       open(
         await Account.open({
           ...base,
           platform: platformOf(`${basename(persona.store)} again`),
-          store: openNodeStore(persona.store),
+          store: openNodeStore(persona.store, options),
         }),
       ),
     stopNode: () => node.close(),

@@ -18,6 +18,7 @@ import {
   type PushAnswer,
   type ServerFrame,
 } from '@sluice/core/wire';
+import { isStoreFull } from '../errors.ts';
 import type { NodeAddress, Platform, Socket } from '../platform.ts';
 
 /** A refusal by the node. `nowMs` is its clock. */
@@ -71,8 +72,11 @@ const CREDIT = 2 * 1024 * 1024;
 const CREDIT_PORTION = CREDIT / 4;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 10_000;
+/** How long a subscription pauses whose page found the local disk full, in ms. */
+const FULL_PAUSE_MS = 1_000;
 
 type Sub = {
+  id: number;
   readonly space: SpaceId;
   readonly log: LogName;
   readonly events: SubscriptionEvents;
@@ -113,12 +117,12 @@ export function openLiveLink(
     socket?.send(bytes);
   };
 
-  const subscribeNow = (id: number, sub: Sub): void => {
+  const subscribeNow = (sub: Sub): void => {
     sub.run = run;
     sub.handled = 0;
     send({
       type: 'sub',
-      id,
+      id: sub.id,
       space: sub.space,
       log: formatLogName(sub.log),
       after: sub.events.cursor(),
@@ -139,12 +143,32 @@ export function openLiveLink(
       send({ type: 'credit', id, bytes: sub.handled });
       sub.handled = 0;
     });
-    // A throw in the handler is its bug; it must not stop the connection.
+    // Any other throw in the handler is its bug; it must not stop the connection.
     sub.chain = sub.chain.catch((cause: unknown) => {
+      if (isStoreFull(cause)) return pause(sub);
       queueMicrotask(() => {
         throw cause;
       });
     });
+  };
+
+  /** Nothing of the page was stored: the subscription starts again from its cursor, under another id, so that no page under way counts. */
+  const pause = (sub: Sub): void => {
+    if (!end(sub)) return;
+    sub.run = -1;
+    sub.id = nextId++;
+    subs.set(sub.id, sub);
+    clock.timer(FULL_PAUSE_MS, () => {
+      if (subs.get(sub.id) === sub && state === 'ready' && sub.run !== run) subscribeNow(sub);
+    });
+  };
+
+  /** Returns whether it had not ended before. */
+  const end = (sub: Sub): boolean => {
+    if (subs.get(sub.id) !== sub) return false;
+    subs.delete(sub.id);
+    if (state === 'ready' && sub.run === run) send({ type: 'unsub', id: sub.id });
+    return true;
   };
 
   const onFrame = (frame: ServerFrame, bytes: number): void => {
@@ -155,7 +179,7 @@ export function openLiveLink(
       case 'ready':
         retryMs = FIRST_RETRY_MS;
         setState('ready');
-        for (const [id, sub] of subs) subscribeNow(id, sub);
+        for (const sub of subs.values()) subscribeNow(sub);
         return;
       case 'page':
         return onPage(frame.id, frame.page, bytes);
@@ -222,12 +246,10 @@ export function openLiveLink(
   return {
     subscribe: (space, log, events) => {
       const id = nextId++;
-      const sub: Sub = { space, log, events, chain: Promise.resolve(), run: -1, handled: 0 };
+      const sub: Sub = { id, space, log, events, chain: Promise.resolve(), run: -1, handled: 0 };
       subs.set(id, sub);
-      if (state === 'ready') subscribeNow(id, sub);
-      return () => {
-        if (subs.delete(id) && state === 'ready') send({ type: 'unsub', id });
-      };
+      if (state === 'ready') subscribeNow(sub);
+      return () => void end(sub);
     },
     push: (space, push) => {
       if (state !== 'ready') return Promise.reject(new LinkOffline());

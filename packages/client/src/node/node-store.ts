@@ -2,7 +2,7 @@
 
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type DbOptions, openDb } from '@sluice/sqlite';
+import { type DbOptions, openDb, type SqliteFailure } from '@sluice/sqlite';
 import { type OpenedStore, SluiceError } from '../index.ts';
 
 const LOCK = 'store.lock';
@@ -10,18 +10,25 @@ const LOCK = 'store.lock';
 /**
  * Opens or creates the store in a directory (mode 0700).
  *
- * Errors: STORE_LOCKED with the pid of the process that uses it.
+ * Errors: STORE_LOCKED with the pid of the process that uses it; STORE_FULL and STORE_CORRUPT, from this and every later use.
  */
 export function openNodeStore(directory: string, options: DbOptions = {}): OpenedStore {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const lock = join(directory, LOCK);
   takeLock(lock);
   try {
-    return { db: openDb(join(directory, 'store.db'), options), release: () => rmSync(lock, { force: true }) };
+    const db = openDb(join(directory, 'store.db'), { ...options, toError });
+    return { db, release: () => rmSync(lock, { force: true }) };
   } catch (cause) {
     rmSync(lock, { force: true });
     throw cause;
   }
+}
+
+/** What a person can do something about has a code of its own. */
+function toError(failure: SqliteFailure): Error {
+  if (failure.code === 'full') return new SluiceError('STORE_FULL');
+  return failure.code === 'corrupt' ? new SluiceError('STORE_CORRUPT') : failure;
 }
 
 /** The lock names its process, so that the lock of a killed one does not lock its owner out. */

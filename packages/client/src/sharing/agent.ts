@@ -56,6 +56,7 @@ import {
   type PartAnswer,
   type PushPart,
 } from '@sluice/core/wire';
+import { isStoreFull } from '../errors.ts';
 import type { LiveLink } from '../link/live-link.ts';
 import { readLog } from '../link/read-log.ts';
 import type { FeedSource, SpaceEngine } from '../space/space-engine.ts';
@@ -99,6 +100,8 @@ export type Agent = {
 
 /** Records evaluated in one step, so that a backfill leaves room for other work. */
 const STEP_RECORDS = 400;
+/** How long the agent pauses when the local disk is full, in ms. */
+const FULL_PAUSE_MS = 1_000;
 const MAX_STEP_BYTES = 1024 * 1024;
 /** Feeds on one push: while the node stores these and their readers open them, the next are evaluated. */
 const MAX_FEEDS_A_PUSH = 16;
@@ -211,7 +214,7 @@ export function createAgent(deps: AgentDeps): Agent {
     if (entries.length === 0 && !closes) {
       // Nothing to tell the grantee: remember how far was looked, so that it is not looked at again.
       const ls = batch.advance(taken);
-      if (ls > progress.ls) db.transactLazily(() => saveProgress(work, { ls }));
+      if (ls > progress.ls) storeWith([work], () => saveProgress(work, { ls }));
       if (!finished) engine.nudge();
       return undefined;
     }
@@ -299,10 +302,25 @@ export function createAgent(deps: AgentDeps): Agent {
     ).run(work.grant.feed, cursor, state);
   }
 
+  /** Progress moves together with what is stored: on a full disk neither does, and the feed is read to see where it stands. */
+  const storeWith = (mine: readonly Work[], body: () => void): void => {
+    const before = mine.map((work) => ({ work, progress: work.progress, ended: work.ended }));
+    try {
+      db.transactLazily(body);
+    } catch (cause) {
+      for (const { work, progress, ended } of before) {
+        Object.assign(work, { progress, ended, doubtful: true });
+        delete work.backfill;
+        work.sent.reload();
+      }
+      throw cause;
+    }
+  };
+
   const settle = async (answers: readonly PartAnswer[] | undefined): Promise<void> => {
     const mine = staged;
     staged = [];
-    db.transactLazily(() => {
+    const done = (): void => {
       for (const [i, step] of mine.entries()) {
         const answer = answers?.[i];
         if (answer?.type === 'ok') commit(step, answer.head);
@@ -310,8 +328,10 @@ export function createAgent(deps: AgentDeps): Agent {
         else if (answer.code === 'REVOKED' || answer.code === 'FORBIDDEN' || answer.code === 'CLOSED')
           end(step.work, answer.code === 'CLOSED' ? 'completed' : 'revoked');
       }
-    });
-    for (const { work } of mine) if (work.doubtful && answers) await fold(work);
+    };
+    const works = mine.map((step) => step.work);
+    storeWith(works, done);
+    for (const work of works) if (work.doubtful && answers) await fold(work);
   };
 
   function commit(step: Staged, head: number): void {
@@ -336,20 +356,28 @@ export function createAgent(deps: AgentDeps): Agent {
   async function fold(work: Work): Promise<void> {
     if (folding) return;
     folding = true;
+    const goOn = (): void => {
+      folding = false;
+      engine.nudge();
+    };
+    let pauseMs = 0;
     try {
       const done = await readLog(
         deps.link,
         deps.space,
         { type: 'stream', stream: work.grant.feed },
         work.progress.cursor,
-        (page) => db.transactLazily(() => foldPage(work, page)),
+        (page) => storeWith([work], () => foldPage(work, page)),
       );
       if (!done.ok && (done.code === 'REVOKED' || done.code === 'FORBIDDEN')) end(work, 'revoked');
       work.doubtful = false;
+    } catch (cause) {
+      if (!isStoreFull(cause)) throw cause;
+      pauseMs = FULL_PAUSE_MS;
     } finally {
       work.sent.reload();
-      folding = false;
-      engine.nudge();
+      if (pauseMs > 0) clock.timer(pauseMs, goOn);
+      else goOn();
     }
   }
 

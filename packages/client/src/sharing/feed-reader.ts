@@ -31,7 +31,7 @@ import {
   recordPrint,
 } from '@sluice/core/grant';
 import { decodeHeader, ENTRY_KIND, type ErrorCode, type Header, type Page, type PageEntry } from '@sluice/core/wire';
-import { SluiceError } from '../errors.ts';
+import { isStoreFull, SluiceError } from '../errors.ts';
 import { addListener } from '../listeners.ts';
 import { createWaiters } from '../waiters.ts';
 import type { LiveLink } from '../link/live-link.ts';
@@ -81,6 +81,9 @@ export type FeedReader = {
 
 /** `settledAt`: the cursor right after the last checkpoint that verified. */
 type State = { cursor: number; basis: Basis; asOfMs: number; status: FeedStatus; settledAt?: number };
+/** How long wiping waits when the local disk is full, in ms. */
+const FULL_PAUSE_MS = 1_000;
+
 type RowSet = { readonly print: Uint8Array; readonly expiresMs: number | null };
 
 /** NOTE: replaced where it stands; a row deleted and inserted again dirties the pages of both places and of every index. */
@@ -114,7 +117,12 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
   const setStatus = (status: FeedStatus): void => {
     if (state.status === status) return;
     state = { ...state, status };
-    saveState(db, feedRow, state);
+    try {
+      saveState(db, feedRow, state);
+    } catch (cause) {
+      // It holds for now, and the node says it again at the next opening.
+      if (!isStoreFull(cause)) throw cause;
+    }
     for (const listener of listeners.status) listener(status);
     waiters.wake();
   };
@@ -218,9 +226,9 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
         saveState(db, feedRow, state);
       });
     } catch (cause) {
-      if (!(cause instanceof Distrusted)) throw cause;
       state = before;
       digest = loadDigest(db, feedRow);
+      if (!(cause instanceof Distrusted)) throw cause;
     }
     if (wrong) return distrust(wrong);
     // Nothing came since the last checkpoint, which an earlier process may have seen.
@@ -234,17 +242,19 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
 
   /** A sum that does not fit may be our own fault: read the whole feed once more, and only then blame the node. */
   function distrust(what: FeedAlarm['what']): void {
-    stop();
     if ((what === 'count' || what === 'digest') && !sweeping) {
-      sweeping = true;
+      const next = { ...state, cursor: 0 };
       db.transact(() => {
         db.sql('DELETE FROM feed_row WHERE feed = ?').run(feedRow);
-        state = { ...state, cursor: 0 };
-        saveState(db, feedRow, state);
+        saveState(db, feedRow, next);
       });
+      stop();
+      sweeping = true;
+      state = next;
       digest = createRunningDigest();
       return subscribe();
     }
+    stop();
     alarm(what);
     setStatus('alarm');
   }
@@ -265,7 +275,21 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
   /** Wipes what has left its window and waits for the next that will. */
   function armExpiry(): void {
     cancelTimer();
-    const nowMs = clock.nowMs();
+    try {
+      wipeDue(clock.nowMs());
+    } catch (cause) {
+      if (!isStoreFull(cause)) throw cause;
+      cancelTimer = clock.timer(FULL_PAUSE_MS, armExpiry);
+      return;
+    }
+    const next = db
+      .sql('SELECT min(expires) AS at FROM feed_row WHERE feed = ? AND expires IS NOT NULL AND body IS NOT NULL')
+      .get(feedRow)?.at;
+    if (next !== null && next !== undefined)
+      cancelTimer = clock.timer(Math.max(0, Number(next) - clock.nowMs()), armExpiry);
+  }
+
+  function wipeDue(nowMs: number): void {
     const due = db
       .sql('SELECT tag, header, body FROM feed_row WHERE feed = ? AND expires <= ? AND body IS NOT NULL')
       .all(feedRow, nowMs);
@@ -274,11 +298,6 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
       db.sql('UPDATE feed_row SET body = NULL WHERE feed = ? AND tag = ?').run(feedRow, row.tag as Tag);
       if (opened.ok) emit({ type: 'delete', id: opened.value.value.id, reason: 'expired' });
     }
-    const next = db
-      .sql('SELECT min(expires) AS at FROM feed_row WHERE feed = ? AND expires IS NOT NULL AND body IS NOT NULL')
-      .get(feedRow)?.at;
-    if (next !== null && next !== undefined)
-      cancelTimer = clock.timer(Math.max(0, Number(next) - clock.nowMs()), armExpiry);
   }
 
   /** What a row shows now; nothing once its window has passed. */

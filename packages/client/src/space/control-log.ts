@@ -74,7 +74,24 @@ export function openControlLog(
       .all(store.spaceRow)
       .map((row) => ({ header: row.header as Uint8Array, body: row.body as Uint8Array }));
 
-  for (const entry of entries()) fold(entry);
+  /** Folds anew what the store holds. */
+  const reload = (): void => {
+    state.rows.clear();
+    state.chains.clear();
+    state.epoch = 0;
+    for (const entry of entries()) fold(entry);
+  };
+  reload();
+
+  /** What was folded counts once it is stored: on a full disk neither is. */
+  const foldAndStore = <T>(transact: (body: () => T) => T, body: () => T): T => {
+    try {
+      return transact(body);
+    } catch (cause) {
+      reload();
+      throw cause;
+    }
+  };
 
   return {
     state,
@@ -99,14 +116,14 @@ export function openControlLog(
       });
     },
     accept: (entries) =>
-      db.transact(() => {
+      foldAndStore<void>(db.transact, () => {
         for (const entry of entries) {
           const folded = fold(entry);
           if (folded.ok && folded.value) keep(entry);
         }
       }),
     addPage: (page) =>
-      db.transactLazily(() => {
+      foldAndStore<Result<readonly CtlEntry[], Tampering>>(db.transactLazily, () => {
         if (page.head < store.cursor('ctl')) return err({ type: 'tampered', what: 'rollback' });
         const fresh: CtlEntry[] = [];
         for (const item of page.entries) {

@@ -17,7 +17,7 @@ import {
   type PartAnswer,
   type PushPart,
 } from '@sluice/core/wire';
-import { SluiceError } from '../errors.ts';
+import { isStoreFull, SluiceError } from '../errors.ts';
 import { addListener } from '../listeners.ts';
 import { createWaiters } from '../waiters.ts';
 import { type LiveLink, LinkOffline, LinkRefusal } from '../link/live-link.ts';
@@ -103,6 +103,9 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
   let status: SpaceStatus = 'offline';
   let pumping = false;
   let again = false;
+  let full = false;
+  /** A control page is there that could not be stored. */
+  let controlWaits = false;
   /** The store may be closed from here on: whatever was under way must not touch it any more. */
   let closed = false;
 
@@ -115,8 +118,25 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
     raise(alarm);
     waiters.wake();
   };
-  const onControlPage = (page: Page): void => {
+
+  /** Remembers whether the local disk was full for the last page, so that waiting for it says why it is in vain. */
+  const noting =
+    (handle: (page: Page) => void) =>
+    (page: Page): void => {
+      try {
+        handle(page);
+        full = false;
+      } catch (cause) {
+        full = isStoreFull(cause);
+        waiters.wake();
+        throw cause;
+      }
+    };
+
+  const onControlPage = noting((page: Page): void => {
+    controlWaits = true;
     const added = control.addPage(page);
+    controlWaits = false;
     if (!added.ok) {
       stopFor(added.error);
       // A revoke that the node forgot holds again, whatever becomes of this node.
@@ -126,9 +146,14 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
     if (!page.more) caughtUp.ctl = true;
     if (added.value.length > 0) for (const listener of controlListeners) listener(added.value);
     waiters.wake();
-  };
+  });
 
   const onOwnPage = (page: Page): void => {
+    // The row of a writer may be in that control page: nothing is judged without it.
+    if (controlWaits) throw new SluiceError('STORE_FULL');
+    addOwnPage(page);
+  };
+  const addOwnPage = noting((page: Page): void => {
     const checked = checkPage(page, store.pins(), (w) => writerKey(control.state, w, writerId), self);
     if (!checked.ok) return stopFor(checked.error);
     const added = db.transactLazily(() => store.addPage(checked.value.entries, checked.value.pins, 'own', page.cursor));
@@ -143,7 +168,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
     if (!page.more) caughtUp.own = true;
     if (added.length > 0 && feeds) nudge();
     waiters.wake();
-  };
+  });
 
   const onClosed = (code: ErrorCode): void => {
     status = code === 'REVOKED' || code === 'FORBIDDEN' ? 'revoked' : 'stopped';
@@ -162,6 +187,11 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
         again = false;
         if (await pumpOnce()) again = true;
       }
+    } catch (cause) {
+      if (!isStoreFull(cause)) throw cause;
+      // What the node took but could not be noted here is sent again, and the node gives the same answer.
+      full = true;
+      clock.timer(RETRY_MS, nudge);
     } finally {
       pumping = false;
       waiters.wake();
@@ -336,8 +366,10 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
     },
     nudge,
     synced: async (timeoutMs) => {
+      full = false;
       nudge();
-      await waiters.until(() => stopReason(status) ?? isSynced(), timeoutMs);
+      const failure = (): SluiceError | undefined => (full ? new SluiceError('STORE_FULL') : stopReason(status));
+      await waiters.until(() => failure() ?? isSynced(), timeoutMs);
       // Caught up is what was true at some moment before; asking once more makes it true as of this call.
       const rounds = [
         () => readLog(link, keys.space, { type: 'ctl' }, store.cursor('ctl'), onControlPage),

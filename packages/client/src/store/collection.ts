@@ -43,7 +43,7 @@ import {
 } from '@sluice/core/record';
 import { openEntry, sealEntry } from '@sluice/core/stream';
 import { ENTRY_KIND, type Header, MAX_BODY_BYTES } from '@sluice/core/wire';
-import { SluiceError } from '../errors.ts';
+import { isStoreFull, SluiceError } from '../errors.ts';
 import {
   type CollectionIndex,
   createCollectionIndex,
@@ -145,6 +145,13 @@ export function openCollection(deps: CollectionDeps): Collection {
   const cache = new Map<string, Cached>();
   const listeners = new Set<(change: RecordChange) => void>();
   let index: CollectionIndex | undefined;
+
+  // What was undone had numbers beyond the newest there is; they will be given to other entries.
+  db.onRollback(() => {
+    const newest = newestLs(db);
+    if (index && index.upTo > newest) index = undefined;
+    for (const [name, { ls }] of cache) if (ls > newest) cache.delete(name);
+  });
 
   const decode = (stored: StoredEntry): RecordState | undefined => {
     const key = keys.keyOf(stored.header.epoch);
@@ -399,9 +406,14 @@ export function openCollection(deps: CollectionDeps): Collection {
       if (!index) return;
       const text = utf8ToBytes(JSON.stringify(indexed().snapshot()));
       const sealed = sealAead(keys.snapshotKey, SNAPSHOT_AAD, text, deps.random);
-      db.sql(
-        'INSERT INTO snapshot (stream, sealed) VALUES (?, ?) ON CONFLICT (stream) DO UPDATE SET sealed = excluded.sealed',
-      ).run(streamRow, sealed);
+      try {
+        db.sql(
+          'INSERT INTO snapshot (stream, sealed) VALUES (?, ?) ON CONFLICT (stream) DO UPDATE SET sealed = excluded.sealed',
+        ).run(streamRow, sealed);
+      } catch (cause) {
+        // It only makes the next opening faster.
+        if (!isStoreFull(cause)) throw cause;
+      }
     },
   };
 

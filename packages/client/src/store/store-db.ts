@@ -1,4 +1,7 @@
-/** The database port of a client store: SQLite in Node, and in a browser's worker. The caller owns the transaction boundaries. */
+/**
+ * The database port of a client store: SQLite in Node, and in a browser's worker. The caller owns the transaction boundaries. Whatever
+ * opens it turns a full disk into the SluiceError STORE_FULL and a damaged file into STORE_CORRUPT.
+ */
 
 type Value = null | number | bigint | string | Uint8Array;
 
@@ -15,6 +18,8 @@ export type StoreDb = {
   readonly transact: <T>(body: () => T) => T;
   /** Without waiting for the disk: only for what the node can give again. Never for own entries, whose numbers must not be lost. */
   readonly transactLazily: <T>(body: () => T) => T;
+  /** Calls back after every rollback: what was remembered of the work that was undone must go. */
+  readonly onRollback: (listener: () => void) => void;
   readonly close: () => void;
 };
 

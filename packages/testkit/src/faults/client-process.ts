@@ -6,6 +6,7 @@ import { Account } from '@sluice/client';
 import { createNodePlatform, openNodeStore } from '@sluice/client/node';
 import { NODE_ORIGIN, TEST_ARGON2 } from '../test-network.ts';
 import { serveSteps } from './child-link.ts';
+import { createHeldSockets } from './held-sockets.ts';
 import { readState, writeOps } from './workload.ts';
 
 const [store = '', port = '0'] = process.argv.slice(2);
@@ -14,12 +15,10 @@ const NODE_HOST = new URL(NODE_ORIGIN).host;
 const NOWHERE = '127.0.0.1:1';
 const NODE = `127.0.0.1:${port}`;
 const hosts = new Map([[NODE_HOST, NOWHERE]]);
-const socketHosts = new Map(hosts);
-const clock = createSystemClock();
-const platform = {
-  ...createNodePlatform({ clock, devHosts: () => hosts }),
-  openSocket: createNodePlatform({ clock, devHosts: () => socketHosts }).openSocket,
-};
+const real = createNodePlatform({ clock: createSystemClock(), devHosts: () => hosts });
+const sockets = createHeldSockets(real.openSocket);
+const platform = { ...real, openSocket: sockets.openSocket };
+sockets.hold();
 let account: Account;
 
 type WriteArgs = { readonly seed: string; readonly from: number; readonly friend: string; readonly width: number };
@@ -41,7 +40,7 @@ serveSteps({
   },
   findNode: async () => {
     hosts.set(NODE_HOST, NODE);
-    socketHosts.set(NODE_HOST, NODE);
+    sockets.release();
   },
   /** Learns who the friend is, so that messages can be kept for them; nothing else is heard of the node. */
   meet: async ({ friend }: { readonly friend: string }) => {

@@ -11,6 +11,7 @@ import { createNodePlatform, openNodeStore } from '@sluice/client/node';
 import { publishApp } from '../publish-app.ts';
 import { NODE_ORIGIN, type Persona, TEST_ARGON2 } from '../test-network.ts';
 import { type Child, startChild } from './child-link.ts';
+import { createHeldSockets } from './held-sockets.ts';
 import { makePrograms } from './programs.ts';
 
 export type FaultNetwork = {
@@ -46,7 +47,9 @@ export async function createFaultNetwork(): Promise<FaultNetwork> {
   const clock = createSystemClock();
   const hosts = new Map([[NODE_HOST, `127.0.0.1:${port}`]]);
   const freshHosts = new Map(hosts);
-  const platform = createNodePlatform({ clock, random: systemRandom, devHosts: () => hosts });
+  const real = createNodePlatform({ clock, random: systemRandom, devHosts: () => hosts });
+  const sockets = createHeldSockets(real.openSocket);
+  const platform = { ...real, openSocket: sockets.openSocket };
   const freshPlatform = createNodePlatform({ clock, random: systemRandom, devHosts: () => freshHosts });
   const accounts = new Set<Account>();
   const servers: Server[] = [];
@@ -105,12 +108,16 @@ export async function createFaultNetwork(): Promise<FaultNetwork> {
     },
     killNode: async () => {
       hosts.set(NODE_HOST, NOWHERE);
+      sockets.hold();
       await node.kill();
       node = spare;
       await node.ask<number>('listen', { port });
       spare = startNode();
     },
-    findNode: () => void hosts.set(NODE_HOST, `127.0.0.1:${port}`),
+    findNode: () => {
+      hosts.set(NODE_HOST, `127.0.0.1:${port}`);
+      sockets.release();
+    },
     close: async () => {
       for (const account of accounts) await account.close().catch(() => undefined);
       for (const server of servers) server.close();

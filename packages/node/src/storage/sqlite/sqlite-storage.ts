@@ -38,8 +38,13 @@ const MAX_CACHED_STATES = 10_000;
 
 export type SqliteStorageOptions = DbOptions & { readonly path: string };
 
+export type SqliteStorage = Storage & {
+  /** Caps the file at so many pages from now on, or at its present size when that is more. */
+  readonly limitPages: (pages: number) => void;
+};
+
 /** Opens or creates the node's database file. */
-export function openSqliteStorage(options: SqliteStorageOptions): Storage {
+export function openSqliteStorage(options: SqliteStorageOptions): SqliteStorage {
   const db = openDb(options.path, options);
   db.exec(TABLES);
   const cache = new Map<string, AccessState>();
@@ -107,6 +112,7 @@ export function openSqliteStorage(options: SqliteStorageOptions): Storage {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    limitPages: db.limitPages,
     ready: () => db.sql('SELECT 1 AS one').get()?.one === 1,
     close: async () => {
       await queue.drain();
