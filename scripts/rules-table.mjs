@@ -170,6 +170,18 @@ export const RULES = [
     tests: ['packages/node/src/storage/sqlite/sqlite-storage.test.ts'],
   },
   {
+    rule: 'revoke at the agent',
+    says: 'the owner’s agent appends nothing after a revoke, whatever the node does',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/granter.ts',
+        find: '      agent.remove(grantId);\n',
+        replace: '',
+      },
+    ],
+    tests: ['packages/testkit/src/proof/hostile-feed.test.ts'],
+  },
+  {
     rule: 'sender',
     says: 'a message counts only with the signature of the sender it names',
     changes: [

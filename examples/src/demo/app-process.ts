@@ -1,5 +1,6 @@
 /** An application of the demo in a process of its own: a clinic, a game, an address book or an ad network, by what it is asked to do. */
 
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { bytesToBase64url, type JsonObject } from '@sluice/core/base';
@@ -57,8 +58,21 @@ const grantOf = (id: string): GrantHandle => {
 serveSteps(
   {
     did: async () => account.did,
-    send: async ({ to, data, message }: { to: string; data: JsonObject; message: string }) =>
-      account.messaging.send(to, 'inbox/type/dataSend', data, message),
+    /** Sends a record of the application's own, centralized system: a file of records by order number. */
+    sendFromSystem: async ({
+      to,
+      file,
+      order,
+      message,
+    }: {
+      to: string;
+      file: string;
+      order: string;
+      message: string;
+    }) => {
+      const system = JSON.parse(readFileSync(file, 'utf8')) as { readonly [order: string]: JsonObject };
+      return account.messaging.send(to, 'inbox/type/dataSend', { data: [system[order] ?? null] }, message);
+    },
     sentStatus: async ({ id }: { id: string }) => account.messaging.sentStatus(id),
     request: async ({
       to,

@@ -11,7 +11,8 @@ const FIELDS: Record<string, string> = { Immunization: 'occurrenceDateTime', Obs
 
 /** Scans a bundle's text. */
 export function scanBundle(text: string): Scan {
-  const bundle = JSON.parse(text) as { entry: { resource?: Record<string, unknown> }[] };
+  const bundle = JSON.parse(text) as { resourceType?: string; entry: { resource?: Record<string, unknown> }[] };
+  if (bundle.resourceType !== 'Bundle') throw new TypeError('not a bundle');
   const resources: { type: string; at: number }[] = [];
   const words = new Set<string>();
   for (const { resource } of bundle.entry) {

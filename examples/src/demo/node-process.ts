@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { systemRandom, toDid } from '@sluice/core/base';
 import { createSigningKey } from '@sluice/core/crypto';
 import { createNode, openSqliteStorage } from '@sluice/node';
+import { openNodeContents } from './node-contents.ts';
 import { leakingStorage, stubbornStorage } from './node-doubles.ts';
 import { serveSteps } from './process-link.ts';
 import { createMovableClock } from './shared-clock.ts';
@@ -27,9 +28,11 @@ const node = await createNode({
   listen: { port: 0 },
 });
 
+const look = openNodeContents(directory);
 serveSteps(
   {
     port: async () => node.port,
+    contents: async () => look(),
     setClock: async ({ atMs }: { atMs: number }) => {
       clock.setAsOf(atMs);
     },

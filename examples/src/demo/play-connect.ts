@@ -1,15 +1,18 @@
 /** Scenario 3: a game keeps its own silo, unlocked by a consent sign-in; the Vault hides it, and can end it. */
 
-import { heading } from './claims.ts';
 import { waitFor } from './play-send.ts';
 import { scanForWords } from '@sluice/testkit';
-import type { Stage } from './stage.ts';
+import { openAct, showNode, type Stage } from './stage.ts';
 
 const GAME = 'Star Miner';
 
 export async function playConnect(stage: Stage): Promise<void> {
-  const { print, claims, person } = stage;
-  print(heading('\nScenario 3, Silo: a game keeps its saves with the person'));
+  const { claims, person } = stage;
+  openAct(
+    stage,
+    'Scenario 3, Silo: a game keeps its saves with the person',
+    'The game asks to be let in, writes a save into a silo that the person owns, and is shown out.',
+  );
   const game = await stage.app('game.example');
   const request = await game.call<string>('connect', { context: GAME });
   const shown = await person.call<{ origin: string; context: string }>('inspect', { request });
@@ -35,6 +38,7 @@ export async function playConnect(stage: Stage): Promise<void> {
     silo?.[0]?.level === 7,
     `level ${silo?.[0]?.level}`,
   );
+  await showNode(stage);
   const collections = await person.call<{ name: string }[]>('collections');
   claims.check(
     'the Vault’s own records do not show the game’s',

@@ -1,7 +1,6 @@
 /** Scenario 4, small: one edit of a phone number reaches three apps; an ad network reads a live stream of posts and preferences. */
 
-import { heading } from './claims.ts';
-import type { Stage } from './stage.ts';
+import { openAct, showNode, type Stage } from './stage.ts';
 
 type Granted = {
   readonly status: string;
@@ -14,8 +13,12 @@ type Seen = readonly {
 const APPS = ['bank.example', 'school.example', 'courier.example'] as const;
 
 export async function playFanOut(stage: Stage): Promise<void> {
-  const { print, claims, person, did } = stage;
-  print(heading('\nScenario 4, Synchronize: one phone number, three apps'));
+  const { claims, person, did } = stage;
+  openAct(
+    stage,
+    'Scenario 4, Synchronize: one phone number, three apps',
+    'A bank, a school and a courier may read one field of one contact. The person edits it once.',
+  );
   const me = await person.call<{ id: string }>('save', {
     schema: 'social/contact',
     record: { name: 'Me', firstName: 'Ada', lastName: 'Example', email: 'ada@example.org', mobile: '+31 6 1111 1111' },
@@ -64,9 +67,15 @@ export async function playFanOut(stage: Stage): Promise<void> {
     [...fields].join(', '),
   );
 
-  print(heading('\nScenario 4, Synchronize: an ad network reads along'));
+  await showNode(stage);
+
+  openAct(
+    stage,
+    'Scenario 4, Synchronize: an ad network reads along',
+    'It may read posts and advertising preferences. The person writes a post, and then changes a preference.',
+  );
   const ads = await stage.app('ads.example');
-  await person.call('save', {
+  const wishes = await person.call<{ id: string }>('save', {
     schema: 'preferences/advertising',
     record: { name: 'Advertising', interests: ['cycling'], optOut: [] },
   });
@@ -85,10 +94,21 @@ export async function playFanOut(stage: Stage): Promise<void> {
     record: { name: 'Ride', content: 'A long ride along the dike', createdAt: new Date(stage.asOfMs).toISOString() },
   });
   const seen = await ads.call<Seen>('changes', { id: posts, count: 1 });
-  const held = await ads.call<unknown[]>('grantRecords', { id: preferences });
+  const change = await person.call<{ at: number }>('patch', {
+    schema: 'preferences/advertising',
+    id: wishes.id,
+    change: { interests: ['sailing'], optOut: ['gambling'] },
+  });
+  const changed = await ads.call<Seen>('changes', { id: preferences, count: 1 });
   claims.check(
-    'the ad network reads posts and preferences, live',
-    seen.length === 1 && held.length === 1,
-    `post after ${((seen[0]?.at ?? Number.NaN) - post.at).toFixed(1)} ms, ${held.length} preferences`,
+    'a post reaches the ad network live',
+    seen[0]?.change.record?.content === 'A long ride along the dike',
+    `${((seen[0]?.at ?? Number.NaN) - post.at).toFixed(1)} ms after it was saved`,
   );
+  claims.check(
+    'a changed preference reaches it live, too',
+    JSON.stringify(changed[0]?.change.record?.interests) === '["sailing"]',
+    `${((changed[0]?.at ?? Number.NaN) - change.at).toFixed(1)} ms, interests ${JSON.stringify(changed[0]?.change.record?.interests)}`,
+  );
+  await showNode(stage);
 }

@@ -1,7 +1,6 @@
 /** Scenario 2: the clinic asks for a driving licence and is answered; another request is declined, a third one nobody answers. */
 
-import { heading } from './claims.ts';
-import type { Stage } from './stage.ts';
+import { openAct, showNode, type Stage } from './stage.ts';
 
 type Answer = {
   readonly status: string;
@@ -10,8 +9,12 @@ type Answer = {
 };
 
 export async function playRequests(stage: Stage): Promise<void> {
-  const { print, claims, person, did } = stage;
-  print(heading('\nScenario 2, Request: the clinic asks for a driving licence'));
+  const { claims, person, did } = stage;
+  openAct(
+    stage,
+    'Scenario 2, Request: the clinic asks for a driving licence',
+    'The person looks at what fits and shares one. A second request is declined, and a third one nobody answers.',
+  );
   const clinic = stage.all().find((p) => p.name === 'clinic.example');
   if (!clinic) throw new Error('the clinic is not there');
   const licence = {
@@ -51,6 +54,8 @@ export async function playRequests(stage: Stage): Promise<void> {
     answer.status === 'shared' && answer.records?.length === 1 && answer.rejected?.length === 0,
     `${answer.status}, ${answer.records?.length ?? 0} record`,
   );
+
+  await showNode(stage);
 
   const second = await clinic.call<string>('request', {
     to: did,

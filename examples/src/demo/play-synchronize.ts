@@ -1,9 +1,8 @@
 /** Scenario 4, large: the clinic reads six months of immunizations and observations, live, until it is revoked. */
 
 import { countWithin } from './bundle-scan.ts';
-import { heading } from './claims.ts';
 import { waitFor } from './play-send.ts';
-import { moveClocks, type Stage } from './stage.ts';
+import { moveClocks, openAct, showNode, type Stage } from './stage.ts';
 
 type Granted = {
   readonly status: string;
@@ -35,7 +34,11 @@ const MONTHS = 6;
 
 export async function playSynchronize(stage: Stage): Promise<void> {
   const { print, claims, person, did, scan, asOfMs } = stage;
-  print(heading('\nScenario 4, Synchronize: the clinic reads the last six months'));
+  openAct(
+    stage,
+    'Scenario 4, Synchronize: the clinic reads the last six months',
+    'It asks for immunizations and observations of six months, some fields of each, until the person revokes. This is the sentence shown:',
+  );
   const clinic = stage.all().find((p) => p.name === 'clinic.example');
   if (!clinic) throw new Error('the clinic is not there');
   // The lab result that was sent before is an observation of yesterday, too.
@@ -100,6 +103,8 @@ export async function playSynchronize(stage: Stage): Promise<void> {
     `${extraFields.length} other fields`,
   );
 
+  await showNode(stage);
+
   await clinic.call('forget');
   const fresh = {
     resourceType: 'Immunization',
@@ -126,6 +131,8 @@ export async function playSynchronize(stage: Stage): Promise<void> {
     left[1]?.change.type === 'delete',
     `${left[1]?.change.type} (${left[1]?.change.reason})`,
   );
+
+  await showNode(stage);
 
   await playWindow(stage, clinic.call, immunization, observation);
   await playRevoke(stage, clinic.call, given, immunization);
@@ -185,4 +192,5 @@ async function playRevoke(
     after.length === 1 && served.refused,
     `${after.length - 1} records after the revoke, node says ${served.detail}`,
   );
+  await showNode(stage);
 }

@@ -99,7 +99,7 @@ async function dataRequests(account: Account, nowMs: number): Promise<Described[
       kind: 'data',
       until: when(item.expiresAt),
       lines: [
-        `wants ${schemaName(String(item.data.requestSchema))}`,
+        `wants ${schemaName(String(item.data.requestSchema))}${isCredential(item.data.requestSchema) ? ' (self-attested, not verified)' : ''}`,
         ...(fitting.length === 0 ? ['none of your records fits'] : []),
         ...fitting.map((r) => `fits: ${short(String(r._id))} ${plainJson(shown(r))}`),
       ],
@@ -107,6 +107,9 @@ async function dataRequests(account: Account, nowMs: number): Promise<Described[
   }
   return open;
 }
+
+/** Nothing here checks who issued a credential, so none is shown as if somebody had. */
+const isCredential = (schema: unknown): boolean => schemaName(String(schema)).startsWith('credential/');
 
 function addApprove(vault: Command, settings: () => Settings): void {
   const command = vault

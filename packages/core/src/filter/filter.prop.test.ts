@@ -113,7 +113,7 @@ group('filters against a naive reading', () => {
       indexWorlds,
     );
     expect(planned.size).toBe(INDEXES.length);
-    expect(Math.min(...planned.values())).toBeGreaterThan(30);
+    expect(Math.min(...planned.values())).toBeGreaterThan(15);
   });
 
   it('[FIL-2] prop: parsing never throws, whatever comes', () => {

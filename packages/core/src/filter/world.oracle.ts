@@ -21,9 +21,14 @@ export const INDEXES = INDEXED.map((fields) => ({ name: fields.join(), fields })
 const DAY_MS = 86_400_000;
 const clock = fc.oneof(
   fc.constantFrom(
-    ...['2026-03-31T22:15Z', '2026-03-29T00:00Z', '2024-02-29T12:00Z', '2025-02-28T23:59Z', '2026-08-31T00:00Z'].map(
-      (t) => Date.parse(t),
-    ),
+    ...[
+      '2026-03-31T22:15Z',
+      '2026-03-28T00:00Z',
+      '2026-03-30T18:00Z',
+      '2024-02-29T12:00Z',
+      '2025-02-28T23:59Z',
+      '2026-08-31T00:00Z',
+    ].map((t) => Date.parse(t)),
   ),
   fc.integer({ min: Date.UTC(2023, 0), max: Date.UTC(2028, 0) }),
 );
@@ -131,8 +136,9 @@ type Known = ReadonlyMap<string, FieldFormat>;
 const fieldOf = (known: Known, nowMs: number, name: string, path = name): fc.Arbitrary<JsonObject> =>
   condition(known.get(path), nowMs).map((c) => ({ [name]: c }));
 
-function leafOf(known: Known, nowMs: number): fc.Arbitrary<JsonObject> {
-  const elements = fc
+/** Conditions that one element of `list` has to meet. */
+const elementsOf = (known: Known, nowMs: number): fc.Arbitrary<JsonObject> =>
+  fc
     .tuple(
       fieldOf(known, nowMs, 'x', 'list.x'),
       fieldOf(known, nowMs, 'day', 'list.day'),
@@ -142,6 +148,8 @@ function leafOf(known: Known, nowMs: number): fc.Arbitrary<JsonObject> {
       const either = how === 'or' ? { $or: [x, day] } : { $and: [{ $not: x }] };
       return { list: { $elemMatch: how === 'both' ? { ...x, ...day } : how === 'first' ? x : either } };
     });
+
+function leafOf(known: Known, nowMs: number): fc.Arbitrary<JsonObject> {
   const scalars = condition(known.get('a'), nowMs)
     .filter((c) => typeof c === 'object' && c !== null)
     .map((c) => ({ a: { $elemMatch: c } }));
@@ -150,7 +158,7 @@ function leafOf(known: Known, nowMs: number): fc.Arbitrary<JsonObject> {
       arbitrary: fc.oneof(...FIELDS.map((name) => fieldOf(known, nowMs, name)), fieldOf(known, nowMs, 'none')),
       weight: 6,
     },
-    { arbitrary: elements, weight: 2 },
+    { arbitrary: elementsOf(known, nowMs), weight: 2 },
     { arbitrary: scalars, weight: 1 },
   );
 }
@@ -190,8 +198,10 @@ function windowFilter(known: Known, nowMs: number): fc.Arbitrary<JsonObject> {
 /** Conditions on indexed fields, alone, in pairs, and where a planner must not take them. */
 function indexFilter(known: Known, nowMs: number): fc.Arbitrary<JsonObject> {
   const fields = [...new Set(INDEXED.flat())];
-  const leaf = fc.oneof(...fields.map((name) => fieldOf(known, nowMs, name)), leafOf(known, nowMs));
+  const elements = elementsOf(known, nowMs);
+  const leaf = fc.oneof(...fields.map((name) => fieldOf(known, nowMs, name)), elements, leafOf(known, nowMs));
   return fc.oneof(
+    elements,
     leaf,
     fc.tuple(leaf, leaf).map((parts) => ({ $and: parts })),
     fc.tuple(leaf, leaf, leaf).map(([a, b, c]) => ({ $and: [a, { $or: [b, { $not: c }] }] })),

@@ -1,18 +1,20 @@
 /** A node that lies: one test for each thing that is caught. The second device of an owner is the reader. */
 
-import { equalBytes } from '@sluice/core/base';
+import { systemRandom } from '@sluice/core/base';
 import type { Account } from '@sluice/client';
-import type { Page } from '@sluice/core/wire';
+import { createSigningKey, type SigningKey, writerId } from '@sluice/core/crypto';
+import { createSeal, sealHash } from '@sluice/core/stream';
+import { decodeHeader, encodeHeader, type Page, parseSeal } from '@sluice/core/wire';
 import type { PageQuery, Storage } from '@sluice/node';
 import { afterEach, describe, expect, it } from 'vitest';
 import { until } from '../sharing-fixture.ts';
 import { createTestNetwork, type Persona, type TestNetwork } from '../test-network.ts';
 
-type Lie = (page: Page, query: PageQuery) => Page;
+type Lie = (page: Page, query: PageQuery, laptop: SigningKey) => Page;
 
 describe('a device against a hostile node', () => {
   let net: TestNetwork;
-  let lie: Lie | undefined;
+  let lie: ((page: Page, query: PageQuery) => Page) | undefined;
   const wrapStorage = (storage: Storage): Storage => ({
     ...storage,
     readPage: (query) => {
@@ -46,7 +48,7 @@ describe('a device against a hostile node', () => {
     phone.open.onAlarm((a) => {
       alarm ??= a;
     });
-    lie = dishonest;
+    lie = (page, query) => dishonest(page, query, owner.account.open.device);
     await write(owner.account);
     await until(() => alarm !== undefined);
     return { alarm, phone, owner };
@@ -117,7 +119,7 @@ describe('a device against a hostile node', () => {
     expect(alarm).toEqual({ type: 'tampered', what: 'gap' });
   });
 
-  it('[PULL-7] another history under the same numbers', async () => {
+  it('[PULL-7] an end stated with another hash', async () => {
     net = await createTestNetwork({ wrapStorage });
     const owner = await net.person('owner');
     await save(owner.account);
@@ -132,6 +134,25 @@ describe('a device against a hostile node', () => {
     await phone.synced().catch(() => undefined);
     await until(() => alarm !== undefined);
     expect(alarm).toEqual({ type: 'tampered', what: 'fork' });
+  });
+
+  it('[PULL-7] other records under numbers that were seen, signed by the same device', async () => {
+    const { alarm, phone } = await play((page, _, laptop) => {
+      // As a copy of the device's store would have written them, under the number before.
+      const other = resign(page, laptop, { shift: -1 });
+      return { ...page, entries: other.entries, seals: other.seals };
+    });
+    expect(alarm).toEqual({ type: 'tampered', what: 'fork' });
+    expect(await notOf(phone, 'c')).toBeUndefined();
+  });
+
+  it('[PULL-7] the next records of another history, signed by the same device', async () => {
+    const { alarm, phone } = await play((page, _, laptop) => {
+      const hidden = resign(page, laptop, { shift: -1 }).seals[0];
+      return hidden ? { ...page, ...resign(page, laptop, { previous: sealHash(hidden) }) } : page;
+    });
+    expect(alarm).toEqual({ type: 'tampered', what: 'fork' });
+    expect(await notOf(phone, 'c')).toBeUndefined();
   });
 
   it('[PULL-8] a node that has gone back behind what this device saw', async () => {
@@ -152,18 +173,40 @@ describe('a device against a hostile node', () => {
     expect(alarm).toEqual({ type: 'tampered', what: 'rollback' });
   });
 
-  it('[PULL-9] a seal by a key that no row names', async () => {
-    const { alarm } = await play((page) => ({ ...page, seals: page.seals.map((seal) => flipWriter(seal)) }));
-    expect(alarm).toMatchObject({ type: 'tampered' });
-    expect(['foreign-writer', 'bad-seal']).toContain((alarm as { what: string }).what);
+  it('[PULL-9] a valid seal by a key that no row names', async () => {
+    const stranger = createSigningKey(systemRandom);
+    const { alarm, phone } = await play((page) => ({ ...page, ...resign(page, stranger) }));
+    expect(alarm).toEqual({ type: 'tampered', what: 'foreign-writer' });
+    expect(await notOf(phone, 'c')).toBeUndefined();
+  });
+
+  it('[SEAL-2] a seal whose signature is broken', async () => {
+    const { alarm, phone } = await play((page) => ({ ...page, seals: page.seals.map(flip) }));
+    expect(alarm).toEqual({ type: 'tampered', what: 'bad-seal' });
+    expect(await notOf(phone, 'c')).toBeUndefined();
   });
 });
 
-/** The seal with the writer's id changed inside its signed part. */
-function flipWriter(seal: Uint8Array): Uint8Array {
-  const copy = seal.slice();
-  // Version, stream (16) and then the writer: its first byte lies after two CBOR heads and the array heads.
-  const at = 3 + 2 + 1 + 17 + 2;
-  copy[at] = (copy[at] as number) ^ 0xff;
-  return equalBytes(copy, seal) ? seal : copy;
+/** The page's entries and seals as `key` would have signed them: shifted to other numbers, or after another seal. */
+function resign(
+  page: Page,
+  key: SigningKey,
+  { shift = 0, previous }: { readonly shift?: number; readonly previous?: Uint8Array } = {},
+): Pick<Page, 'entries' | 'seals'> {
+  const entries = page.entries.map((entry) => {
+    const header = decodeHeader(entry.header);
+    if (!header.ok) throw new Error('an entry without a header');
+    const { n } = header.value;
+    return { ...entry, header: encodeHeader({ ...header.value, writer: writerId(key.publicKey), n: n + shift }) };
+  });
+  let at = 0;
+  const seals = page.seals.map((bytes) => {
+    const seal = parseSeal(bytes);
+    if (!seal.ok) throw new Error('a seal that is none');
+    const { stream, firstN, count } = seal.value;
+    const mine = entries.slice(at, at + count).map(({ header, body }) => ({ header, body: body as Uint8Array }));
+    at += count;
+    return createSeal(key, stream, firstN + shift, mine, previous ?? seal.value.previous);
+  });
+  return { entries, seals };
 }
