@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import type { FeedChange } from '@sluice/client';
 import { createTestNetwork, type Persona, type TestNetwork, until } from '@sluice/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { endAll, leaveSilo, readOnce, watchEnd } from './ending.ts';
+import { saveAnywhere, sendOrSay } from './errors.ts';
+import { openApp } from './start.ts';
 import { addDevice, createPerson, keepContacts } from './accounts.ts';
 import { askForLicence, shareFirst } from './request.ts';
 import { acceptFrom, sendResult } from './send.ts';
@@ -96,5 +99,71 @@ describe('the examples of the documentation', () => {
     await account.close();
     await phone.close();
     rmSync(directory, { recursive: true });
+  });
+
+  it('start: an application’s account is made once and opened after that', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'sluice-example-'));
+    const options = {
+      directory,
+      passphrase: 'a passphrase',
+      origin: 'https://new.example',
+      node: 'https://node.sluice.test',
+    };
+    const first = await openApp(options, net.platform);
+    expect([first.account.did, first.phrase?.split(' ').length]).toEqual(['did:web:new.example', 12]);
+    await first.account.close();
+    const second = await openApp(options, net.platform);
+    expect([second.account.did, second.phrase]).toEqual(['did:web:new.example', undefined]);
+    await second.account.close();
+    await expect(openApp({ ...options, passphrase: 'not the one' }, net.platform)).rejects.toMatchObject({
+      code: 'WRONG_PASSPHRASE',
+    });
+    rmSync(directory, { recursive: true });
+  });
+
+  it('errors: each has a sentence', async () => {
+    expect(await sendOrSay(app.account, person.account.did, [{ schema: 'note' }])).toBe('sent');
+    expect(await sendOrSay(app.account, 'nobody', [])).toContain('nobody to send to');
+    expect(await sendOrSay(app.account, person.account.did, [])).toContain('/data');
+    const large = { schema: 'note', content: 'x'.repeat(300_000) };
+    expect(await sendOrSay(app.account, person.account.did, [large])).toContain('too large');
+  });
+
+  it('offline: what is saved is kept, and sent when the node is back', async () => {
+    expect(await saveAnywhere(person.account, 'first')).toBe('at the node');
+    await net.stopNode();
+    expect(await saveAnywhere(person.account, 'second')).toBe('kept here');
+    await net.startNode();
+    await person.account.synced();
+    const phone = await net.restore(person, 'phone');
+    expect(await (await phone.vault.openDatastore('note')).count()).toBe(2);
+  });
+
+  it('ending: once-off, revoked, given back', async () => {
+    const contacts = await person.account.vault.openDatastore('social/contact');
+    await contacts.save({ name: 'Me', mobile: '+31 6 1111 1111' });
+    const once = readOnce(app.account, person.account.did);
+    const first = await until(() => person.account.mailbox.list({ type: 'inbox/type/syncRequest' })[0]);
+    await person.account.sharing.consent(first.id);
+    expect(await once).toBe('+31 6 1111 1111');
+
+    const follow = followImmunizations(app.account, person.account.did, () => undefined);
+    const second = await until(() =>
+      person.account.mailbox.list({ type: 'inbox/type/syncRequest' }).find((item) => item.status === undefined),
+    );
+    await person.account.sharing.consent(second.id);
+    const grant = await follow;
+    const ended = new Promise((resolve) => grant && watchEnd(grant, resolve));
+    await until(() => person.account.sharing.feedsUpToDate());
+    expect(await endAll(person.account, app.account.did)).toBeGreaterThan(0);
+    expect(await ended).toBe('revoked');
+
+    const asked = await app.account.connect.request('Notes');
+    await person.account.connect.approve(asked.document);
+    const outcome = await asked.answer();
+    if (outcome.status !== 'connected') throw new Error(outcome.status);
+    outcome.session.open(app.account.schemas);
+    await leaveSilo(outcome.session);
+    await expect(outcome.session.synced(1000)).rejects.toMatchObject({ name: 'SluiceError' });
   });
 });

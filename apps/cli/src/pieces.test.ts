@@ -32,6 +32,12 @@ describe('errors', () => {
     expect(new Set(EXIT_MEANINGS.map(([code]) => code))).toEqual(new Set(Object.values(EXIT)));
   });
 
+  it('are documented as they are', () => {
+    const page = readFileSync(new URL('../../../docs/cli.md', import.meta.url), 'utf8');
+    const rows = [...page.matchAll(/^\| (\d+) \| (.+) \|$/gm)].map(([, code, meaning]) => [Number(code), meaning]);
+    expect(rows).toEqual(EXIT_MEANINGS);
+  });
+
   it('of the file system are sentences', () => {
     const missing = (() => {
       try {
@@ -143,7 +149,7 @@ describe('help', () => {
       : command.commands.flatMap((c) => leaves(c, [...path, c.name()]));
   const commands = leaves(createProgram(quietIo().io));
 
-  it('names every command of the issue', () => {
+  it('names every command of the documentation', () => {
     const names = new Set(commands.map(([name]) => name));
     const vault = 'create restore import records inbox accept decline approve requests share grants revoke watch';
     const app = 'init connect send request sync serve disconnect';
@@ -167,6 +173,22 @@ describe('help', () => {
         ).toContain(flag[1]);
     },
   );
+
+  it.each(['docs/cli.md', 'docs/data-sharing.md', 'README.md'])('the commands of %s are as they are here', (page) => {
+    const text = readFileSync(new URL(`../../../${page}`, import.meta.url), 'utf8');
+    const { options } = createProgram(SYSTEM_IO);
+    for (const [line, rest = ''] of text.matchAll(/^sluice (?:--dev )?(.*)$/gm)) {
+      const found = commands.find(([name]) => rest === name || rest.startsWith(`${name} `));
+      expect(found, line).toBeDefined();
+      const known = [...(found?.[1].options ?? []), ...options].map((o) => o.long);
+      for (const [, flag] of rest.matchAll(/ (--[a-z-]+)/g)) expect(known, line).toContain(flag);
+    }
+    for (const [, name] of text.matchAll(/`sluice (?:--dev )?((?:node|vault|app)[a-z ]*?)`/g))
+      expect(
+        commands.map(([known]) => known),
+        name,
+      ).toContain(name);
+  });
 
   it('of the program lists the exit codes, and no command at all is wrong use', async () => {
     const { io, out } = quietIo();
