@@ -83,7 +83,7 @@ describe('between people and apps', () => {
     expect(await fair.answer()).toMatchObject({ status: 'granted' });
   });
 
-  it('a message under another’s name is dropped unseen', async () => {
+  it('[MSG-3] a message under another’s name is dropped unseen', async () => {
     const thief = await net.app('https://thief.example');
     const { did, http } = owner.account.open;
     const rejected: string[] = [];
@@ -122,7 +122,7 @@ describe('between people and apps', () => {
     expect(owner.account.mailbox.list().map((item) => item.id)).toEqual([honest]);
   });
 
-  it('a sender neither chooses the id of its record nor overwrites one', async () => {
+  it('[MSG-15] a sender neither chooses the id of its record nor overwrites one', async () => {
     const notes = await owner.account.vault.openDatastore('note');
     await notes.save({ _id: 'mine', title: 'Mine', body: 'as I wrote it' });
     const records = ['mine', 'chosen'].map((_id) => ({
