@@ -10,7 +10,7 @@ import {
   type Sort,
 } from '@sluice/core/filter';
 import { SluiceError } from './errors.ts';
-import type { LoadedSchema } from './schema/index.ts';
+import { inSchema, type LoadedSchema } from './schema/index.ts';
 import type { SpaceEngine } from './space/space-engine.ts';
 import type { Collection, Explained, RecordChange, SaveItem } from './store/collection.ts';
 
@@ -77,16 +77,13 @@ export type DatabaseDeps = {
 export function createDatabase(deps: DatabaseDeps): Database {
   const { collection, engine, schema } = deps;
   const formats: FieldFormats = schema?.formats ?? new Map();
-  const inSchema = (record: JsonObject | undefined): JsonObject | undefined =>
+  const ofSchema = (record: JsonObject | undefined): JsonObject | undefined =>
     record && (!schema || record.schema === schema.id) ? record : undefined;
 
   const toFilter = (input: JsonObject = {}): Filter => {
-    // The caller's own filter first, so that an error names a place in it.
-    const alone = parseFilter(input, formats);
-    if (!alone.ok) throw new SluiceError('BAD_FILTER', filterFailureText(alone.error));
-    const parsed = parseFilter(schema ? { $and: [{ schema: schema.id }, input] } : input, formats);
+    const parsed = parseFilter(input, formats);
     if (!parsed.ok) throw new SluiceError('BAD_FILTER', filterFailureText(parsed.error));
-    return parsed.value;
+    return schema ? inSchema(schema, parsed.value) : parsed.value;
   };
 
   const toItem = (record: JsonObject, force: boolean): SaveItem => {
@@ -143,13 +140,13 @@ export function createDatabase(deps: DatabaseDeps): Database {
       await acked(options);
       return results;
     },
-    get: async (id) => inSchema(collection.get(id)),
+    get: async (id) => ofSchema(collection.get(id)),
     getOne: async (filter, options = {}) => find(filter, { ...options, limit: 1 }).records[0],
     getMany: async (filter, options = {}) => find(filter, options).records,
     count: async (filter) => collection.query(toFilter(filter), deps.nowMs(), {}).records.length,
     explain: async (filter, options = {}) => find(filter, options).explained,
     delete: async (id) => {
-      if (!inSchema(collection.get(id))) return false;
+      if (!ofSchema(collection.get(id))) return false;
       collection.remove([id]);
       engine.nudge();
       return true;

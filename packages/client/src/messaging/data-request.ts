@@ -3,7 +3,7 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '@sluice/core/base';
 import { type Filter, filterFailureText, matches, parseFilter } from '@sluice/core/filter';
 import { SluiceError } from '../errors.ts';
-import type { LoadedSchema } from '../schema/index.ts';
+import { inSchema, type LoadedSchema } from '../schema/index.ts';
 
 export const DATA_REQUEST = 'inbox/type/dataRequest';
 export const DATA_SEND = 'inbox/type/dataSend';
@@ -62,9 +62,9 @@ const isWebAddress = (value: JsonValue | undefined): boolean =>
 
 /** The filter of a request over its schema's records. Errors: BAD_FILTER. */
 export function requestFilter(request: DataRequest, schema: LoadedSchema): Filter {
-  const parsed = parseFilter({ $and: [{ schema: schema.id }, request.filter ?? {}] }, schema.formats);
+  const parsed = parseFilter(request.filter ?? {}, schema.formats);
   if (!parsed.ok) throw new SluiceError('BAD_FILTER', filterFailureText(parsed.error));
-  return parsed.value;
+  return inSchema(schema, parsed.value);
 }
 
 /** Sorts what came back into what fits the request and what does not: an answer is the answerer's word, so it is checked. */

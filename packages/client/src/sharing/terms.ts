@@ -4,7 +4,7 @@ import type { JsonObject } from '@sluice/core/base';
 import { type Filter, filterFailureText, parseFilter } from '@sluice/core/filter';
 import { type GrantAccess, type GrantDuration, type GrantTerms, parseTerms } from '@sluice/core/grant';
 import { SluiceError } from '../errors.ts';
-import type { LoadedSchema } from '../schema/index.ts';
+import { inSchema, type LoadedSchema } from '../schema/index.ts';
 
 export type LoadSchema = (id: string) => Promise<LoadedSchema>;
 export type RequestItem = {
@@ -22,9 +22,9 @@ export type Narrowing = {
 
 /** The filter a grant runs: a grant speaks of one schema, and a collection may hold records of several versions of it. */
 export const filterOf = (terms: GrantTerms, schema: LoadedSchema): Filter => {
-  const parsed = parseFilter({ $and: [{ schema: schema.id }, terms.filter] }, schema.formats);
+  const parsed = parseFilter(terms.filter, schema.formats);
   if (!parsed.ok) throw new SluiceError('BAD_FILTER', filterFailureText(parsed.error));
-  return parsed.value;
+  return inSchema(schema, parsed.value);
 };
 
 /** Reads what an app asks for. Errors: UNKNOWN_SCHEMA, BAD_SCHEMA, BAD_FILTER, BAD_REQUEST. */

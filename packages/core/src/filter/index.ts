@@ -1,3 +1,4 @@
+export { allOf } from './all-of.ts';
 export type { Atom, Filter, Node, Scalar } from './ast.ts';
 export { describe } from './describe.ts';
 export { type FieldFormat, type FieldFormats, fieldFormats } from './formats.ts';
