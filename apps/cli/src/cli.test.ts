@@ -171,6 +171,10 @@ describe('the command line against a real node', () => {
     expect(listed.err).toContain('2 of 11 shown; --limit shows more');
     for (const line of listed.out.trimEnd().split('\n')) expect(line.length).toBeLessThanOrEqual(60);
 
+    expect((await shell.run(['vault', 'records', 'fhir/patient'])).out).toMatch(
+      /\n\S{12} {2}\S+Z {2}\d{4}\S* {2}\p{L}+ /u,
+    );
+
     const saved = await shell.json<{ id: string }>(['vault', 'save', 'note'], { input: '{"content":"Today"}' });
     expect((await shell.run(['vault', 'delete', 'note', saved.id.slice(0, 8), 'none'])).err).toContain(
       'no record none; nothing was deleted',

@@ -130,10 +130,12 @@ function findEnding(account: Account, given: string): Ending {
       `There is no active grant, session or app ${plain(given)}. See sluice vault grants and sluice vault sessions.`,
     );
   return {
-    words: `${itsGrants.length} grants and ${itsSessions.length} sessions of ${who(app)}`,
+    words: `${counted(itsGrants.length, 'grant')} and ${counted(itsSessions.length, 'session')} of ${who(app)}`,
     end: async () => {
       for (const { grantId } of itsGrants) await account.sharing.revoke(grantId);
       return itsGrants.length + (itsSessions.length > 0 ? await account.connect.revokeApp(app) : 0);
     },
   };
 }
+
+const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;

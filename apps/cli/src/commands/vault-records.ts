@@ -105,10 +105,21 @@ const DATES = /(^|[a-z])(DateTime|createdAt|issued|birthDate|expiresOn)$/;
 function summary(record: JsonObject): string {
   const date = Object.keys(record).find((name) => DATES.test(name) && typeof record[name] === 'string');
   const code = CODES.map((name) => codeText(record[name])).find((text) => text !== undefined);
-  const text = code ?? TEXTS.map((name) => record[name]).find((value) => typeof value === 'string' && value !== '');
+  const text =
+    code ??
+    personName(record.name) ??
+    TEXTS.map((name) => record[name]).find((value) => typeof value === 'string' && value !== '');
   return plain(
     [date === undefined ? '' : String(record[date]), String(text ?? '')].filter((part) => part !== '').join('  '),
   );
+}
+
+/** FHIR's name of a person. */
+function personName(value: unknown): string | undefined {
+  const name = Array.isArray(value) ? value[0] : undefined;
+  if (!isJsonObject(name)) return undefined;
+  const given = Array.isArray(name.given) ? name.given : [];
+  return [...given, name.family].filter((part) => typeof part === 'string').join(' ');
 }
 
 function codeText(value: unknown): string | undefined {
