@@ -18,10 +18,14 @@ import { createSubscriptions } from './subscriptions.ts';
 
 export type LivePort = {
   readonly send: (frame: Uint8Array) => void;
+  /** Whether little of what was sent still waits for the client to read. */
+  readonly hasRoom: () => boolean;
   readonly close: (reason: string) => void;
 };
 export type LiveConnection = {
   readonly receive: (frame: Uint8Array) => void;
+  /** The client has read: there is room again. */
+  readonly drained: () => void;
   readonly closed: () => void;
   /** The key that said hello, for logs; undefined before. */
   readonly key: () => VerifyKey | undefined;
@@ -62,6 +66,7 @@ export function createLiveConnection(port: LivePort, { service, did, clock, rand
     read: (space, log, after, whole) =>
       asKey((k) => service.pull(space, k, log, after, whole), { ok: false, code: 'UNAUTHENTICATED' as ErrorCode }),
     mayRead: (space, log) => asKey((k) => service.mayRead(space, k, log), 'UNAUTHENTICATED' as ErrorCode | 'allowed'),
+    hasRoom: port.hasRoom,
     sendPage: (id, page) => send({ type: 'page', id, page }),
     sendClosed: (id, code) => send({ type: 'closed', id, code }),
   });
@@ -115,6 +120,9 @@ export function createLiveConnection(port: LivePort, { service, did, clock, rand
       key = hello.value;
       cancelHello();
       send({ type: 'ready', nowMs: clock.nowMs() });
+    },
+    drained: () => {
+      if (open) subscriptions.resume();
     },
     closed: () => {
       open = false;

@@ -23,6 +23,8 @@ export type LiveServer = {
 };
 
 const PING_MS = 30_000;
+/** Pages are read only while less than this waits in the client's socket, however much credit it gave. */
+const ROOM_BYTES = 2 * 1024 * 1024;
 /** A client that lets this much pile up in its socket is cut off; it resumes from its cursor. */
 const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
 const MAX_SOCKETS = 10_000;
@@ -55,6 +57,9 @@ export function createLiveServer(server: Server, deps: LiveServerDeps): LiveServ
     const requestId = bytesToBase64url(random(9));
     const startMs = clock.monotonicMs();
     let sentBytes = 0;
+    /** Whether some page waits for the client to read. */
+    let isStalled = false;
+    const hasRoom = (): boolean => socket.bufferedAmount < ROOM_BYTES;
     /** Runs code of the connection; its bug ends this connection and nothing else. */
     const guarded = <T>(run: () => T): T | undefined => {
       try {
@@ -71,8 +76,17 @@ export function createLiveServer(server: Server, deps: LiveServerDeps): LiveServ
     const port = {
       send: (frame: Uint8Array) => {
         sentBytes += frame.length;
-        socket.send(frame);
+        socket.send(frame, () => {
+          if (!isStalled || !hasRoom()) return;
+          isStalled = false;
+          guarded(() => connection?.drained());
+        });
         if (socket.bufferedAmount > MAX_BUFFERED_BYTES) socket.terminate();
+      },
+      hasRoom: () => {
+        const room = hasRoom();
+        if (!room) isStalled = true;
+        return room;
       },
       close: (reason: string) => socket.close(CLOSE.policy, reason),
     };

@@ -11,6 +11,7 @@ function overLog(head: number) {
   const sent: { readonly id: number; readonly cursor: number; readonly whole: boolean }[] = [];
   const closed: { readonly id: number; readonly code: ErrorCode }[] = [];
   const log = { head };
+  const socket = { room: Number.POSITIVE_INFINITY };
   const page = (after: number, whole: boolean): Page => {
     const cursor = Math.max(after, Math.min(log.head, after + 5));
     const more = cursor < log.head;
@@ -20,7 +21,9 @@ function overLog(head: number) {
   const subscriptions = createSubscriptions({
     read: (_space, _log, after, whole) => ({ ok: true, value: page(after, whole) }),
     mayRead: () => 'allowed',
+    hasRoom: () => socket.room > 0,
     sendPage: (id, { cursor, whole }) => {
+      socket.room--;
       sent.push({ id, cursor, whole });
       return PAGE_COST;
     },
@@ -30,7 +33,7 @@ function overLog(head: number) {
     log.head = to;
     subscriptions.touched([{ space: SPACE, log: 'own' }]);
   };
-  return { subscriptions, sent, closed, grow };
+  return { subscriptions, sent, closed, grow, socket };
 }
 
 describe('subscriptions', () => {
@@ -42,6 +45,17 @@ describe('subscriptions', () => {
     expect(sent).toHaveLength(2);
     subscriptions.credit(1, 1);
     expect(sent.map(({ cursor }) => cursor)).toEqual([5, 10, 15]);
+  });
+
+  it('[LIVE-2] no page is read while the connection has no room, and the next goes on where it stopped', () => {
+    const { subscriptions, sent, grow, socket } = overLog(20);
+    socket.room = 2;
+    subscriptions.open(1, SPACE, { type: 'own' }, 0, 1000 * PAGE_COST);
+    grow(25);
+    expect(sent.map(({ cursor }) => cursor)).toEqual([5, 10]);
+    socket.room = 10;
+    subscriptions.resume();
+    expect(sent.map(({ cursor }) => cursor)).toEqual([5, 10, 15, 20, 25]);
   });
 
   it('[LIVE-7] the first answer comes even with nothing new, and the one that reaches the head is whole', () => {

@@ -1,6 +1,6 @@
 /**
- * Live subscriptions of one connection. Each holds a cursor and a credit, never a buffer: when there is news and credit, the next
- * page is read from the log. Must not know sockets; `send` is all it has.
+ * Live subscriptions of one connection. Each holds a cursor and a credit, never a buffer: when there is news, credit and room, the
+ * next page is read from the log. Must not know sockets; `send` is all it has.
  */
 
 import { bytesToHex, type SpaceId } from '@sluice/core/base';
@@ -15,6 +15,8 @@ export type SubscriptionPort = {
     whole: boolean,
   ) => { ok: true; value: Page } | { ok: false; code: ErrorCode };
   readonly mayRead: (space: SpaceId, log: LogName) => ErrorCode | 'allowed';
+  /** Whether the connection takes more at present; when it does again, `resume` has to be called. */
+  readonly hasRoom: () => boolean;
   /** Sends a page and returns its size in bytes. */
   readonly sendPage: (id: number, page: Page) => number;
   readonly sendClosed: (id: number, code: ErrorCode) => void;
@@ -37,6 +39,8 @@ export type Subscriptions = {
   readonly open: (id: number, space: SpaceId, log: LogName, after: number, credit: number) => void;
   readonly credit: (id: number, bytes: number) => void;
   readonly close: (id: number) => void;
+  /** Goes on where there was no room. */
+  readonly resume: () => void;
   readonly touched: (logs: readonly TouchedLog[]) => void;
 };
 
@@ -59,7 +63,7 @@ export function createSubscriptions(port: SubscriptionPort): Subscriptions {
   const pump = (id: number): void => {
     const sub = all.get(id);
     if (!sub) return;
-    while (sub.news && sub.credit > 0) {
+    while (sub.news && sub.credit > 0 && port.hasRoom()) {
       const page = port.read(sub.space, sub.log, sub.cursor, sub.first);
       if (!page.ok) return drop(id, page.code);
       sub.news = page.value.more;
@@ -86,6 +90,9 @@ export function createSubscriptions(port: SubscriptionPort): Subscriptions {
       pump(id);
     },
     close: (id) => drop(id),
+    resume: () => {
+      for (const id of [...all.keys()]) pump(id);
+    },
     touched: (logs) => {
       for (const { space, log } of logs) {
         // A control entry may have closed any subscription of the space, so each asks again before it is served another byte.

@@ -12,7 +12,7 @@ import { publishApp } from '../publish-app.ts';
 import { NODE_ORIGIN, type Persona, TEST_ARGON2 } from '../test-network.ts';
 import { type Child, startChild } from './child-link.ts';
 import { createHeldSockets } from './held-sockets.ts';
-import { makePrograms } from './programs.ts';
+import { makePrograms, type ProgramName } from './programs.ts';
 
 export type FaultNetwork = {
   readonly directory: string;
@@ -22,6 +22,8 @@ export type FaultNetwork = {
   readonly app: (origin: string) => Promise<Persona>;
   /** A process for the person's store. It opens it at the step `open`, so that a spare one costs nothing. */
   readonly startClient: (persona: Persona) => Child;
+  /** A process that takes pages of a space with a key that may read it. */
+  readonly startSubscriber: (seed: string, space: string) => Child;
   /** A device that has never been here, at once closed again when `use` is done. */
   readonly withFreshDevice: <T>(persona: Persona, use: (account: Account) => Promise<T>) => Promise<T>;
   /** Kills the node and starts it again. Those of the network find it only at `findNode`. */
@@ -53,10 +55,15 @@ export async function createFaultNetwork(): Promise<FaultNetwork> {
   const freshPlatform = createNodePlatform({ clock, random: systemRandom, devHosts: () => freshHosts });
   const accounts = new Set<Account>();
   const servers: Server[] = [];
-  const clients = new Set<Child>();
+  const others = new Set<Child>();
   const alarms: Alarm[] = [];
   let fresh = 0;
 
+  const startOther = (program: ProgramName, args: readonly string[]): Child => {
+    const child = startChild(programs.path(program), args);
+    others.add(child);
+    return child;
+  };
   const keep = (account: Account): Account => {
     accounts.add(account);
     account.open.onAlarm((alarm) => alarms.push(alarm));
@@ -90,11 +97,8 @@ export async function createFaultNetwork(): Promise<FaultNetwork> {
       freshHosts.set(host, address);
       return { account: keep(account), phrase, store, origin };
     },
-    startClient: ({ store }) => {
-      const client = startChild(programs.path('client-process'), [store, String(port)]);
-      clients.add(client);
-      return client;
-    },
+    startClient: ({ store }) => startOther('client-process', [store, String(port)]),
+    startSubscriber: (seed, space) => startOther('subscriber-process', [String(port), seed, space]),
     withFreshDevice: async ({ phrase }, use) => {
       const store = openNodeStore(join(directory, `fresh-${fresh++}`));
       const account = keep(await Account.restore({ ...base, platform: freshPlatform, store, phrase }));
@@ -121,7 +125,7 @@ export async function createFaultNetwork(): Promise<FaultNetwork> {
     close: async () => {
       for (const account of accounts) await account.close().catch(() => undefined);
       for (const server of servers) server.close();
-      await Promise.all([node, spare, ...clients].map((child) => child.kill()));
+      await Promise.all([node, spare, ...others].map((child) => child.kill()));
       programs.remove();
       rmSync(directory, { recursive: true, force: true });
     },

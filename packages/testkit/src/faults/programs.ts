@@ -6,7 +6,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
-export type ProgramName = 'node-process' | 'client-process';
+const NAMES = ['node-process', 'client-process', 'subscriber-process'] as const;
+export type ProgramName = (typeof NAMES)[number];
 export type Programs = {
   /** The file to start. */
   readonly path: (name: ProgramName) => string;
@@ -24,7 +25,7 @@ export async function makePrograms(): Promise<Programs> {
   // A node reads its version beside its code.
   copyFileSync(join(HERE, '../../../node/package.json'), join(directory, 'package.json'));
   await build({
-    entryPoints: ['node-process', 'client-process'].map((name) => join(HERE, `${name}.ts`)),
+    entryPoints: NAMES.map((name) => join(HERE, `${name}.ts`)),
     outdir: join(directory, 'bin'),
     outExtension: { '.js': '.mjs' },
     bundle: true,
