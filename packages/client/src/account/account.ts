@@ -115,6 +115,21 @@ export function assembleAccount({ platform, store, secret, device, link }: Assem
     return engine;
   };
 
+  // A key epoch that another device started. Two started at once stand in two versions of the item; the last to be seen holds both.
+  keychain.onArrival('space', (id, item) => {
+    const { keys, context } = itemToSpace(item);
+    const engine = engines.get(bytesToHex(keys.space));
+    if (!engine || engine === home) return;
+    engine.addEpochs(keys.epochs);
+    if (engine.keys.epochs.size === keys.epochs.size) return;
+    // Not from inside the page that brought it.
+    queueMicrotask(() => {
+      if (closed) return;
+      keychain.put('space', id, spaceToItem(engine.keys, context));
+      home.nudge();
+    });
+  });
+
   const findContext = (context: ContextName): SpaceKeys | undefined =>
     keychain
       .list('space')

@@ -2,14 +2,15 @@
 
 import { bytesToHex, type Did, type RowId, utf8ToBytes } from '@sluice/core/base';
 import { type HpkeKeyPair, openHpke, type SigningKey, toEpochKey } from '@sluice/core/crypto';
-import { type CtlEntry, type CtlRow, VERB } from '@sluice/core/stream';
+import { type CtlRow, VERB } from '@sluice/core/stream';
 import { STREAM_KIND } from '@sluice/core/wire';
 import { type Context, createContext } from '../context.ts';
-import { openLiveLink } from '../link/live-link.ts';
+import { isStoreFull } from '../errors.ts';
+import { type LiveLink, openLiveLink } from '../link/live-link.ts';
 import { createSiloMessaging, type SiloMessaging } from '../messaging/silo-messaging.ts';
 import type { Platform } from '../platform.ts';
 import type { SchemaLoader } from '../schema/index.ts';
-import { openSpaceEngine, type SpaceStatus } from '../space/space-engine.ts';
+import { openSpaceEngine, type SpaceEngine, type SpaceStatus } from '../space/space-engine.ts';
 import type { SpaceKeys } from '../space/space-keys.ts';
 import type { StoreDb } from '../store/store-db.ts';
 
@@ -52,23 +53,29 @@ const SYNC_MS = 60_000;
 export function openAppSession(deps: AppSessionDeps): AppSession {
   const { platform, keys, key, owner } = deps;
   const link = openLiveLink(platform, keys.node, key);
-  const engine = openSpaceEngine({ platform, db: deps.db, link, keys, writer: key });
+  const engine = openEngine(deps, link);
   let context: SiloContext | undefined;
   let messaging: SiloMessaging | undefined;
 
-  const takeEpochs = async (fresh: readonly CtlEntry[]): Promise<void> => {
-    for (const entry of fresh) {
-      if (entry.public.type !== 'epoch') continue;
-      const { epoch } = entry.public;
-      const mine = entry.public.keys.find((k) => bytesToHex(k.row) === bytesToHex(deps.row));
+  /** Opens the epoch keys that were announced and are not here yet: fresh ones, and what an earlier process did not get to. */
+  const takeEpochs = async (): Promise<void> => {
+    for (const { epoch, keys: sealed } of engine.epochs()) {
+      if (keys.epochs.has(epoch)) continue;
+      const mine = sealed.find((k) => bytesToHex(k.row) === bytesToHex(deps.row));
       const opened = mine && (await openHpke(deps.hpke, EPOCH_INFO, keys.space, mine.sealed));
-      if (!opened?.ok) continue;
-      keys.epochs.set(epoch, toEpochKey(opened.value));
-      deps.onNewEpoch();
-      engine.nudge();
+      // What is no key is the owner's mistake, and leaves this session where it is.
+      if (!opened?.ok || opened.value.length !== 32) continue;
+      if (engine.addEpochs(new Map([[epoch, toEpochKey(opened.value)]]))) deps.onNewEpoch();
     }
   };
-  engine.onControl((fresh) => void takeEpochs(fresh));
+  const keepUp = (): void => {
+    takeEpochs().catch((cause: unknown) => {
+      // On a full disk the key is in memory, and is opened again at the next start.
+      if (!isStoreFull(cause)) throw cause;
+    });
+  };
+  engine.onControl(keepUp);
+  keepUp();
   engine.start();
 
   const close = (): void => {
@@ -99,6 +106,16 @@ export function openAppSession(deps: AppSessionDeps): AppSession {
     },
     close,
   };
+}
+
+/** Keys that do not belong together are refused, and then nothing stays behind that goes on connecting. */
+function openEngine({ platform, db, keys, key }: AppSessionDeps, link: LiveLink): SpaceEngine {
+  try {
+    return openSpaceEngine({ platform, db, link, keys, writer: key });
+  } catch (cause) {
+    link.close();
+    throw cause;
+  }
 }
 
 const ownRow = ({ row, key }: AppSessionDeps): CtlRow => ({

@@ -1,6 +1,6 @@
 /** Scenario 3, both sides: an app asks for its silo, the owner lets it in by a session, lists sessions, and ends them. */
 
-import { bytesToHex, type Did, hexToBytes, type JsonObject, type RowId, toRowId } from '@sluice/core/base';
+import { bytesToHex, type Did, hexToBytes, type JsonObject, type Random, type RowId, toRowId } from '@sluice/core/base';
 import {
   createHpkeKeyPair,
   createSigningKey,
@@ -126,8 +126,10 @@ export function createConnect(account: OpenAccount): Connect {
       const first = sessions[0]?.item as JsonObject;
       const engine = await siloOf(String(first.app) as Did, String(first.context));
       await engine.control(sessions.map(({ item }) => ({ public: sessionRow(item, 'revoked'), sealed: null })));
+      await startEpoch(engine, String(first.space), new Set(sessions.map(({ id }) => id)));
+      // Noted last: an end that broke off can be pressed again, and then is whole.
       for (const { id, item } of sessions) keychain.put('session', id, { ...item, status: 'closed' });
-      await startEpoch(engine, String(first.space));
+      account.home.nudge();
     }
   };
 
@@ -157,10 +159,12 @@ export function createConnect(account: OpenAccount): Connect {
   };
 
   /** The row goes first, then the key: what is written from here on, the ended session cannot open even if a node still served it. */
-  async function startEpoch(engine: SpaceEngine, space: string): Promise<void> {
-    const epoch = newestEpoch(engine.keys) + 1;
+  async function startEpoch(engine: SpaceEngine, space: string, ended: ReadonlySet<string>): Promise<void> {
+    const epoch = Math.max(newestEpoch(engine.keys), engine.access.epoch) + 1 + chance(random);
     const key = toEpochKey(random(32));
-    const remaining = keychain.list('session').filter(({ item }) => item.space === space && item.status === 'active');
+    const remaining = keychain
+      .list('session')
+      .filter(({ id, item }) => item.space === space && item.status === 'active' && !ended.has(id));
     const keys = await Promise.all(
       remaining.map(async ({ item }) => ({
         row: rowOf(item),
@@ -323,6 +327,12 @@ export function createConnect(account: OpenAccount): Connect {
     },
   };
 }
+
+/** 0 to 65,535: two devices that start an epoch at once number them apart, so that neither key takes the other's place. */
+const chance = (random: Random): number => {
+  const [high = 0, low = 0] = random(2);
+  return high * 256 + low;
+};
 
 /** A session's name is that of the request it answers. */
 const sessionId = (request: ConnectRequest): string => bytesToHex(request.hash).slice(0, 32);

@@ -7,6 +7,7 @@ import type { Tag } from '@sluice/core/base';
 import { type Message, type MessageFailure, openMessage } from '@sluice/core/message';
 import { decodeHeader, type PageEntry } from '@sluice/core/wire';
 import type { OpenAccount } from '../account/account.ts';
+import { isStoreFull, SluiceError } from '../errors.ts';
 import { readLog } from '../link/read-log.ts';
 import type { SpaceEngine } from '../space/space-engine.ts';
 import type { Collection } from '../store/collection.ts';
@@ -75,7 +76,7 @@ export function createInboxDrain(
           if (result.ok && !fresh.has(result.value.id) && !inbox.get(result.value.id))
             fresh.set(result.value.id, result.value);
         if (fresh.size > 0) inbox.save([...fresh.values()].map((m) => messageToSave(m, nowMs)));
-        for (const { message, to } of routed) if (!to.get(message.id)) to.save([messageToSave(message, nowMs)]);
+        for (const { message, to } of routed) route(message, to, nowMs);
         for (const { tag } of decided) home.drain(tag);
       });
     } catch (cause) {
@@ -89,6 +90,18 @@ export function createInboxDrain(
     if (decided.length > 0) home.nudge();
     for (const { silo } of routed) silo.nudge();
     return decided.length === opened.length;
+  };
+
+  /** A copy for the silo. What its sessions have put in the way there must hold up nobody's messages but theirs. */
+  const route = (message: Message, to: Collection, nowMs: number): void => {
+    try {
+      store.db.transact(() => {
+        if (!to.get(message.id)) to.save([messageToSave(message, nowMs)]);
+      });
+    } catch (cause) {
+      if (!(cause instanceof SluiceError) || isStoreFull(cause)) throw cause;
+      to.forget();
+    }
   };
 
   const advance = (cursor: number): void => {

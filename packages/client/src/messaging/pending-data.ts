@@ -76,6 +76,18 @@ export function createPendingRequests(
     return sent.state === 'sent' ? 'waiting' : sent.state;
   };
 
+  /** Looks at an instant. A timer may run a moment before the clock shows it, and then it is set once more. */
+  const armUntil = (atMs: number, look: () => boolean): (() => void) => {
+    let cancel: () => void = () => undefined;
+    const arm = (): void => {
+      cancel = clock.timer(Math.max(1, atMs - clock.nowMs()), () => {
+        if (!look()) arm();
+      });
+    };
+    arm();
+    return () => cancel();
+  };
+
   const wait = (
     id: string,
     timeoutMs?: number,
@@ -103,7 +115,7 @@ export function createPendingRequests(
         mailbox.onChange((item) => {
           if (item.replyTo === id) look();
         }),
-        clock.timer(sent.expiresAt - clock.nowMs(), look),
+        armUntil(sent.expiresAt, look),
         account.link.onState((state) => {
           if (state === 'closed') finish(() => reject(new SluiceError('CLOSED')));
         }),

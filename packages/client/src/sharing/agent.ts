@@ -41,6 +41,7 @@ import {
   type FeedRule,
   feedTag,
   openCheckpoint,
+  openFeedDelete,
   openMemo,
   sealCheckpoint,
   sealFeedDelete,
@@ -62,6 +63,7 @@ import { readLog } from '../link/read-log.ts';
 import type { FeedSource, SpaceEngine } from '../space/space-engine.ts';
 import type { ChangedRecord, Collection } from '../store/collection.ts';
 import type { StoreDb } from '../store/store-db.ts';
+import { createRound, type Round } from './feed-round.ts';
 import { openSentLog, type SentLog, type SentPut } from './sent-log.ts';
 
 /** One grant as its agent needs it. */
@@ -162,7 +164,7 @@ export function createAgent(deps: AgentDeps): Agent {
 
   const prepare = (): readonly Extract<PushPart, { type: 'feed' }>[] => {
     staged = [];
-    const round = createRound(engine);
+    const round = createRound(engine, STEP_RECORDS);
     const parts: Extract<PushPart, { type: 'feed' }>[] = [];
     for (const work of works.values()) {
       if (parts.length >= MAX_FEEDS_A_PUSH) break;
@@ -385,28 +387,38 @@ export function createAgent(deps: AgentDeps): Agent {
     let { n, basis, closed } = work.progress;
     for (const item of page.entries) {
       const header = decodeHeader(item.header);
-      if (!header.ok) continue;
-      const head = header.value;
-      if (bytesToHex(head.writer) === bytesToHex(engine.self)) n = Math.max(n, head.n);
-      const checkpoint = foldEntry(work, item, head);
-      basis = checkpoint?.basis ?? basis;
-      closed ||= checkpoint !== undefined;
+      const folded = header.ok ? foldEntry(work, item, header.value) : undefined;
+      // What does not open under the grant's key is the node's word alone, its number and its kind included.
+      if (!header.ok || !folded) continue;
+      if (bytesToHex(header.value.writer) === bytesToHex(engine.self)) n = Math.max(n, header.value.n);
+      basis = folded.checkpoint?.basis ?? basis;
+      closed ||= folded.checkpoint !== undefined;
     }
     saveProgress(work, { n, basis, closed, cursor: page.cursor });
   }
 
-  function foldEntry(work: Work, item: Page['entries'][number], head: Header): Checkpoint | undefined {
-    if (head.kind === ENTRY_KIND.PUT && item.memo) {
-      const memo = openMemo(work.keys, item.header, item.memo);
-      if (memo.ok) work.sent.note([{ tag: head.tag, memo: memo.value }], []);
-    } else if (head.kind === ENTRY_KIND.DEL) {
-      work.sent.note([], [head.tag]);
-    } else if ((head.kind === ENTRY_KIND.CKPT || head.kind === ENTRY_KIND.END) && item.body) {
-      const checkpoint = openCheckpoint(work.keys, { header: item.header, body: item.body }, head);
-      if (head.kind === ENTRY_KIND.END) end(work, 'completed');
-      return checkpoint.ok ? checkpoint.value : undefined;
+  /** Takes up one entry of the feed; undefined when it is not authentic. */
+  function foldEntry(
+    work: Work,
+    { header, body, memo }: Page['entries'][number],
+    head: Header,
+  ): { readonly checkpoint?: Checkpoint } | undefined {
+    if (head.kind === ENTRY_KIND.PUT) {
+      const opened = memo && openMemo(work.keys, header, memo);
+      if (!opened?.ok) return undefined;
+      work.sent.note([{ tag: head.tag, memo: opened.value }], []);
+      return {};
     }
-    return undefined;
+    if (head.kind === ENTRY_KIND.DEL) {
+      if (!body || !openFeedDelete(work.keys, { header, body }).ok) return undefined;
+      work.sent.note([], [head.tag]);
+      return {};
+    }
+    if (head.kind !== ENTRY_KIND.CKPT && head.kind !== ENTRY_KIND.END) return undefined;
+    const checkpoint = body ? openCheckpoint(work.keys, { header, body }, head) : undefined;
+    if (!checkpoint?.ok) return undefined;
+    if (head.kind === ENTRY_KIND.END) end(work, 'completed');
+    return { checkpoint: checkpoint.value };
   }
 
   return {
@@ -436,31 +448,6 @@ export function createAgent(deps: AgentDeps): Agent {
           (!w.doubtful && w.progress.closed && w.grant.collection.changedSince(w.progress.ls, 1).records.length === 0),
       ),
     source: { prepare, settle },
-  };
-}
-
-/** What the feeds of one push have in common: many grants draw from one collection, mostly from the same place on. */
-type Round = {
-  readonly basisOf: (collection: Collection) => Basis;
-  readonly changesOf: (collection: Collection, ls: number) => ReturnType<Collection['changedSince']>;
-};
-
-function createRound(engine: SpaceEngine): Round {
-  const bases = new Map<Collection, Basis>();
-  const changes = new Map<Collection, Map<number, ReturnType<Collection['changedSince']>>>();
-  return {
-    basisOf: (collection) => {
-      const basis = bases.get(collection) ?? engine.store.vector(collection.streamRow, engine.self);
-      bases.set(collection, basis);
-      return basis;
-    },
-    changesOf: (collection, ls) => {
-      const known = changes.get(collection) ?? new Map<number, ReturnType<Collection['changedSince']>>();
-      changes.set(collection, known);
-      const found = known.get(ls) ?? collection.changedSince(ls, STEP_RECORDS);
-      known.set(ls, found);
-      return found;
-    },
   };
 }
 

@@ -233,7 +233,8 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     if (wrong) return distrust(wrong);
     // Nothing came since the last checkpoint, which an earlier process may have seen.
     if (page.cursor === page.head && state.settledAt === page.cursor) settled = true;
-    sweeping = false;
+    // Only a sum that fits ends the second reading: a feed may take several pages.
+    if (settled) sweeping = false;
     for (const change of changes) emit(change);
     if (before.status !== state.status) for (const listener of listeners.status) listener(state.status);
     armExpiry();

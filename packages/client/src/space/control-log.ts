@@ -24,6 +24,8 @@ import type { SpaceKeys } from './space-keys.ts';
 
 export type ControlChange = { readonly public: CtlPublic; readonly sealed: Uint8Array | null };
 
+export type EpochEntry = Extract<CtlPublic, { readonly type: 'epoch' }>;
+
 export type ControlLog = {
   readonly state: AccessState;
   /** Makes signed entries that continue the signer's chain; they count once `accept` is called. */
@@ -32,6 +34,8 @@ export type ControlLog = {
   readonly accept: (entries: readonly Entry[]) => void;
   /** Checks and folds a page. Returns what was new. */
   readonly addPage: (page: Page) => Result<readonly CtlEntry[], Tampering>;
+  /** The key epochs that were announced, oldest first. */
+  readonly epochs: () => readonly EpochEntry[];
   /** All that was ever verified here, in the order it was folded. */
   readonly entries: () => readonly Entry[];
 };
@@ -48,13 +52,17 @@ export function openControlLog(
   if (!genesis.ok || !equalBytes(genesis.value.space, keys.space)) throw new SluiceError('TAMPERED');
   const stream = ctlStreamId(keys.space);
   const state = createAccessState(genesis.value.root);
+  const epochs: EpochEntry[] = [];
 
   /** Expiry must not undo the past, so a row counts as of the entry's own stamp. */
   const fold = (entry: Entry): Result<CtlEntry | undefined, Tampering> => {
     const ctl = openCtlEntry(stream, entry);
     if (!ctl.ok) return err({ type: 'tampered', what: 'bad-seal' });
     const applied = applyCtl(state, ctl.value, entry, ctl.value.header.hlc.ms);
-    if (applied.ok) return ok(ctl.value);
+    if (applied.ok) {
+      if (ctl.value.public.type === 'epoch') epochs.push(ctl.value.public);
+      return ok(ctl.value);
+    }
     if (applied.error.type === 'known') return ok(undefined);
     const what = applied.error.type === 'gap' ? 'gap' : applied.error.type === 'fork' ? 'fork' : 'foreign-writer';
     return err({ type: 'tampered', what });
@@ -95,6 +103,7 @@ export function openControlLog(
 
   return {
     state,
+    epochs: () => epochs,
     entries,
     write: (changes, signer) => {
       const end = state.chains.get(bytesToHex(writerId(signer.publicKey))) ?? { n: 0, hash: NO_ENTRY };

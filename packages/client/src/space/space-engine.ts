@@ -4,7 +4,7 @@
  */
 
 import { bytesToHex, type Clock, equalBytes, type StreamId, type Tag, type WriterId } from '@sluice/core/base';
-import { type SigningKey, writerId } from '@sluice/core/crypto';
+import { type EpochKey, type SigningKey, writerId } from '@sluice/core/crypto';
 import { createHlc, type HlcClock } from '@sluice/core/record';
 import { type AccessState, checkPage, type CtlEntry, type Tampering, writerKey } from '@sluice/core/stream';
 import {
@@ -14,7 +14,9 @@ import {
   MAX_BATCH_ENTRIES,
   type Page,
   type PageEntry,
+  type Entry,
   type PartAnswer,
+  type PushAnswer,
   type PushPart,
 } from '@sluice/core/wire';
 import { isStoreFull, SluiceError } from '../errors.ts';
@@ -27,7 +29,7 @@ import { type Collection, type CollectionKeys, type CollectionShape, openCollect
 import { restageOutbox } from '../store/restage.ts';
 import { openSpaceStore, type SpaceStore } from '../store/space-store.ts';
 import type { StoreDb } from '../store/store-db.ts';
-import { type ControlChange, openControlLog } from './control-log.ts';
+import { type ControlChange, type EpochEntry, openControlLog } from './control-log.ts';
 import { pushBackControl } from './push-back.ts';
 import { collectionKeys, type SpaceKeys } from './space-keys.ts';
 
@@ -60,6 +62,10 @@ export type SpaceEngine = {
   }) => void;
   /** Signs control changes and stores them at the node. Rejects with SluiceError. */
   readonly control: (changes: readonly ControlChange[], signer?: SigningKey) => Promise<void>;
+  /** The key epochs that the control log announced, oldest first. */
+  readonly epochs: () => readonly EpochEntry[];
+  /** Takes up keys of epochs that arrived: what was sealed under them is read, and what waits for them is sent. */
+  readonly addEpochs: (epochs: ReadonlyMap<number, EpochKey>) => boolean;
   readonly onControl: (listener: (fresh: readonly CtlEntry[]) => void) => () => void;
   /** Marks an inbox entry for dropping with the next push. Call inside the transaction that saves its content. */
   readonly drain: (tag: Tag) => void;
@@ -106,6 +112,8 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
   let full = false;
   /** A control page is there that could not be stored. */
   let controlWaits = false;
+  /** Under which epoch the outbox was last made anew, and whether for its clock; forgotten when the node takes something. */
+  let remade: { readonly epoch: number; readonly clock: boolean } | undefined;
   /** The store may be closed from here on: whatever was under way must not touch it any more. */
   let closed = false;
 
@@ -144,6 +152,8 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
       return;
     }
     if (!page.more) caughtUp.ctl = true;
+    // Entries that were refused for an epoch unknown here may be made anew now.
+    if (added.value.some((entry) => entry.public.type === 'epoch')) nudge();
     if (added.value.length > 0) for (const listener of controlListeners) listener(added.value);
     waiters.wake();
   });
@@ -183,7 +193,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
   async function pump(): Promise<void> {
     pumping = true;
     try {
-      while (again && link.state() === 'ready' && status !== 'revoked' && status !== 'stopped') {
+      while (again && !closed && link.state() === 'ready' && status !== 'revoked' && status !== 'stopped') {
         again = false;
         if (await pumpOnce()) again = true;
       }
@@ -213,6 +223,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
     try {
       const answer = await link.push(keys.space, encodePush(parts));
       if (closed) return false;
+      remade = undefined;
       db.transactLazily(() => {
         batch?.acked();
         for (const tag of tags) db.sql('DELETE FROM drain WHERE space = ? AND tag = ?').run(store.spaceRow, tag);
@@ -232,9 +243,9 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
     switch (cause.code) {
       case 'CLOCK_SKEW':
         hlc.reset(cause.nowMs);
-        return restage();
+        return restage(true);
       case 'KEY_EPOCH':
-        return restage();
+        return restage(false);
       case 'REVOKED':
       case 'FORBIDDEN':
         onClosed(cause.code);
@@ -250,7 +261,14 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
   }
 
   /** The node refused for certain, so no other copy of these bytes exists and they may be made anew under the same numbers. */
-  function restage(): boolean {
+  function restage(forClock: boolean): boolean {
+    const epoch = keysOf('').epoch();
+    // Made anew before for the same reason, and refused all the same: the key has not come yet, or the node makes fun of us.
+    if (remade && remade.epoch === epoch && (remade.clock || !forClock)) {
+      clock.timer(RETRY_MS, nudge);
+      return false;
+    }
+    remade = { epoch, clock: forClock || (remade?.clock ?? false) };
     const done = restageOutbox({
       db,
       store,
@@ -264,12 +282,13 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
     return done;
   }
 
+  const keysOf = (name: string): CollectionKeys => collectionKeys(keys, name, () => control.state.epoch);
   const streamKeys = new Map<string, CollectionKeys>();
   const keysByStream = (stream: StreamId): CollectionKeys | undefined => {
     const open = streamKeys.get(bytesToHex(stream));
     if (open) return open;
     return closedCollections()
-      .map((name) => collectionKeys(keys, name))
+      .map(keysOf)
       .find((named) => equalBytes(named.stream, stream));
   };
 
@@ -290,7 +309,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
     collection: (name, shape, own) => {
       const known = collections.get(name);
       if (known) return known;
-      const named = own ?? collectionKeys(keys, name);
+      const named = own ?? keysOf(name);
       const opened = openCollection({
         db,
         store,
@@ -342,11 +361,20 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
       live(link.state() === 'ready');
     },
     control: async (changes, signer = writer) => {
-      const entries = control.write(changes, signer);
+      const send = (entries: readonly Entry[]): Promise<PushAnswer> =>
+        link.push(keys.space, encodePush([{ type: 'ctl', entries }]));
+      let entries = control.write(changes, signer);
       for (let at = 0; at < entries.length; at += MAX_BATCH_ENTRIES) {
-        const part = entries.slice(at, at + MAX_BATCH_ENTRIES);
-        const answer = await link
-          .push(keys.space, encodePush([{ type: 'ctl', entries: part }]))
+        let part = entries.slice(at, at + MAX_BATCH_ENTRIES);
+        const answer = await send(part)
+          .catch((cause: unknown) => {
+            if (!(cause instanceof LinkRefusal) || cause.code !== 'CLOCK_SKEW' || at > 0) throw cause;
+            // A revoke must not fail because this device's clock is wrong: stamped by the node's, it is sent once more.
+            hlc.reset(cause.nowMs);
+            entries = control.write(changes, signer);
+            part = entries.slice(0, MAX_BATCH_ENTRIES);
+            return send(part);
+          })
           .catch((cause: unknown) => {
             if (cause instanceof LinkRefusal) throw new SluiceError(`NODE_${cause.code}`);
             if (cause instanceof LinkOffline) throw new SluiceError('OFFLINE');
@@ -356,6 +384,15 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
         if (refusal) throw new SluiceError(`NODE_${refusal}`);
         control.accept(part);
       }
+    },
+    epochs: control.epochs,
+    addEpochs: (arrived) => {
+      const fresh = [...arrived].filter(([n]) => !keys.epochs.has(n));
+      if (fresh.length === 0 || closed) return false;
+      for (const [n, key] of fresh) keys.epochs.set(n, key);
+      for (const collection of collections.values()) collection.keysArrived();
+      nudge();
+      return true;
     },
     onControl: (listener) => addListener(controlListeners, listener),
     drain: (tag) => {

@@ -13,20 +13,31 @@ const streamOf = (secret: Uint8Array, name: string): string =>
   `01${createHmac('sha256', secret).update(`stream/${name}`).digest('hex').slice(0, 30)}`;
 
 describe('what a collection is sealed and named with', () => {
+  const epochs = new Map([
+    [1, toEpochKey(fill(4))],
+    [2, toEpochKey(fill(5))],
+  ]);
+  const spaceKeys = {
+    space: toSpaceId(fill(1)),
+    node: { url: 'https://node.example', did: toDid('did:web:node.example') },
+    genesis: fill(2),
+    tagSecret: toTagSecret(fill(3)),
+    epochs,
+  };
+
+  it('[CON-9] an epoch counts for sealing once it is announced', () => {
+    let announced = 0;
+    const keys = collectionKeys(spaceKeys, 'contact', () => announced);
+    expect(keys.epoch()).toBe(1);
+    announced = 2;
+    expect(keys.epoch()).toBe(2);
+    // Another device announced the third; its key has not come yet.
+    announced = 3;
+    expect(keys.epoch()).toBe(2);
+  });
+
   it('[ENT-6] [CRY-13] follows from the tag secret and the epoch keys of the space', () => {
-    const keys = collectionKeys(
-      {
-        space: toSpaceId(fill(1)),
-        node: { url: 'https://node.example', did: toDid('did:web:node.example') },
-        genesis: fill(2),
-        tagSecret: toTagSecret(fill(3)),
-        epochs: new Map([
-          [1, toEpochKey(fill(4))],
-          [2, toEpochKey(fill(5))],
-        ]),
-      },
-      'contact',
-    );
+    const keys = collectionKeys(spaceKeys, 'contact', () => 2);
     expect(hex(keys.stream)).toBe(streamOf(fill(3), 'contact'));
     expect(hex(keys.tagKey)).toBe(hex(derive(fill(3), `stream-tag/${hex(keys.stream)}`)));
     expect(keys.epoch()).toBe(2);

@@ -34,15 +34,21 @@ export type SpaceKeys = {
 /** The number of the newest epoch held. */
 export const newestEpoch = (keys: SpaceKeys): number => Math.max(...keys.epochs.keys());
 
-/** Derives what a collection is sealed and named with. */
-export function collectionKeys(keys: SpaceKeys, name: string): CollectionKeys {
+/** The number of the newest epoch held that was announced: what is sealed under a later one, others could not open. */
+const sealingEpoch = (keys: SpaceKeys, announced: number): number => {
+  const known = [...keys.epochs.keys()].filter((n) => n <= Math.max(1, announced));
+  return known.length > 0 ? Math.max(...known) : newestEpoch(keys);
+};
+
+/** Derives what a collection is sealed and named with. `announced` is the space's epoch as its control log says. */
+export function collectionKeys(keys: SpaceKeys, name: string, announced: () => number): CollectionKeys {
   const stream = streamId(STREAM_KIND.own, keys.tagSecret, name);
   const derived = new Map<number, CollectionKey>();
   return {
     stream,
     tagKey: streamTagKey(keys.tagSecret, stream),
     snapshotKey: toAeadKey(hkdf(keys.tagSecret, `snapshot/${bytesToHex(stream)}`)),
-    epoch: () => newestEpoch(keys),
+    epoch: () => sealingEpoch(keys, announced()),
     keyOf: (epoch) => {
       const known = derived.get(epoch);
       if (known) return known as unknown as AeadKey;

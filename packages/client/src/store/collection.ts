@@ -17,15 +17,7 @@ import {
   type WriterId,
 } from '@sluice/core/base';
 import { type AeadKey, openAead, recordTag, sealAead, type SigningKey, type StreamTagKey } from '@sluice/core/crypto';
-import {
-  bindFilter,
-  compareBySort,
-  type FieldFormats,
-  type Filter,
-  indexKeys,
-  planIndex,
-  type Sort,
-} from '@sluice/core/filter';
+import { type FieldFormats, type Filter, indexKeys, planIndex } from '@sluice/core/filter';
 import {
   applyDelete,
   applySave,
@@ -42,7 +34,7 @@ import {
   toDocument,
 } from '@sluice/core/record';
 import { openEntry, sealEntry } from '@sluice/core/stream';
-import { ENTRY_KIND, type Header, MAX_BODY_BYTES } from '@sluice/core/wire';
+import { ENTRY_KIND, type Header, MAX_BODY_BYTES, MAX_SUPERSEDED } from '@sluice/core/wire';
 import { isStoreFull, SluiceError } from '../errors.ts';
 import {
   type CollectionIndex,
@@ -50,6 +42,8 @@ import {
   type IndexedKeys,
   type IndexSnapshot,
 } from './collection-index.ts';
+import { type Explained, type QueryOptions, runQuery } from './run-query.ts';
+export type { Explained, QueryOptions } from './run-query.ts';
 import type { NewEntry, SpaceStore, StoredEntry } from './space-store.ts';
 import type { StoreDb } from './store-db.ts';
 
@@ -96,8 +90,6 @@ export type RecordChange = {
   readonly ls: number;
   readonly origin: 'self' | 'other';
 };
-export type QueryOptions = { readonly limit?: number; readonly skip?: number; readonly sort?: Sort };
-export type Explained = { readonly index?: string; readonly examined: number; readonly matched: number };
 export type ChangedRecord = { readonly ls: number; readonly tag: Tag; readonly state: RecordState };
 
 /** Records decoded and kept. */
@@ -131,6 +123,8 @@ export type Collection = {
   readonly arrived: (entries: readonly { readonly ls: number; readonly tag: Tag }[]) => void;
   readonly onChange: (listener: (change: RecordChange) => void) => () => void;
   readonly saveSnapshot: () => void;
+  /** Reads what could not be read for want of its epoch's key. */
+  readonly keysArrived: () => void;
   /** Drops decoded records, after their entries were made anew. */
   readonly forget: () => void;
 };
@@ -144,6 +138,8 @@ export function openCollection(deps: CollectionDeps): Collection {
   const names = shape.indexes.map((i) => i.name);
   const cache = new Map<string, Cached>();
   const listeners = new Set<(change: RecordChange) => void>();
+  /** Records with an entry whose epoch's key is not here (yet). */
+  const locked = new Set<string>();
   let index: CollectionIndex | undefined;
 
   // What was undone had numbers beyond the newest there is; they will be given to other entries.
@@ -155,6 +151,7 @@ export function openCollection(deps: CollectionDeps): Collection {
 
   const decode = (stored: StoredEntry): RecordState | undefined => {
     const key = keys.keyOf(stored.header.epoch);
+    if (!key) locked.add(tagName(stored.header.tag));
     const plain = key && openEntry(key, keys.stream, stored.entry);
     const state = plain?.ok ? decodeBody(plain.value, stampOf(stored.header)) : undefined;
     // The tag is authenticated but chosen by the writer: a record under another record's tag would shadow it.
@@ -263,7 +260,9 @@ export function openCollection(deps: CollectionDeps): Collection {
     const epoch = keys.epoch();
     const key = keys.keyOf(epoch);
     if (!key) throw new SluiceError('DISCONNECTED');
-    const entries = changes.map(({ tag, state, stamp, heads }, i): NewEntry => {
+    const entries = changes.map(({ tag, state, stamp, heads: all }, i): NewEntry => {
+      // More heads than one entry may name stay beside it, and go with the next changes.
+      const heads = all.slice(0, MAX_SUPERSEDED);
       const header: Header = {
         writer: deps.writerId,
         n: firstN + i,
@@ -401,9 +400,21 @@ export function openCollection(deps: CollectionDeps): Collection {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    keysArrived: () => {
+      const names = [...locked];
+      locked.clear();
+      for (const name of names) {
+        cache.delete(name);
+        const { current } = load(tagFromName(name));
+        if (!current) continue;
+        if (index) reindex(index, name, current.ls, current.state);
+        emit(current.state, current.ls, 'other');
+      }
+    },
     forget: () => cache.clear(),
     saveSnapshot: () => {
-      if (!index) return;
+      // A snapshot vouches for all before its number: what is still locked would be missing from it for good.
+      if (!index || locked.size > 0) return;
       const text = utf8ToBytes(JSON.stringify(indexed().snapshot()));
       const sealed = sealAead(keys.snapshotKey, SNAPSHOT_AAD, text, deps.random);
       try {
@@ -458,28 +469,4 @@ function loadSnapshot(db: StoreDb, streamRow: number, keys: CollectionKeys): Ind
   if (!plain?.ok) return undefined;
   const value = JSON.parse(bytesToUtf8(plain.value)) as JsonValue;
   return isJsonObject(value) ? (value as unknown as IndexSnapshot) : undefined;
-}
-
-function runQuery(
-  index: CollectionIndex,
-  filter: Filter,
-  nowMs: number,
-  { limit, skip = 0, sort }: QueryOptions,
-  shape: CollectionShape,
-  read: (name: string) => JsonObject | undefined,
-): { records: JsonObject[]; explained: Explained } {
-  const plan = planIndex(filter, shape.indexes, nowMs);
-  const test = bindFilter(filter, nowMs);
-  const found: JsonObject[] = [];
-  const enough = sort || limit === undefined ? Number.POSITIVE_INFINITY : skip + limit;
-  let examined = 0;
-  for (const name of plan ? index.candidates(plan) : index.all()) {
-    if (found.length >= enough) break;
-    const record = read(name);
-    examined++;
-    if (record && test(record)) found.push(record);
-  }
-  if (sort) found.sort(compareBySort(sort, shape.formats));
-  const records = found.slice(skip, limit === undefined ? undefined : skip + limit);
-  return { records, explained: { ...(plan ? { index: plan.index } : {}), examined, matched: found.length } };
 }

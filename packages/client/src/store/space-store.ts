@@ -3,7 +3,7 @@
  * Must not know what is inside an entry. Every method is one local transaction or part of the caller's.
  */
 
-import { equalBytes, type SpaceId, type StreamId, type Tag, type WriterId } from '@sluice/core/base';
+import { concatBytes, equalBytes, type SpaceId, type StreamId, type Tag, type WriterId } from '@sluice/core/base';
 import type { SigningKey } from '@sluice/core/crypto';
 import {
   type CheckedEntry,
@@ -73,10 +73,12 @@ export type SpaceStore = {
 };
 export type StoredPageEntry = { readonly ls: number; readonly stream: StreamId; readonly tag: Tag };
 
-/** Opens the replica of a space inside a client store. */
+/** Opens the replica that a writer has of a space inside a client store. */
 export function openSpaceStore(db: StoreDb, space: SpaceId, self: WriterId): SpaceStore {
-  db.sql('INSERT OR IGNORE INTO space (space) VALUES (?)').run(space);
-  const spaceRow = Number(db.sql('SELECT id FROM space WHERE space = ?').get(space)?.id);
+  // One replica for each writer: two sessions of one silo number their entries apart and leave out other entries when they pull.
+  const name = concatBytes(space, self);
+  db.sql('INSERT OR IGNORE INTO space (space) VALUES (?)').run(name);
+  const spaceRow = Number(db.sql('SELECT id FROM space WHERE space = ?').get(name)?.id);
   const streamRows = new Map<string, number>();
 
   const streamRow = (stream: StreamId): number => {

@@ -132,7 +132,11 @@ function maySign(state: AccessState, ctl: CtlEntry, nowMs: number): Verdict {
   for (const row of state.rows.values()) {
     if (!equalBytes(row.key, ctl.signer)) continue;
     if (row.role === 'admin' && isLive(row, nowMs)) return 'allowed';
-    if (isOwnRevocation(row, ctl)) return 'allowed';
+    if (isOwnRevocation(row, ctl)) {
+      if (row.status === 'active') return 'allowed';
+      // A row ends once: whoever was shut out may not go on writing that it is.
+      verdict = 'revoked';
+    }
     if (row.role === 'admin') verdict = 'revoked';
   }
   return verdict;

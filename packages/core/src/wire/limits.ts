@@ -22,6 +22,10 @@ export const MAX_DEPOSIT = 100;
 export const MAX_DEPOSIT_BYTES = 8 * 1024 * 1024;
 /** One page of a log as the node aims for; a single larger seal or entry still travels whole. */
 export const PAGE_BYTES = 1024 * 1024;
+/** Items of each list of a page. */
+export const MAX_PAGE_ITEMS = 10_000;
+/** Own streams and lanes of one space that one key writes. */
+export const MAX_WRITER_STREAMS = 1_000;
 /** One answer left at a drop. */
 export const MAX_DROP_BYTES = 64 * 1024;
 /** One recovery box. */

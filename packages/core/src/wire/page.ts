@@ -3,11 +3,11 @@
 import type { StreamId, WriterId } from '../base/ids.ts';
 import type { Result } from '../base/result.ts';
 import { type CborValue, encodeCbor } from './cbor.ts';
-import { MAX_BODY_BYTES, MAX_FRAME_BYTES, MAX_HEADER_BYTES, MAX_MEMO_BYTES } from './limits.ts';
+import { MAX_BODY_BYTES, MAX_FRAME_BYTES, MAX_HEADER_BYTES, MAX_MEMO_BYTES, MAX_PAGE_ITEMS } from './limits.ts';
 import { MAX_SEAL_BYTES } from './seal.ts';
 import { bytes, fixed, flag, list, nullable, readShape, type ShapeOf, tuple, uint, type WireFailure } from './shape.ts';
 
-const MAX_ITEMS = 10_000;
+const MAX_ITEMS = MAX_PAGE_ITEMS;
 
 /** One entry at its place in the log. `body` is null where a feed entry has expired; `memo` is null but for feed entries. */
 export const pageEntryShape = tuple(

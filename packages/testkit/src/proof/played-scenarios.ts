@@ -222,7 +222,7 @@ async function playSilo(owner: Persona, game: Persona, world: World, settle: () 
   );
   await settle();
   await owner.account.connect.closeSession(second.id);
-  await until(() => context.engine.keys.epochs.has(2));
+  await until(() => context.engine.keys.epochs.size === 2);
   await settle();
   await saves.save({ _id: name('slot-2'), name: text('slot-2'), level: 4 });
   await first.session.synced();

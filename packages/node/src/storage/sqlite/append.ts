@@ -35,7 +35,7 @@ export function appendSealed(
   const name = part.kind === 'own' ? kindName(STREAM_KIND.own) : part.stream;
   const log = ensureLog(db, spaceId, name);
   const stream = ensureStream(db, log.id, part.stream);
-  const writer = ensureWriter(db, stream, part.seal.writer);
+  const writer = ensureWriter(db, log.id, stream, part.seal.writer);
   const lastN = part.seal.firstN + part.seal.count - 1;
   if (part.seal.firstN <= writer.n) return repeated(db, writer.id, part, log, name);
   if (part.seal.firstN !== writer.n + 1) throw new Refused('GAP');

@@ -6,6 +6,7 @@ import {
   type Hole,
   type LogName,
   MAX_BATCH_ENTRIES,
+  MAX_PAGE_ITEMS,
   type Page,
   PAGE_BYTES,
   type PageEntry,
@@ -111,11 +112,12 @@ function nextSeals(db: Db, log: LogRow, after: number): { readonly rows: readonl
   const rows: SealRow[] = [];
   let count = 0;
   let size = 0;
+  let holes = 0;
   for (const row of all.slice(0, MAX_SEALS)) {
-    if (rows.length > 0 && (count + Number(row.live) > MAX_BATCH_ENTRIES || size + Number(row.size) > PAGE_BYTES))
-      break;
     count += Number(row.live);
     size += Number(row.size);
+    if (row.bytes !== null) holes += Number(row.last_n) - Number(row.first_n) + 1 - Number(row.live);
+    if (rows.length > 0 && (count > MAX_BATCH_ENTRIES || size > PAGE_BYTES || holes > MAX_PAGE_ITEMS)) break;
     rows.push({
       writerId: Number(row.writer_id),
       writer: row.writer as WriterId,

@@ -1,7 +1,7 @@
 /** The node's tables in SQLite, and the small look-ups that every operation shares. */
 
 import type { SpaceId, StreamId, WriterId } from '@sluice/core/base';
-import type { ErrorCode } from '@sluice/core/wire';
+import { type ErrorCode, MAX_PAGE_ITEMS, MAX_WRITER_STREAMS } from '@sluice/core/wire';
 import type { Db } from '@sluice/sqlite';
 
 /** Rowid tables on purpose: 1 KB rows in WITHOUT ROWID tables grow threefold. */
@@ -76,9 +76,17 @@ export function ensureStream(db: Db, logId: number, stream: StreamId): number {
   return ensureStream(db, logId, stream);
 }
 
-export function ensureWriter(db: Db, streamId: number, writer: WriterId): WriterRow {
+/** Throws QUOTA where a page could no longer tell of every writer: a reader could not read the log any more. */
+export function ensureWriter(db: Db, logId: number, streamId: number, writer: WriterId): WriterRow {
   const found = db.sql('SELECT id, n, hash FROM writer WHERE stream = ? AND writer = ?').get(streamId, writer);
   if (found) return { id: Number(found.id), n: Number(found.n), hash: found.hash as Uint8Array };
+  const held = db
+    .sql(
+      'SELECT count(*) AS everybody, sum(w.writer = ?) AS mine FROM stream s JOIN writer w ON w.stream = s.id WHERE s.log = ?',
+    )
+    .get(writer, logId);
+  if (Number(held?.everybody) >= MAX_PAGE_ITEMS || Number(held?.mine ?? 0) >= MAX_WRITER_STREAMS)
+    throw new Refused('QUOTA');
   db.sql('INSERT INTO writer (stream, writer, n, hash) VALUES (?, ?, 0, zeroblob(32))').run(streamId, writer);
-  return ensureWriter(db, streamId, writer);
+  return ensureWriter(db, logId, streamId, writer);
 }
