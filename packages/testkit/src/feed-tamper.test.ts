@@ -149,6 +149,19 @@ describe('a grantee’s reader against tampering', () => {
     expect(reader.status()).toBe('alarm');
   });
 
+  it('[FEED-8] a record held back in a feed of several pages raises the alarm at the end of the second reading', () => {
+    const reader = open();
+    const [a, b, c] = [put(1, 'a'), put(2, 'b'), put(3, 'c')] as const;
+    const end = checkpoint([a, b, c]);
+    for (let reading = 0; reading < 2; reading++) {
+      serve({ ...page([a.entry], 1, 4), cursor: 1, more: true });
+      serve(page([b.entry, end], 2, 4));
+    }
+    expect(alarms).toEqual([{ type: 'tampered', what: 'count' }]);
+    expect(subscriptions).toHaveLength(2);
+    expect(reader.status()).toBe('alarm');
+  });
+
   it('[FEED-8] an older version served for a newer one shows in the digest', () => {
     open();
     const old = put(1, 'old');

@@ -157,7 +157,7 @@ const flat = (headers: IncomingMessage['headers']): Record<string, string> =>
  * A lookup for the socket itself: what it returns is what is dialled, so a name cannot point elsewhere after the check. One private
  * address among several refuses the name: an honest host has none.
  */
-function pinnedLookup(lookupAll: LookupAll): LookupFunction {
+export function pinnedLookup(lookupAll: LookupAll = resolveAll): LookupFunction {
   return (name, options, callback) => {
     const fail = (cause: Error): void => callback(cause as NodeJS.ErrnoException, '', 0);
     lookupAll(name).then((addresses) => {

@@ -1,12 +1,13 @@
 /** The client's surroundings in Node: sockets by `ws`, hardened fetch, files, the system's clock and randomness. */
 
 import { readFile, stat } from 'node:fs/promises';
+import type { LookupFunction } from 'node:net';
 import { type Clock, createSystemClock, err, ok, type Random, systemRandom } from '@sluice/core/base';
 import { checkUrl, type DevHosts } from '@sluice/core/identity';
 import { MAX_FRAME_BYTES } from '@sluice/core/wire';
 import type { Platform, Socket, SocketEvents } from '../index.ts';
 import { WebSocket } from 'ws';
-import { createHardenedFetch } from './hardened-fetch.ts';
+import { createHardenedFetch, type LookupAll, pinnedLookup } from './hardened-fetch.ts';
 
 /** Files read for schemas and imports are at most this large, in bytes. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
@@ -16,18 +17,21 @@ export type NodePlatformOptions = {
   readonly random?: Random;
   /** Names that stand for loopback servers; only with `--dev`. Read anew at every use, so that a later server is found. */
   readonly devHosts?: () => DevHosts;
+  /** How names are looked up; the system's way unless a test says otherwise. */
+  readonly lookupAll?: LookupAll;
 };
 
 /** Creates the platform. */
 export function createNodePlatform(options: NodePlatformOptions = {}): Platform {
-  const { clock = createSystemClock(), random = systemRandom, devHosts } = options;
-  const fetcher = createHardenedFetch(devHosts ? { devHosts } : {});
+  const { clock = createSystemClock(), random = systemRandom, devHosts, lookupAll } = options;
+  const fetcher = createHardenedFetch({ ...(devHosts ? { devHosts } : {}), ...(lookupAll ? { lookupAll } : {}) });
+  const lookup = pinnedLookup(lookupAll);
   return {
     clock,
     random,
     fetchText: fetcher.fetchText,
     fetchBytes: fetcher.fetchBytes,
-    openSocket: (url, events) => openSocket(url, events, devHosts?.()),
+    openSocket: (url, events) => openSocket(url, events, lookup, devHosts?.()),
     readFile: async (path) => {
       try {
         if ((await stat(path)).size > MAX_FILE_BYTES) return err({ type: 'too-large' });
@@ -39,7 +43,7 @@ export function createNodePlatform(options: NodePlatformOptions = {}): Platform 
   };
 }
 
-function openSocket(url: URL, events: SocketEvents, devHosts: DevHosts | undefined): Socket {
+function openSocket(url: URL, events: SocketEvents, lookup: LookupFunction, devHosts: DevHosts | undefined): Socket {
   const dial = checkUrl(url, devHosts);
   if (!dial.ok) {
     queueMicrotask(events.onClose);
@@ -51,6 +55,8 @@ function openSocket(url: URL, events: SocketEvents, devHosts: DevHosts | undefin
     maxPayload: MAX_FRAME_BYTES,
     followRedirects: false,
     handshakeTimeout: 10_000,
+    // Where a node is, is a stranger's word as well: the address that is dialled is one that was checked.
+    ...(dial.value.protocol === 'https:' ? { lookup } : {}),
   });
   socket.binaryType = 'nodebuffer';
   socket.on('open', events.onOpen);

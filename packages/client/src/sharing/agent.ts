@@ -115,6 +115,8 @@ type Progress = {
   readonly cursor: number;
   readonly basis: Basis;
   readonly closed: boolean;
+  /** The instant of the last checkpoint, of whichever device: the next one is not before it. */
+  readonly asOfMs: number;
 };
 /** The records a new feed starts with: found once by index, sent in steps. `upTo` is the local number they reflect. */
 type Backfill = { readonly tags: readonly Tag[]; readonly upTo: number; at: number };
@@ -134,6 +136,7 @@ type Staged = {
   readonly gone: readonly Tag[];
   readonly n: number;
   readonly basis: Basis;
+  readonly asOfMs: number;
   readonly closes: boolean;
   readonly completes: boolean;
   readonly advance: () => number;
@@ -188,7 +191,13 @@ export function createAgent(deps: AgentDeps): Agent {
     const puts: SentPut[] = [];
     const gone: Tag[] = [];
     let { n } = progress;
-    const place = (): FeedPlace => ({ writer: engine.self, n: ++n, hlc: engine.hlc.tick(), epoch: 1 });
+    let { asOfMs } = progress;
+    const place = (): FeedPlace => {
+      const hlc = engine.hlc.tick();
+      // Another device's clock may be ahead of this one, or this one was set back: to the grantee time only goes on.
+      asOfMs = Math.max(asOfMs, hlc.ms);
+      return { writer: engine.self, n: ++n, hlc: { ...hlc, ms: asOfMs }, epoch: 1 };
+    };
     const done = new Set<string>();
     let size = 0;
     let taken = 0;
@@ -228,6 +237,7 @@ export function createAgent(deps: AgentDeps): Agent {
       gone: [...gone, ...expired],
       n,
       basis: closes ? basis : progress.basis,
+      asOfMs,
       closes,
       completes: closes && grant.once,
       advance: () => batch.advance(taken),
@@ -297,8 +307,10 @@ export function createAgent(deps: AgentDeps): Agent {
 
   function saveProgress(work: Work, change: Partial<Progress>): void {
     work.progress = { ...work.progress, ...change };
-    const { ls, n, cursor, basis, closed } = work.progress;
-    const state = utf8ToBytes(JSON.stringify({ ls, n, closed, basis: basis.map((b) => [bytesToHex(b.writer), b.n]) }));
+    const { ls, n, cursor, basis, closed, asOfMs } = work.progress;
+    const state = utf8ToBytes(
+      JSON.stringify({ ls, n, closed, asOfMs, basis: basis.map((b) => [bytesToHex(b.writer), b.n]) }),
+    );
     db.sql(
       'INSERT INTO feed (stream, cursor, state) VALUES (?, ?, ?) ON CONFLICT (stream) DO UPDATE SET cursor = excluded.cursor, state = excluded.state',
     ).run(work.grant.feed, cursor, state);
@@ -344,6 +356,7 @@ export function createAgent(deps: AgentDeps): Agent {
       n: step.n,
       cursor: head,
       basis: step.basis,
+      asOfMs: step.asOfMs,
       closed: step.closes || work.progress.closed,
     });
     if (step.completes) end(work, 'completed');
@@ -384,7 +397,7 @@ export function createAgent(deps: AgentDeps): Agent {
   }
 
   function foldPage(work: Work, page: Page): void {
-    let { n, basis, closed } = work.progress;
+    let { n, basis, closed, asOfMs } = work.progress;
     for (const item of page.entries) {
       const header = decodeHeader(item.header);
       const folded = header.ok ? foldEntry(work, item, header.value) : undefined;
@@ -393,8 +406,9 @@ export function createAgent(deps: AgentDeps): Agent {
       if (bytesToHex(header.value.writer) === bytesToHex(engine.self)) n = Math.max(n, header.value.n);
       basis = folded.checkpoint?.basis ?? basis;
       closed ||= folded.checkpoint !== undefined;
+      asOfMs = Math.max(asOfMs, folded.checkpoint?.asOfMs ?? 0);
     }
-    saveProgress(work, { n, basis, closed, cursor: page.cursor });
+    saveProgress(work, { n, basis, closed, asOfMs, cursor: page.cursor });
   }
 
   /** Takes up one entry of the feed; undefined when it is not authentic. */
@@ -457,8 +471,9 @@ function loadProgress(db: StoreDb, feed: StreamId): { readonly progress: Progres
     ? parseJson(bytesToUtf8(row.state as Uint8Array), { maxBytes: 1024 * 1024, maxDepth: 4 })
     : undefined;
   if (!row || !parsed?.ok || !isJsonObject(parsed.value))
-    return { progress: { ls: 0, n: 0, cursor: 0, basis: [], closed: false }, known: false };
-  const { ls, n, closed, basis } = parsed.value as unknown as {
+    return { progress: { ls: 0, n: 0, cursor: 0, basis: [], closed: false, asOfMs: 0 }, known: false };
+  const { ls, n, closed, basis, asOfMs } = parsed.value as unknown as {
+    asOfMs: number;
     ls: number;
     n: number;
     closed: boolean;
@@ -469,6 +484,7 @@ function loadProgress(db: StoreDb, feed: StreamId): { readonly progress: Progres
       ls,
       n,
       closed,
+      asOfMs,
       cursor: Number(row.cursor),
       basis: basis.map(([w, at]) => ({ writer: toWriterId(hexToBytes(w)), n: at })),
     },

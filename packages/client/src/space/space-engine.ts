@@ -228,6 +228,8 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
         batch?.acked();
         for (const tag of tags) db.sql('DELETE FROM drain WHERE space = ? AND tag = ?').run(store.spaceRow, tag);
       });
+      // A feed part is refused by itself, so this may be all that is heard of a clock that is ahead.
+      if (answer.parts.some((part) => part.type === 'refused' && part.code === 'CLOCK_SKEW')) hlc.reset(answer.nowMs);
       if (feedParts.length > 0) await feeds?.settle(answer.parts.slice(firstFeed));
       return true;
     } catch (cause) {
