@@ -89,6 +89,8 @@ describe('asking for and giving grants', () => {
       ),
     ).toBe('BAD_REQUEST');
     expect(owner.account.mailbox.list()).toEqual([]);
+    const toSelf = app.account.sharing.request(app.account.did, { schema: 'note', purpose: 'x' });
+    expect(await codeOf(toSelf)).toBe('BAD_REQUEST');
   });
 
   it('[GRANT-3] terms that pin another body of the schema are refused', async () => {

@@ -27,6 +27,7 @@ import { type Alarm, openSpaceEngine, type SpaceEngine } from '../space/space-en
 import type { SpaceKeys } from '../space/space-keys.ts';
 import { getMeta, setMeta } from '../store/store-db.ts';
 import { firstAdminEntry } from './device-row.ts';
+import { followEpochs } from './epochs.ts';
 import {
   createKeychain,
   KEYCHAIN,
@@ -103,6 +104,7 @@ export function assembleAccount({ platform, store, secret, device, link }: Assem
     });
   };
   watch(home);
+  followEpochs(home, keychain);
 
   const openSpace = (keys: SpaceKeys): SpaceEngine => {
     const id = bytesToHex(keys.space);
@@ -111,24 +113,10 @@ export function assembleAccount({ platform, store, secret, device, link }: Assem
     const engine = openSpaceEngine({ platform, db, link, keys, writer: device });
     engines.set(id, engine);
     watch(engine);
+    followEpochs(engine, keychain);
     engine.start();
     return engine;
   };
-
-  // A key epoch that another device started. Two started at once stand in two versions of the item; the last to be seen holds both.
-  keychain.onArrival('space', (id, item) => {
-    const { keys, context } = itemToSpace(item);
-    const engine = engines.get(bytesToHex(keys.space));
-    if (!engine || engine === home) return;
-    engine.addEpochs(keys.epochs);
-    if (engine.keys.epochs.size === keys.epochs.size) return;
-    // Not from inside the page that brought it.
-    queueMicrotask(() => {
-      if (closed) return;
-      keychain.put('space', id, spaceToItem(engine.keys, context));
-      home.nudge();
-    });
-  });
 
   const findContext = (context: ContextName): SpaceKeys | undefined =>
     keychain

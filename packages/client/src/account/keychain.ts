@@ -21,7 +21,7 @@ import type { Collection, CollectionKeys, CollectionShape } from '../store/colle
 export const KEYCHAIN = 'keychain';
 const SHAPE: CollectionShape = { indexes: [{ name: 'kind', fields: ['kind'] }], formats: new Map(), merges: new Map() };
 
-export type KeychainKind = 'identity' | 'space' | 'grant' | 'received' | 'request' | 'device' | 'session';
+export type KeychainKind = 'identity' | 'space' | 'epoch' | 'grant' | 'received' | 'request' | 'device' | 'session';
 
 export type Keychain = {
   readonly get: (kind: KeychainKind, id: string) => JsonObject | undefined;

@@ -1,7 +1,7 @@
 /** A session at work: an app reads and writes its silo of one owner, with a key of its own and never an owner's. */
 
-import { bytesToHex, type Did, type RowId, utf8ToBytes } from '@sluice/core/base';
-import { type HpkeKeyPair, openHpke, type SigningKey, toEpochKey } from '@sluice/core/crypto';
+import { type Did, equalBytes, type RowId, utf8ToBytes } from '@sluice/core/base';
+import { checkCommitment, type HpkeKeyPair, openHpke, type SigningKey, toEpochKey } from '@sluice/core/crypto';
 import { type CtlRow, VERB } from '@sluice/core/stream';
 import { STREAM_KIND } from '@sluice/core/wire';
 import { type Context, createContext } from '../context.ts';
@@ -59,12 +59,12 @@ export function openAppSession(deps: AppSessionDeps): AppSession {
 
   /** Opens the epoch keys that were announced and are not here yet: fresh ones, and what an earlier process did not get to. */
   const takeEpochs = async (): Promise<void> => {
-    for (const { epoch, keys: sealed } of engine.epochs()) {
+    for (const [epoch, { commitment, keys: sealed }] of engine.access.epochs) {
       if (keys.epochs.has(epoch)) continue;
-      const mine = sealed.find((k) => bytesToHex(k.row) === bytesToHex(deps.row));
+      const mine = sealed.find((k) => equalBytes(k.row, deps.row));
       const opened = mine && (await openHpke(deps.hpke, EPOCH_INFO, keys.space, mine.sealed));
-      // What is no key is the owner's mistake, and leaves this session where it is.
-      if (!opened?.ok || opened.value.length !== 32) continue;
+      // What is not the key committed to is the owner's mistake, and leaves this session where it is.
+      if (!opened?.ok || !checkCommitment(opened.value, commitment)) continue;
       if (engine.addEpochs(new Map([[epoch, toEpochKey(opened.value)]]))) deps.onNewEpoch();
     }
   };

@@ -17,8 +17,10 @@ import {
   type RowId,
 } from '@sluice/core/base';
 import {
+  checkCommitment,
   type EpochKey,
   type HpkeKeyPair,
+  keyCommitment,
   openHpke,
   sealHpke,
   toEpochKey,
@@ -157,7 +159,8 @@ export async function openConnectAnswer(
 /** What a session gets of a space's keys: to read and write its collections, and nothing that controls the space. */
 export function keysToJson(keys: SpaceKeys): JsonObject {
   const epochs: Record<string, JsonValue> = {};
-  for (const [n, key] of keys.epochs) epochs[String(n)] = bytesToBase64url(key);
+  for (const [n, key] of keys.epochs)
+    epochs[String(n)] = { key: bytesToBase64url(key), commitment: bytesToBase64url(keyCommitment(key)) };
   return {
     space: bytesToBase64url(keys.space),
     genesis: bytesToBase64url(keys.genesis),
@@ -168,12 +171,12 @@ export function keysToJson(keys: SpaceKeys): JsonObject {
   };
 }
 
-/** Reads the keys of a session back. Throws TypeError on another form. */
+/** Reads the keys of a session back. Throws TypeError on another form, and on a key that is not the one committed to. */
 export function jsonToKeys(json: JsonObject): SpaceKeys {
   if (!isDid(json.nodeDid) || typeof json.nodeUrl !== 'string' || !isJsonObject(json.epochs))
     throw new TypeError('not the keys of a session');
   const epochs = new Map<number, EpochKey>(
-    Object.entries(json.epochs).map(([n, key]) => [Number(n), toEpochKey(bytesOf(key, 32))]),
+    Object.entries(json.epochs).map(([n, item]) => [Number(n), committedKey(item)]),
   );
   return {
     space: toSpaceId(bytesOf(json.space, 32)),
@@ -182,6 +185,13 @@ export function jsonToKeys(json: JsonObject): SpaceKeys {
     tagSecret: toTagSecret(bytesOf(json.tagSecret, 32)),
     epochs,
   };
+}
+
+function committedKey(item: JsonValue): EpochKey {
+  const key = isJsonObject(item) ? bytesOf(item.key, 32) : undefined;
+  if (!key || !isJsonObject(item) || !checkCommitment(key, bytesOf(item.commitment, 32)))
+    throw new TypeError('not the key that was committed to');
+  return toEpochKey(key);
 }
 
 function bytesOf(value: JsonValue | undefined, length?: number): Uint8Array {

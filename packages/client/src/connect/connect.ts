@@ -1,13 +1,11 @@
 /** Scenario 3, both sides: an app asks for its silo, the owner lets it in by a session, lists sessions, and ends them. */
 
-import { bytesToHex, type Did, hexToBytes, type JsonObject, type Random, type RowId, toRowId } from '@sluice/core/base';
+import { bytesToHex, type Did, hexToBytes, type JsonObject, toRowId } from '@sluice/core/base';
 import {
   createHpkeKeyPair,
   createSigningKey,
   hpkeKeyPairFromSecret,
-  sealHpke,
   signingKeyFromSeed,
-  toEpochKey,
   toVerifyKey,
 } from '@sluice/core/crypto';
 import { didWebOrigin } from '@sluice/core/identity';
@@ -15,11 +13,9 @@ import { type CtlRow, VERB } from '@sluice/core/stream';
 import { STREAM_KIND } from '@sluice/core/wire';
 import type { OpenAccount } from '../account/account.ts';
 import { packBytes, unpackBytes } from '../account/keychain.ts';
-import { spaceToItem } from '../account/space-item.ts';
 import { SluiceError } from '../errors.ts';
 import { createNodeHttp } from '../link/node-http.ts';
 import type { SpaceEngine } from '../space/space-engine.ts';
-import { newestEpoch } from '../space/space-keys.ts';
 import {
   type ConnectRequest,
   jsonToKeys,
@@ -30,7 +26,8 @@ import {
   sealConnectAnswer,
   signConnectRequest,
 } from './connect-request.ts';
-import { EPOCH_INFO, openAppSession, type AppSession } from './app-session.ts';
+import { openAppSession, type AppSession } from './app-session.ts';
+import { rowOf, startEpoch } from './epoch-start.ts';
 
 /** How long a request waits for its answer, in ms. */
 const REQUEST_MS = 10 * 60_000;
@@ -126,8 +123,8 @@ export function createConnect(account: OpenAccount): Connect {
       const first = sessions[0]?.item as JsonObject;
       const engine = await siloOf(String(first.app) as Did, String(first.context));
       await engine.control(sessions.map(({ item }) => ({ public: sessionRow(item, 'revoked'), sealed: null })));
-      await startEpoch(engine, String(first.space), new Set(sessions.map(({ id }) => id)));
-      // Noted last: an end that broke off can be pressed again, and then is whole.
+      // Closed once the key has changed too: until then, whoever looks sees that there is something left to do.
+      await startEpoch(account, engine);
       for (const { id, item } of sessions) keychain.put('session', id, { ...item, status: 'closed' });
       account.home.nudge();
     }
@@ -157,29 +154,6 @@ export function createConnect(account: OpenAccount): Connect {
     account.home.nudge();
     return item;
   };
-
-  /** The row goes first, then the key: what is written from here on, the ended session cannot open even if a node still served it. */
-  async function startEpoch(engine: SpaceEngine, space: string, ended: ReadonlySet<string>): Promise<void> {
-    const epoch = Math.max(newestEpoch(engine.keys), engine.access.epoch) + 1 + chance(random);
-    const key = toEpochKey(random(32));
-    const remaining = keychain
-      .list('session')
-      .filter(({ id, item }) => item.space === space && item.status === 'active' && !ended.has(id));
-    const keys = await Promise.all(
-      remaining.map(async ({ item }) => ({
-        row: rowOf(item),
-        sealed: await sealHpke(unpackBytes(item.hpkeKey), EPOCH_INFO, engine.keys.space, key),
-      })),
-    );
-    engine.keys.epochs.set(epoch, key);
-    const known = keychain.get('space', space);
-    if (known)
-      keychain.put('space', space, spaceToItem(engine.keys, { app: String(known.app), name: String(known.name) }));
-    // Sessions write under the new key as soon as they see it, so the owner's other devices must be able to get it before.
-    await account.home.synced(SYNC_MS);
-    await engine.control([{ public: { type: 'epoch', epoch, keys }, sealed: null }]);
-    account.home.nudge();
-  }
 
   const answer = async (id: string): Promise<ConnectOutcome> => {
     const asked = keychain.get('request', id);
@@ -328,12 +302,6 @@ export function createConnect(account: OpenAccount): Connect {
   };
 }
 
-/** 0 to 65,535: two devices that start an epoch at once number them apart, so that neither key takes the other's place. */
-const chance = (random: Random): number => {
-  const [high = 0, low = 0] = random(2);
-  return high * 256 + low;
-};
-
 /** A session's name is that of the request it answers. */
 const sessionId = (request: ConnectRequest): string => bytesToHex(request.hash).slice(0, 32);
 
@@ -348,8 +316,6 @@ function itemToSession(id: string, item: JsonObject, nowMs: number): SessionInfo
     status: item.status !== 'active' ? 'closed' : isOver ? 'expired' : 'active',
   };
 }
-
-const rowOf = (item: JsonObject): RowId => toRowId(unpackBytes(item.row));
 
 /** A session may use every collection of its silo and see who else may; nothing more. */
 const sessionRow = (item: JsonObject, status: CtlRow['status']): CtlRow => ({

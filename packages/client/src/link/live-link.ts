@@ -3,7 +3,7 @@
  * resumes from its owner's cursor, so a lost connection costs time and nothing else. Must not know what pages hold.
  */
 
-import type { Clock, SpaceId } from '@sluice/core/base';
+import { bytesToHex, type Clock, type SpaceId } from '@sluice/core/base';
 import type { SigningKey } from '@sluice/core/crypto';
 import { signHello } from '@sluice/core/identity';
 import {
@@ -75,17 +75,28 @@ const LAST_RETRY_MS = 10_000;
 /** How long a subscription pauses whose page found the local disk full, in ms. */
 const FULL_PAUSE_MS = 1_000;
 
+/**
+ * What comes in one line is handled in the order in which it came, whichever subscription or push it belongs to: a page that was made earlier
+ * knows less, and handled after a later one, or after the answer to a push, it would look like a node that went back. Own and control log
+ * of a space and the answers to its pushes are one line, since who may write stands in the control log. Every other log is a line of its
+ * own, so that none waits for a slow handler of another.
+ */
+type Line = { end: Promise<void> };
 type Sub = {
   id: number;
   readonly space: SpaceId;
   readonly log: LogName;
   readonly events: SubscriptionEvents;
-  chain: Promise<void>;
+  readonly line: Line;
   run: number;
   /** Bytes handled and not yet given back as credit. */
   handled: number;
 };
-type Waiting = { readonly resolve: (answer: PushAnswer) => void; readonly reject: (cause: Error) => void };
+type Waiting = {
+  readonly line: Line;
+  readonly resolve: (answer: PushAnswer) => void;
+  readonly reject: (cause: Error) => void;
+};
 
 /** Connects, and keeps connected until `close`. */
 export function openLiveLink(
@@ -96,6 +107,7 @@ export function openLiveLink(
   const { clock } = platform;
   const subs = new Map<number, Sub>();
   const waiting = new Map<number, Waiting>();
+  const lines = new Map<string, Line>();
   const listeners = new Set<(state: LinkState) => void>();
   const traffic = { received: 0, sent: 0 };
   let state: LinkState = 'connecting';
@@ -104,6 +116,13 @@ export function openLiveLink(
   let run = 0;
   let retryMs = FIRST_RETRY_MS;
   let cancelRetry: () => void = () => undefined;
+
+  const lineOf = (space: SpaceId, log: LogName): Line => {
+    const name = `${bytesToHex(space)}/${log.type === 'ctl' ? 'own' : formatLogName(log)}`;
+    const line = lines.get(name) ?? { end: Promise.resolve() };
+    lines.set(name, line);
+    return line;
+  };
 
   const setState = (next: LinkState): void => {
     if (state === next) return;
@@ -134,7 +153,7 @@ export function openLiveLink(
     const sub = subs.get(id);
     if (!sub || sub.run !== run) return;
     const mine = run;
-    sub.chain = sub.chain.then(async () => {
+    sub.line.end = sub.line.end.then(async () => {
       if (sub.run !== mine || !subs.has(id)) return;
       await sub.events.onPage(page, bytes);
       if (run !== mine || state !== 'ready') return;
@@ -144,7 +163,7 @@ export function openLiveLink(
       sub.handled = 0;
     });
     // Any other throw in the handler is its bug; it must not stop the connection.
-    sub.chain = sub.chain.catch((cause: unknown) => {
+    sub.line.end = sub.line.end.catch((cause: unknown) => {
       if (isStoreFull(cause)) return pause(sub);
       queueMicrotask(() => {
         throw cause;
@@ -171,6 +190,12 @@ export function openLiveLink(
     return true;
   };
 
+  const answered = (id: number, settle: (push: Waiting) => void): void => {
+    const push = waiting.get(id);
+    waiting.delete(id);
+    if (push) void push.line.end.then(() => settle(push));
+  };
+
   const onFrame = (frame: ServerFrame, bytes: number): void => {
     switch (frame.type) {
       case 'welcome':
@@ -187,17 +212,13 @@ export function openLiveLink(
         const sub = subs.get(frame.id);
         subs.delete(frame.id);
         // What was served before the end is handled before the end is told.
-        void sub?.chain.then(() => sub.events.onClosed(frame.code));
+        if (sub) void sub.line.end.then(() => sub.events.onClosed(frame.code));
         return;
       }
       case 'pushed':
-        waiting.get(frame.id)?.resolve(frame.answer);
-        waiting.delete(frame.id);
-        return;
+        return answered(frame.id, (push) => push.resolve(frame.answer));
       case 'refused':
-        waiting.get(frame.id)?.reject(new LinkRefusal(frame.code, frame.nowMs));
-        waiting.delete(frame.id);
-        return;
+        return answered(frame.id, (push) => push.reject(new LinkRefusal(frame.code, frame.nowMs)));
     }
   };
 
@@ -246,7 +267,7 @@ export function openLiveLink(
   return {
     subscribe: (space, log, events) => {
       const id = nextId++;
-      const sub: Sub = { id, space, log, events, chain: Promise.resolve(), run: -1, handled: 0 };
+      const sub: Sub = { id, space, log, events, line: lineOf(space, log), run: -1, handled: 0 };
       subs.set(id, sub);
       if (state === 'ready') subscribeNow(sub);
       return () => void end(sub);
@@ -255,7 +276,7 @@ export function openLiveLink(
       if (state !== 'ready') return Promise.reject(new LinkOffline());
       const id = nextId++;
       return new Promise((resolve, reject) => {
-        waiting.set(id, { resolve, reject });
+        waiting.set(id, { line: lineOf(space, { type: 'own' }), resolve, reject });
         send({ type: 'push', id, space, push });
       });
     },
@@ -270,6 +291,7 @@ export function openLiveLink(
       for (const entry of waiting.values()) entry.reject(new LinkOffline());
       waiting.clear();
       subs.clear();
+      lines.clear();
       socket?.close();
     },
   };

@@ -137,6 +137,7 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
       if (options.purpose.length > MAX_PURPOSE)
         throw new SluiceError('BAD_REQUEST', `A purpose has at most ${MAX_PURPOSE} characters`);
       const items = await Promise.all(asked.map((item) => toTerms(item, loadSchema)));
+      if (to === account.did) throw new SluiceError('BAD_REQUEST', 'An account reads its own records without asking');
       const pairwise = createSigningKey(random);
       const hpke = createHpkeKeyPair(random);
       const expiresAtMs = clock.nowMs() + (options.expiresInMs ?? REQUEST_MS);

@@ -6,6 +6,7 @@ import type { HlcClock } from '@sluice/core/record';
 import {
   type AccessState,
   applyCtl,
+  copyAccessState,
   createAccessState,
   createCtlEntry,
   ctlStreamId,
@@ -24,18 +25,12 @@ import type { SpaceKeys } from './space-keys.ts';
 
 export type ControlChange = { readonly public: CtlPublic; readonly sealed: Uint8Array | null };
 
-export type EpochEntry = Extract<CtlPublic, { readonly type: 'epoch' }>;
-
 export type ControlLog = {
   readonly state: AccessState;
-  /** Makes signed entries that continue the signer's chain; they count once `accept` is called. */
+  /** Makes signed entries that continue the signer's chain; they count once they come back in the node's order. */
   readonly write: (changes: readonly ControlChange[], signer: SigningKey) => readonly Entry[];
-  /** Folds entries that the node has stored. */
-  readonly accept: (entries: readonly Entry[]) => void;
   /** Checks and folds a page. Returns what was new. */
   readonly addPage: (page: Page) => Result<readonly CtlEntry[], Tampering>;
-  /** The key epochs that were announced, oldest first. */
-  readonly epochs: () => readonly EpochEntry[];
   /** All that was ever verified here, in the order it was folded. */
   readonly entries: () => readonly Entry[];
 };
@@ -52,17 +47,13 @@ export function openControlLog(
   if (!genesis.ok || !equalBytes(genesis.value.space, keys.space)) throw new SluiceError('TAMPERED');
   const stream = ctlStreamId(keys.space);
   const state = createAccessState(genesis.value.root);
-  const epochs: EpochEntry[] = [];
 
   /** Expiry must not undo the past, so a row counts as of the entry's own stamp. */
   const fold = (entry: Entry): Result<CtlEntry | undefined, Tampering> => {
     const ctl = openCtlEntry(stream, entry);
     if (!ctl.ok) return err({ type: 'tampered', what: 'bad-seal' });
     const applied = applyCtl(state, ctl.value, entry, ctl.value.header.hlc.ms);
-    if (applied.ok) {
-      if (ctl.value.public.type === 'epoch') epochs.push(ctl.value.public);
-      return ok(ctl.value);
-    }
+    if (applied.ok) return ok(ctl.value);
     if (applied.error.type === 'known') return ok(undefined);
     const what = applied.error.type === 'gap' ? 'gap' : applied.error.type === 'fork' ? 'fork' : 'foreign-writer';
     return err({ type: 'tampered', what });
@@ -86,15 +77,16 @@ export function openControlLog(
   const reload = (): void => {
     state.rows.clear();
     state.chains.clear();
+    state.epochs.clear();
     state.epoch = 0;
     for (const entry of entries()) fold(entry);
   };
   reload();
 
   /** What was folded counts once it is stored: on a full disk neither is. */
-  const foldAndStore = <T>(transact: (body: () => T) => T, body: () => T): T => {
+  const foldAndStore = <T>(body: () => T): T => {
     try {
-      return transact(body);
+      return db.transactLazily(body);
     } catch (cause) {
       reload();
       throw cause;
@@ -103,11 +95,10 @@ export function openControlLog(
 
   return {
     state,
-    epochs: () => epochs,
     entries,
     write: (changes, signer) => {
       const end = state.chains.get(bytesToHex(writerId(signer.publicKey))) ?? { n: 0, hash: NO_ENTRY };
-      const scratch: AccessState = { ...state, rows: new Map(state.rows), chains: new Map(state.chains) };
+      const scratch = copyAccessState(state);
       let { n, hash: previous } = end;
       return changes.map((change) => {
         const entry = createCtlEntry(
@@ -124,15 +115,8 @@ export function openControlLog(
         return entry;
       });
     },
-    accept: (entries) =>
-      foldAndStore<void>(db.transact, () => {
-        for (const entry of entries) {
-          const folded = fold(entry);
-          if (folded.ok && folded.value) keep(entry);
-        }
-      }),
     addPage: (page) =>
-      foldAndStore<Result<readonly CtlEntry[], Tampering>>(db.transactLazily, () => {
+      foldAndStore((): Result<readonly CtlEntry[], Tampering> => {
         if (page.head < store.cursor('ctl')) return err({ type: 'tampered', what: 'rollback' });
         const fresh: CtlEntry[] = [];
         for (const item of page.entries) {

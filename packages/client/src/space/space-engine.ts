@@ -29,7 +29,7 @@ import { type Collection, type CollectionKeys, type CollectionShape, openCollect
 import { restageOutbox } from '../store/restage.ts';
 import { openSpaceStore, type SpaceStore } from '../store/space-store.ts';
 import type { StoreDb } from '../store/store-db.ts';
-import { type ControlChange, type EpochEntry, openControlLog } from './control-log.ts';
+import { type ControlChange, openControlLog } from './control-log.ts';
 import { pushBackControl } from './push-back.ts';
 import { collectionKeys, type SpaceKeys } from './space-keys.ts';
 
@@ -62,8 +62,6 @@ export type SpaceEngine = {
   }) => void;
   /** Signs control changes and stores them at the node. Rejects with SluiceError. */
   readonly control: (changes: readonly ControlChange[], signer?: SigningKey) => Promise<void>;
-  /** The key epochs that the control log announced, oldest first. */
-  readonly epochs: () => readonly EpochEntry[];
   /** Takes up keys of epochs that arrived: what was sealed under them is read, and what waits for them is sent. */
   readonly addEpochs: (epochs: ReadonlyMap<number, EpochKey>) => boolean;
   readonly onControl: (listener: (fresh: readonly CtlEntry[]) => void) => () => void;
@@ -384,10 +382,10 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
           });
         const refusal = firstRefusal(answer);
         if (refusal) throw new SluiceError(`NODE_${refusal}`);
-        control.accept(part);
+        // Folded in the node's order, which decides whose epoch counts when two devices start one at once.
+        await readLog(link, keys.space, { type: 'ctl' }, store.cursor('ctl'), onControlPage);
       }
     },
-    epochs: control.epochs,
     addEpochs: (arrived) => {
       const fresh = [...arrived].filter(([n]) => !keys.epochs.has(n));
       if (fresh.length === 0 || closed) return false;

@@ -3,7 +3,7 @@
  * Must not know what is inside an entry. Every method is one local transaction or part of the caller's.
  */
 
-import { concatBytes, equalBytes, type SpaceId, type StreamId, type Tag, type WriterId } from '@sluice/core/base';
+import { equalBytes, type SpaceId, type StreamId, type Tag, type WriterId } from '@sluice/core/base';
 import type { SigningKey } from '@sluice/core/crypto';
 import {
   type CheckedEntry,
@@ -73,12 +73,10 @@ export type SpaceStore = {
 };
 export type StoredPageEntry = { readonly ls: number; readonly stream: StreamId; readonly tag: Tag };
 
-/** Opens the replica that a writer has of a space inside a client store. */
+/** Opens the replica of a space inside a client store: one for each writer, since numbers and cursors are a writer's own. */
 export function openSpaceStore(db: StoreDb, space: SpaceId, self: WriterId): SpaceStore {
-  // One replica for each writer: two sessions of one silo number their entries apart and leave out other entries when they pull.
-  const name = concatBytes(space, self);
-  db.sql('INSERT OR IGNORE INTO space (space) VALUES (?)').run(name);
-  const spaceRow = Number(db.sql('SELECT id FROM space WHERE space = ?').get(name)?.id);
+  db.sql('INSERT OR IGNORE INTO space (space, writer) VALUES (?, ?)').run(space, self);
+  const spaceRow = Number(db.sql('SELECT id FROM space WHERE space = ? AND writer = ?').get(space, self)?.id);
   const streamRows = new Map<string, number>();
 
   const streamRow = (stream: StreamId): number => {

@@ -26,7 +26,7 @@ export type StoreDb = {
 /** Tables of a client store. Everything that says something of a person is sealed; names of streams and tags are pseudonyms. */
 export const CLIENT_TABLES = `
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS space (id INTEGER PRIMARY KEY, space BLOB NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS space (id INTEGER PRIMARY KEY, space BLOB NOT NULL, writer BLOB NOT NULL, UNIQUE (space, writer));
 CREATE TABLE IF NOT EXISTS stream (id INTEGER PRIMARY KEY, space INTEGER NOT NULL, stream BLOB NOT NULL, n INTEGER NOT NULL DEFAULT 0,
   hash BLOB NOT NULL DEFAULT (zeroblob(32)), UNIQUE (space, stream));
 CREATE TABLE IF NOT EXISTS cursor (space INTEGER NOT NULL, log TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (space, log));

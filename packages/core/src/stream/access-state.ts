@@ -10,7 +10,7 @@ import type { VerifyKey } from '../crypto/sign.ts';
 import type { Entry } from '../wire/entry.ts';
 import type { LogName } from '../wire/log.ts';
 import { STREAM_KIND, type StreamKind } from '../wire/header.ts';
-import { type CtlEntry, type CtlRow, VERB } from './ctl-entry.ts';
+import { type CtlEntry, type CtlEpoch, type CtlRow, VERB } from './ctl-entry.ts';
 import { entryHash } from './sealed-entry.ts';
 
 export type AccessRow = CtlRow & { readonly writer: WriterId; readonly ms: number; readonly counter: number };
@@ -21,6 +21,9 @@ export type AccessState = {
   readonly root: VerifyKey;
   readonly rows: Map<string, AccessRow>;
   readonly chains: Map<string, ChainEnd>;
+  /** The epochs after the first, by number. */
+  readonly epochs: Map<number, CtlEpoch>;
+  /** The epoch in force; 0 while no entry has named one, which is the first. */
   epoch: number;
 };
 
@@ -33,6 +36,9 @@ export type CtlFailure =
 
 export type Verdict = 'allowed' | 'revoked' | 'forbidden';
 
+/** The epoch that a space is born with; its key is in no entry. */
+export const FIRST_EPOCH = 1;
+
 /** NO entry before the first: `previous` of a signer's first control entry. */
 export const NO_ENTRY = new Uint8Array(32);
 
@@ -40,7 +46,16 @@ export const createAccessState = (root: VerifyKey): AccessState => ({
   root,
   rows: new Map(),
   chains: new Map(),
+  epochs: new Map(),
   epoch: 0,
+});
+
+/** A copy that `applyCtl` may change while others go on reading the original. */
+export const copyAccessState = (state: AccessState): AccessState => ({
+  ...state,
+  rows: new Map(state.rows),
+  chains: new Map(state.chains),
+  epochs: new Map(state.epochs),
 });
 
 /**
@@ -63,7 +78,7 @@ export function applyCtl(state: AccessState, ctl: CtlEntry, entry: Entry, nowMs:
   if (allowed !== 'allowed') return err({ type: allowed });
 
   state.chains.set(writer, { n, hash });
-  if (ctl.public.type === 'epoch') state.epoch = Math.max(state.epoch, ctl.public.epoch);
+  if (ctl.public.type === 'epoch') joinEpoch(state, ctl.public);
   else joinRow(state, { ...ctl.public, writer: ctl.writer, ms: ctl.header.hlc.ms, counter: ctl.header.hlc.counter });
   return ok(null);
 }
@@ -152,6 +167,13 @@ function isOwnRevocation(row: AccessRow, ctl: CtlEntry): boolean {
     equalBytes(p.key, row.key) &&
     p.role === row.role
   );
+}
+
+/** The first entry of a number counts: whoever starts the same epoch at the same time sees that it did not, and starts another. */
+function joinEpoch(state: AccessState, next: CtlEpoch): void {
+  if (next.epoch <= Math.max(FIRST_EPOCH, state.epoch)) return;
+  state.epochs.set(next.epoch, next);
+  state.epoch = next.epoch;
 }
 
 /** Revoked wins over active for ever; otherwise the later stamp, then the greater writer, wins. The key of a row never changes. */

@@ -30,14 +30,19 @@ const rowShape = tuple(
   /** ms since the Unix epoch, or 0 for no end. */
   ['expiresMs', uint()],
 );
-/** A new key epoch: entries of kind own under an older one are refused from here on. Keys are HPKE-sealed to the remaining rows. */
+/**
+ * A new key epoch: entries of kind own under an older one are refused from here on. The key is HPKE-sealed to the remaining rows; all who
+ * hold it check it against the commitment.
+ */
 const epochShape = tuple(
   ['epoch', uint(2 ** 32 - 1)],
+  ['commitment', fixed(32)],
   ['keys', list(tuple(['row', fixed<RowId>(16)], ['sealed', bytes(1024)]), 1024)],
 );
 export const ctlPublicShape = union({ row: rowShape, epoch: epochShape });
 export type CtlPublic = ShapeOf<typeof ctlPublicShape>;
 export type CtlRow = Extract<CtlPublic, { type: 'row' }>;
+export type CtlEpoch = Extract<CtlPublic, { type: 'epoch' }>;
 
 const bodyShape = tuple(
   ['public', bytes(MAX_CTL_BYTES)],
@@ -62,7 +67,7 @@ const encodePublic = (p: CtlPublic): Uint8Array => {
   const value: CborValue =
     p.type === 'row'
       ? ['row', p.id, p.key, p.role, p.access.map((a) => [a.target, a.verbs]), p.status, p.expiresMs]
-      : ['epoch', p.epoch, p.keys.map((k) => [k.row, k.sealed])];
+      : ['epoch', p.epoch, p.commitment, p.keys.map((k) => [k.row, k.sealed])];
   return encodeCbor(value);
 };
 

@@ -46,6 +46,7 @@ type RowValue = {
 type EpochValue = {
   readonly type: 'epoch';
   readonly epoch: number;
+  readonly commitment: string;
   readonly keys: readonly { readonly row: string; readonly sealed: string }[];
 };
 type PublicValue = RowValue | EpochValue;
@@ -70,7 +71,7 @@ const SILO = [
 const publicArray = (p: PublicValue): unknown[] =>
   p.type === 'row'
     ? ['row', unhex(p.id), unhex(p.key), p.role, p.access.map((a) => [unhex(a.target), a.verbs]), p.status, p.expiresMs]
-    : ['epoch', p.epoch, p.keys.map((k) => [unhex(k.row), unhex(k.sealed)])];
+    : ['epoch', p.epoch, unhex(p.commitment), p.keys.map((k) => [unhex(k.row), unhex(k.sealed)])];
 
 type Draft = {
   readonly by: Who;
@@ -139,7 +140,12 @@ const ENTRIES: readonly (Draft & { readonly name: string })[] = [
     n: 2,
     ms: 4000,
     previous: fill(32, 0xbb),
-    public: { type: 'epoch', epoch: 2, keys: [{ row: '0d'.repeat(16), sealed: '0e'.repeat(48) }] },
+    public: {
+      type: 'epoch',
+      epoch: 2,
+      commitment: '0f'.repeat(32),
+      keys: [{ row: '0d'.repeat(16), sealed: '0e'.repeat(48) }],
+    },
   },
 ];
 
@@ -275,8 +281,8 @@ function logs() {
   rows.add('phone', 40, row('session', 'session', { access: [{ target: '01', verbs: 1 }] }));
   rows.add('phone', 41, row('grantee', 'grantee', { status: 'revoked', access: [{ target: hex(feed), verbs: 1 }] }));
   rows.add('device', 60, row('grantee', 'grantee', { access: [{ target: hex(feed), verbs: 1 }] }));
-  rows.add('device', 70, { type: 'epoch', epoch: 3, keys: [] });
-  rows.add('device', 80, { type: 'epoch', epoch: 2, keys: [] });
+  rows.add('device', 70, { type: 'epoch', epoch: 3, commitment: '03'.repeat(32), keys: [] });
+  rows.add('device', 80, { type: 'epoch', epoch: 2, commitment: '02'.repeat(32), keys: [] });
 
   return [
     {
@@ -387,7 +393,11 @@ const toPublic = (p: PublicValue): CtlPublic =>
         status: p.status as 'active' | 'revoked',
         access: p.access.map((a) => ({ target: hexToBytes(a.target), verbs: a.verbs })),
       }
-    : { ...p, keys: p.keys.map((k) => ({ row: toRowId(hexToBytes(k.row)), sealed: hexToBytes(k.sealed) })) };
+    : {
+        ...p,
+        commitment: hexToBytes(p.commitment),
+        keys: p.keys.map((k) => ({ row: toRowId(hexToBytes(k.row)), sealed: hexToBytes(k.sealed) })),
+      };
 const bytesOf = (e: { readonly header: string; readonly body: string }) => ({
   header: hexToBytes(e.header),
   body: hexToBytes(e.body),

@@ -43,7 +43,7 @@ describe('key epochs of a silo', () => {
   const found = async (context: Pick<SiloContext, 'openDatabase'>): Promise<unknown[]> =>
     (await (await context.openDatabase('saves')).getMany({}, { sort: [{ by: 'asc' }] })).map((r) => r._id);
 
-  it('[CON-10] the owner’s other devices get the key as they run, and write on', async () => {
+  it('[CON-10] [CTL-13] the owner’s other devices get the key as they run, and write on', async () => {
     const first = await letIn(owner, game);
     const second = await letIn(owner, game);
     const phone = await net.restore(owner, 'phone');
@@ -62,7 +62,7 @@ describe('key epochs of a silo', () => {
     expect(await found(second.context)).toEqual(['a', 'b', 'c']);
   });
 
-  it('[CON-10] two devices that start an epoch at once lose neither key', async () => {
+  it('[CON-10] [CTL-11] [CTL-12] two devices that start an epoch at once lose nothing, and shut out whom each of them meant', async () => {
     const one = await letIn(owner, game);
     const two = await letIn(owner, game);
     const stays = await letIn(owner, game);
@@ -79,6 +79,10 @@ describe('key epochs of a silo', () => {
       await until(async () => (await found(context)).length === 3);
       expect(await found(context)).toEqual(['a', 'b', 'c']);
     }
+    // Whoever was shut out has at most a key that is no longer in force.
+    const inForce = here.engine.access.epoch;
+    expect([there.engine.access.epoch, stays.context.engine.access.epoch]).toEqual([inForce, inForce]);
+    for (const { context } of [one, two]) expect(context.engine.keys.epochs.has(inForce)).toBe(false);
     // A device that comes later has them all from the keychain.
     await owner.account.synced();
     await phone.synced();
@@ -89,7 +93,7 @@ describe('key epochs of a silo', () => {
     expect(await found(fresh)).toEqual(['a', 'b', 'c']);
   });
 
-  it('[CON-10] a session that ended between an announcement and its key takes the key at the next start', async () => {
+  it('[CON-10] [CTL-12] a session that ended between an announcement and its key takes the key at the next start', async () => {
     const leaves = await letIn(owner, game);
     const stays = await letIn(owner, game);
     await stays.session.synced();
@@ -133,8 +137,7 @@ describe('key epochs of a silo', () => {
     await stays.session.synced();
     // The owner forgets this session's key, so that the next epoch is not sealed to it.
     const { keychain } = owner.account.open;
-    const item = keychain.get('session', stays.info.id) ?? {};
-    keychain.put('session', stays.info.id, { ...item, status: 'lost' });
+    keychain.remove('session', stays.info.id);
     await owner.account.connect.closeSession(leaves.info.id);
     await until(() => stays.context.engine.access.epoch > 1);
     const before = stays.context.engine.keys.epochs.size;

@@ -200,7 +200,12 @@ describe('the node’s storage', () => {
       refused('CLOCK_SKEW'),
     );
     expect(
-      await f.push(device, [{ type: 'ctl', entries: [f.ctl(device, { type: 'epoch', epoch: 2, keys: [] })] }]),
+      await f.push(device, [
+        {
+          type: 'ctl',
+          entries: [f.ctl(device, { type: 'epoch', epoch: 2, commitment: new Uint8Array(32), keys: [] })],
+        },
+      ]),
     ).toMatchObject({ ok: true });
     expect(await f.push(device, [f.batch(device, [1], { epoch: 1 }, false)])).toEqual(refused('KEY_EPOCH'));
     expect(await f.push(device, [f.batch(device, [1], { epoch: 2 })])).toMatchObject({ ok: true });

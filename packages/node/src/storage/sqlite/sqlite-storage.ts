@@ -6,6 +6,7 @@ import {
   access,
   type AccessState,
   applyCtl,
+  copyAccessState,
   createAccessState,
   ctlStreamId,
   inboxStreamId,
@@ -80,7 +81,7 @@ export function openSqliteStorage(options: SqliteStorageOptions): SqliteStorage 
     const spaceId = spaceRowId(db, job.space);
     const before = born ?? accessState(job.space);
     if (spaceId === undefined || !before) throw new Refused('NOT_FOUND');
-    const state = job.parts.some((p) => p.type === 'ctl') ? copyState(before) : before;
+    const state = job.parts.some((p) => p.type === 'ctl') ? copyAccessState(before) : before;
     const mine: TouchedLog[] = [];
     const parts = job.parts.map((part) => answerPart(db, spaceId, job, part, state, mine));
     if (state !== before) staged.set(key, state);
@@ -224,12 +225,6 @@ function loadAccessState(db: Db, space: SpaceId): AccessState | undefined {
   }
   return state;
 }
-
-const copyState = (state: AccessState): AccessState => ({
-  ...state,
-  rows: new Map(state.rows),
-  chains: new Map(state.chains),
-});
 
 function remember(cache: Map<string, AccessState>, key: string, state: AccessState): void {
   cache.delete(key);
