@@ -124,18 +124,26 @@ export async function createAccount(
   await storeRecoveryBox(platform, secret, phrase);
 
   const link = openLiveLink(platform, node, device);
-  const { engine, keychain } = openBootstrapHome({ platform, store, secret, device, link });
-  keychain.put('identity', 'me', {
-    identitySeed: packBytes(identityKey.seed.reveal()),
-    sealingSecret: packBytes(sealing.secret.reveal()),
-    updateSeeds: updateKeys.map((k) => packBytes(k.seed.reveal())),
-    ...(didLog === undefined ? {} : { didLog }),
-  });
-  keychain.put('space', 'home', spaceToItem(keys, { app: did, name: VAULT_CONTEXT }));
-  putDevice(platform, keychain, did, device, identityKey, options.deviceName);
-  engine.close();
-  await saveLocal(options, secret, device);
-  return { account: assembleAccount({ platform, store, secret, device, link }), phrase };
+  try {
+    const { engine, keychain } = openBootstrapHome({ platform, store, secret, device, link });
+    keychain.put('identity', 'me', {
+      identitySeed: packBytes(identityKey.seed.reveal()),
+      sealingSecret: packBytes(sealing.secret.reveal()),
+      updateSeeds: updateKeys.map((k) => packBytes(k.seed.reveal())),
+      ...(didLog === undefined ? {} : { didLog }),
+    });
+    keychain.put('space', 'home', spaceToItem(keys, { app: did, name: VAULT_CONTEXT }));
+    putDevice(platform, keychain, did, device, identityKey, options.deviceName);
+    // Nobody is given words that would open an empty account, should this device be lost in its first minute.
+    engine.start();
+    await engine.synced(CONNECT_MS);
+    engine.close();
+    await saveLocal(options, secret, device);
+    return { account: assembleAccount({ platform, store, secret, device, link }), phrase };
+  } catch (cause) {
+    link.close();
+    throw cause;
+  }
 }
 
 /**
