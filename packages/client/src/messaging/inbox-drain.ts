@@ -3,7 +3,7 @@
  * decided yet stays at the node, and the saved cursor stays before it. Must not know what message types mean.
  */
 
-import type { Tag } from '@sluice/core/base';
+import { bytesToHex, type Tag } from '@sluice/core/base';
 import { type Message, type MessageFailure, openMessage } from '@sluice/core/message';
 import { decodeHeader, type PageEntry } from '@sluice/core/wire';
 import type { OpenAccount } from '../account/account.ts';
@@ -24,6 +24,9 @@ export type InboxDrain = {
 
 type Opened = { readonly tag: Tag; readonly result: Awaited<ReturnType<typeof openMessage>> };
 
+/** Messages whose sender cannot be looked up that wait at the node at once; it holds 10,000 of all kinds. */
+export const MAX_UNDECIDED = 500;
+
 /** Creates the drain of an account's inbox into its home collection. */
 export function createInboxDrain(
   account: OpenAccount,
@@ -33,6 +36,8 @@ export function createInboxDrain(
   const { home, store, resolver } = account;
   const { clock } = account.platform;
   const cards = new Map<string, number>();
+  /** Tags of the messages that could not be decided. */
+  const waiting = new Set<string>();
   /** Whether the node may hold messages after the saved cursor that were not decided. */
   let held = false;
   let fetches = 0;
@@ -47,6 +52,15 @@ export function createInboxDrain(
     if (!header.ok || !entry.body) return undefined;
     const deps = { me: account.did, sealing: account.sealing, resolve: resolver.resolve, nowMs: clock.nowMs(), cards };
     return { tag: header.value.tag, result: await openMessage(entry.body, deps) };
+  };
+
+  /** Whether a message stays at the node. There is room for some, so that senders who are never found cannot fill the inbox. */
+  const isHeld = ({ tag, result }: Opened): boolean => {
+    const name = bytesToHex(tag);
+    const waits = !result.ok && undecided(result.error) && (waiting.has(name) || waiting.size < MAX_UNDECIDED);
+    if (waits) waiting.add(name);
+    else waiting.delete(name);
+    return waits;
   };
 
   /** The silo that a message is meant for, if the account has it. Nothing is created. */
@@ -66,7 +80,7 @@ export function createInboxDrain(
       if (result.ok && silo) routed.push({ message: result.value, silo, to: silo.collection(INBOX, INBOX_SHAPE) });
     }
     if (account.closed()) return false;
-    const decided = opened.filter(({ result }) => result.ok || !undecided(result.error));
+    const decided = opened.filter((one) => !isHeld(one));
     try {
       store.db.transact(() => {
         const nowMs = clock.nowMs();

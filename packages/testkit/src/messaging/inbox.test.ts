@@ -285,6 +285,21 @@ describe('an inbox', () => {
     await again.close();
   });
 
+  it('[MSG-10] senders who are never found do not fill the inbox', async () => {
+    const nobody = thief(clinic.account.did);
+    const sealed = await Promise.all(Array.from({ length: 520 }, () => sealTo(net, owner, nobody)));
+    await owner.account.close();
+    for (let at = 0; at < sealed.length; at += 100) await leave(owner, ...sealed.slice(at, at + 100));
+    const fetchText = publishing(net, { 'clinic.example': 'unreachable' });
+    const again = await reopenOn(net, owner, { fetchText });
+    await again.synced();
+    await until(() => inboxAt(net, owner).length <= 500);
+    expect(inboxAt(net, owner)).toHaveLength(500);
+    await again.synced();
+    expect(inboxAt(net, owner)).toHaveLength(500);
+    await again.close();
+  });
+
   it('[MSG-11] a message for a context that was never opened arrives in the Vault and creates nothing', async () => {
     const before = owner.account.open.contexts();
     const answers: unknown[] = [];
