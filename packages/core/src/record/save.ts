@@ -5,7 +5,7 @@ import type { JsonObject, JsonValue } from '../base/json.ts';
 import { asSet, assemble, type Draft, draftsOf } from './assemble.ts';
 import { NO_ELEMENTS, replaceElements, sameElements } from './element-set.ts';
 import { copyJson } from './json-copy.ts';
-import { type Stamp, stampAfter } from './stamp.ts';
+import { compareStamps, type Stamp, stampAfter } from './stamp.ts';
 import {
   deleteStamp,
   fieldNames,
@@ -58,7 +58,10 @@ export function applySave(previous: RecordState, document: JsonObject, stamp: St
 /** Deletes a record: everything stamped before goes, here and wherever this is merged. A deleted record stays as it is. */
 export function applyDelete(previous: RecordState, stamp: Stamp): RecordState {
   if (isDeleted(previous)) return previous;
-  const now = stampAfter(previous.stamps[0] as Stamp, stamp);
+  const newest = previous.stamps[0] as Stamp;
+  const next = stampAfter(newest, stamp);
+  // After the end of time there is no later stamp. No honest clock gets there; a record that was put there can be deleted all the same.
+  const now = compareStamps(next, newest) > 0 ? next : newest;
   const { id, schema, insertedAt } = previous;
   const head = { id, schema, insertedAt, merges: nextMerges(previous) };
   return assemble(head, new Map(), now, [now, ...previous.stamps]);
