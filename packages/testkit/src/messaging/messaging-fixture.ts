@@ -17,12 +17,12 @@ export const codeOf = (work: Promise<unknown>): Promise<string> =>
     (cause: unknown) => (cause instanceof SluiceError ? cause.code : String(cause)),
   );
 
-/** What the node holds in somebody's inbox. */
-export function inboxAt(net: TestNetwork, { account }: Persona): readonly PageEntry[] {
+/** What the node holds in somebody's inbox: the first page after a number. */
+export function inboxAt(net: TestNetwork, { account }: Persona, after = 0): readonly PageEntry[] {
   const page = net.storage.readPage({
     space: account.open.home.keys.space,
     log: { type: 'inbox' },
-    after: 0,
+    after,
     except: toWriterId(new Uint8Array(16)),
     whole: false,
     nowMs: net.clock.nowMs(),
