@@ -14,6 +14,7 @@ import {
   type ServerFrame,
 } from '@sluice/core/wire';
 import type { NodeService } from '../service.ts';
+import type { Watch } from './news.ts';
 import { createSubscriptions } from './subscriptions.ts';
 
 export type LivePort = {
@@ -32,6 +33,7 @@ export type LiveConnection = {
 };
 export type LiveDeps = {
   readonly service: NodeService;
+  readonly watch: Watch;
   readonly did: Did;
   readonly clock: Clock;
   readonly random: Random;
@@ -45,7 +47,7 @@ const MAX_HELLO_BYTES = 2_048;
 const MAX_PUSHES = 64;
 
 /** Runs the protocol of one connection over a port. */
-export function createLiveConnection(port: LivePort, { service, did, clock, random }: LiveDeps): LiveConnection {
+export function createLiveConnection(port: LivePort, { service, watch, did, clock, random }: LiveDeps): LiveConnection {
   const nonce = random(16);
   let key: VerifyKey | undefined;
   let open = true;
@@ -66,11 +68,11 @@ export function createLiveConnection(port: LivePort, { service, did, clock, rand
     read: (space, log, after, whole) =>
       asKey((k) => service.pull(space, k, log, after, whole), { ok: false, code: 'UNAUTHENTICATED' as ErrorCode }),
     mayRead: (space, log) => asKey((k) => service.mayRead(space, k, log), 'UNAUTHENTICATED' as ErrorCode | 'allowed'),
+    watch,
     hasRoom: port.hasRoom,
     sendPage: (id, page) => send({ type: 'page', id, page }),
     sendClosed: (id, code) => send({ type: 'closed', id, code }),
   });
-  const stopListening = service.onCommit((logs) => subscriptions.touched(logs));
   const cancelHello = clock.timer(HELLO_TIMEOUT_MS, () => {
     if (!key && open) fail('no hello');
   });
@@ -127,7 +129,7 @@ export function createLiveConnection(port: LivePort, { service, did, clock, rand
     closed: () => {
       open = false;
       cancelHello();
-      stopListening();
+      subscriptions.end();
     },
     key: () => key,
   };

@@ -9,8 +9,9 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { rawProblem } from '../http/problem.ts';
 import type { NodeService } from '../service.ts';
 import { createLiveConnection, type LiveDeps } from './live-connection.ts';
+import { createNews, type Watch } from './news.ts';
 
-export type LiveServerDeps = LiveDeps & {
+export type LiveServerDeps = Omit<LiveDeps, 'watch'> & {
   readonly logger: Logger;
   readonly isStopping: () => boolean;
   /** Tells whether this client may open one more connection now. */
@@ -39,6 +40,7 @@ export function createLiveServer(server: Server, deps: LiveServerDeps): LiveServ
   const { clock, random, logger, isStopping } = deps;
   const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: MAX_FRAME_BYTES });
   const answered = new WeakSet<WebSocket>();
+  const news = createNews(deps.service.onCommit);
 
   const refusal = (request: IncomingMessage): ErrorCode | undefined => {
     if (request.url?.split('?', 1)[0] !== ROUTE) return 'NOT_FOUND';
@@ -70,9 +72,9 @@ export function createLiveServer(server: Server, deps: LiveServerDeps): LiveServ
         return undefined;
       }
     };
-    const service = guardService(deps.service, guarded, (cause) =>
-      logger.error({ requestId, err: cause }, 'push failed'),
-    );
+    const service = logFailedPushes(deps.service, (cause) => logger.error({ requestId, err: cause }, 'push failed'));
+    // A callback that throws would fail the commit it is told of.
+    const watch: Watch = (space, log, wake) => news.watch(space, log, () => void guarded(wake));
     const port = {
       send: (frame: Uint8Array) => {
         sentBytes += frame.length;
@@ -95,7 +97,7 @@ export function createLiveServer(server: Server, deps: LiveServerDeps): LiveServ
     socket.on('pong', () => answered.add(socket));
     // `ws` closes the connection by itself, with the fitting code.
     socket.on('error', () => undefined);
-    const connection = guarded(() => createLiveConnection(port, { ...deps, service }));
+    const connection = guarded(() => createLiveConnection(port, { ...deps, service, watch }));
     socket.on('message', (data: Buffer, isBinary) => {
       if (!isBinary) return socket.close(CLOSE.unsupported, 'binary frames only');
       return guarded(() => connection?.receive(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)));
@@ -125,6 +127,7 @@ export function createLiveServer(server: Server, deps: LiveServerDeps): LiveServ
     count: () => sockets.clients.size,
     close: async () => {
       cancelPing();
+      news.stop();
       const open = [...sockets.clients];
       const cancelCut = clock.timer(CLOSING_MS, () => {
         for (const socket of open) socket.terminate();
@@ -137,15 +140,10 @@ export function createLiveServer(server: Server, deps: LiveServerDeps): LiveServ
   };
 }
 
-/** A listener that throws would fail the commit it is told of, and a failed push would leave no trace in the log. */
-function guardService(
-  service: NodeService,
-  guarded: <T>(run: () => T) => T | undefined,
-  onFault: (cause: unknown) => void,
-): NodeService {
+/** Without it a failed push would leave no trace in the log. */
+function logFailedPushes(service: NodeService, onFault: (cause: unknown) => void): NodeService {
   return {
     ...service,
-    onCommit: (listener) => service.onCommit((touched) => guarded(() => listener(touched))),
     push: async (...args) => {
       try {
         return await service.push(...args);

@@ -12,6 +12,7 @@ function overLog(head: number) {
   const closed: { readonly id: number; readonly code: ErrorCode }[] = [];
   const log = { head };
   const socket = { room: Number.POSITIVE_INFINITY };
+  const wakes = new Set<() => void>();
   const page = (after: number, whole: boolean): Page => {
     const cursor = Math.max(after, Math.min(log.head, after + 5));
     const more = cursor < log.head;
@@ -21,6 +22,10 @@ function overLog(head: number) {
   const subscriptions = createSubscriptions({
     read: (_space, _log, after, whole) => ({ ok: true, value: page(after, whole) }),
     mayRead: () => 'allowed',
+    watch: (_space, log, wake) => {
+      if (log === 'own') wakes.add(wake);
+      return () => wakes.delete(wake);
+    },
     hasRoom: () => socket.room > 0,
     sendPage: (id, { cursor, whole }) => {
       socket.room--;
@@ -31,9 +36,9 @@ function overLog(head: number) {
   });
   const grow = (to: number): void => {
     log.head = to;
-    subscriptions.touched([{ space: SPACE, log: 'own' }]);
+    for (const wake of [...wakes]) wake();
   };
-  return { subscriptions, sent, closed, grow, socket };
+  return { subscriptions, sent, closed, grow, socket, wakes };
 }
 
 describe('subscriptions', () => {
@@ -86,5 +91,14 @@ describe('subscriptions', () => {
     subscriptions.close(1);
     grow(3);
     expect(sent).toHaveLength(2);
+  });
+
+  it('an ended or closed subscription watches nothing', () => {
+    const { subscriptions, wakes } = overLog(5);
+    for (const id of [1, 2, 3]) subscriptions.open(id, SPACE, { type: 'own' }, 0, 1000);
+    subscriptions.close(2);
+    expect(wakes.size).toBe(2);
+    subscriptions.end();
+    expect(wakes.size).toBe(0);
   });
 });

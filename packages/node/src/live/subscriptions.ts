@@ -3,9 +3,9 @@
  * next page is read from the log. Must not know sockets; `send` is all it has.
  */
 
-import { bytesToHex, type SpaceId } from '@sluice/core/base';
+import type { SpaceId } from '@sluice/core/base';
 import { type ErrorCode, formatLogName, type LogName, type Page } from '@sluice/core/wire';
-import type { TouchedLog } from '../storage/port.ts';
+import type { Watch } from './news.ts';
 
 export type SubscriptionPort = {
   readonly read: (
@@ -14,6 +14,7 @@ export type SubscriptionPort = {
     after: number,
     whole: boolean,
   ) => { ok: true; value: Page } | { ok: false; code: ErrorCode };
+  readonly watch: Watch;
   readonly mayRead: (space: SpaceId, log: LogName) => ErrorCode | 'allowed';
   /** Whether the connection takes more at present; when it does again, `resume` has to be called. */
   readonly hasRoom: () => boolean;
@@ -25,7 +26,8 @@ export type SubscriptionPort = {
 type Subscription = {
   readonly space: SpaceId;
   readonly log: LogName;
-  readonly key: string;
+  /** Ends the watch for news. */
+  readonly stop: () => void;
   cursor: number;
   credit: number;
   first: boolean;
@@ -41,22 +43,18 @@ export type Subscriptions = {
   readonly close: (id: number) => void;
   /** Goes on where there was no room. */
   readonly resume: () => void;
-  readonly touched: (logs: readonly TouchedLog[]) => void;
+  /** Forgets every subscription; nothing is sent any more. */
+  readonly end: () => void;
 };
-
-const logKey = (space: SpaceId, log: string): string => `${bytesToHex(space)}/${log}`;
 
 export function createSubscriptions(port: SubscriptionPort): Subscriptions {
   const all = new Map<number, Subscription>();
-  const byLog = new Map<string, Set<number>>();
 
   const drop = (id: number, code?: ErrorCode): void => {
     const sub = all.get(id);
     if (!sub) return;
     all.delete(id);
-    const ids = byLog.get(sub.key);
-    ids?.delete(id);
-    if (ids?.size === 0) byLog.delete(sub.key);
+    sub.stop();
     if (code) port.sendClosed(id, code);
   };
 
@@ -74,13 +72,29 @@ export function createSubscriptions(port: SubscriptionPort): Subscriptions {
     }
   };
 
+  const recheck = (id: number): void => {
+    const sub = all.get(id);
+    const verdict = sub ? port.mayRead(sub.space, sub.log) : 'allowed';
+    if (verdict !== 'allowed') drop(id, verdict);
+  };
+  const news = (id: number): void => {
+    const sub = all.get(id);
+    if (!sub) return;
+    sub.news = true;
+    if (sub.log.type === 'ctl') recheck(id);
+    pump(id);
+  };
+
   return {
     open: (id, space, log, after, credit) => {
       if (all.has(id) || all.size >= MAX_SUBSCRIPTIONS) return port.sendClosed(id, all.has(id) ? 'EXISTS' : 'QUOTA');
-      const key = logKey(space, formatLogName(log));
-      all.set(id, { space, log, key, cursor: after, credit, first: true, news: true });
-      const ids = byLog.get(key) ?? new Set();
-      byLog.set(key, ids.add(id));
+      const stops = [port.watch(space, formatLogName(log), () => news(id))];
+      // A control entry may close any subscription of the space, so each asks again.
+      if (log.type !== 'ctl') stops.push(port.watch(space, 'ctl', () => recheck(id)));
+      const stop = (): void => {
+        for (const end of stops) end();
+      };
+      all.set(id, { space, log, stop, cursor: after, credit, first: true, news: true });
       pump(id);
     },
     credit: (id, bytes) => {
@@ -93,29 +107,8 @@ export function createSubscriptions(port: SubscriptionPort): Subscriptions {
     resume: () => {
       for (const id of [...all.keys()]) pump(id);
     },
-    touched: (logs) => {
-      for (const { space, log } of logs) {
-        // A control entry may have closed any subscription of the space, so each asks again before it is served another byte.
-        if (log === 'ctl') closeForbidden(all, bytesToHex(space), port, drop);
-        for (const id of byLog.get(logKey(space, log)) ?? []) {
-          const sub = all.get(id);
-          if (sub) sub.news = true;
-          pump(id);
-        }
-      }
+    end: () => {
+      for (const id of [...all.keys()]) drop(id);
     },
   };
-}
-
-function closeForbidden(
-  all: Map<number, Subscription>,
-  space: string,
-  port: SubscriptionPort,
-  drop: (id: number, code: ErrorCode) => void,
-): void {
-  for (const [id, sub] of all) {
-    if (!sub.key.startsWith(space)) continue;
-    const verdict = port.mayRead(sub.space, sub.log);
-    if (verdict !== 'allowed') drop(id, verdict);
-  }
 }
