@@ -87,9 +87,8 @@ export function createInboxDrain(
         // A message that came before is drained again and saved once: its record is the memory of its id.
         const fresh = new Map<string, Message>();
         for (const { result } of decided)
-          if (result.ok && !fresh.has(result.value.id) && !inbox.get(result.value.id))
-            fresh.set(result.value.id, result.value);
-        if (fresh.size > 0) inbox.save([...fresh.values()].map((m) => messageToSave(m, nowMs)));
+          if (result.ok && !fresh.has(result.value.id)) fresh.set(result.value.id, result.value);
+        inbox.save([...fresh.values()].map((m) => messageToSave(m, nowMs)));
         for (const { message, to } of routed) route(message, to, nowMs);
         for (const { tag } of decided) home.drain(tag);
       });
@@ -110,7 +109,7 @@ export function createInboxDrain(
   const route = (message: Message, to: Collection, nowMs: number): void => {
     try {
       store.db.transact(() => {
-        if (!to.get(message.id)) to.save([messageToSave(message, nowMs)]);
+        to.save([messageToSave(message, nowMs)]);
       });
     } catch (cause) {
       if (!(cause instanceof SluiceError) || isStoreFull(cause)) throw cause;

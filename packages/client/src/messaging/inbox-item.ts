@@ -37,7 +37,7 @@ export const INBOX_SHAPE: CollectionShape = {
   merges: new Map(),
 };
 
-/** The record of a verified message. */
+/** The record of a verified message. Once it was here, it stays what it has become. */
 export function messageToSave(m: Message, nowMs: number): SaveItem {
   const document: { [field: string]: JsonValue } = {
     type: m.type,
@@ -53,7 +53,7 @@ export function messageToSave(m: Message, nowMs: number): SaveItem {
   if (m.context !== undefined) document.context = m.context;
   if (m.contextApp !== undefined) document.contextApp = m.contextApp;
   if (m.replyTo !== undefined) document.replyTo = m.replyTo;
-  return { id: m.id, document, force: true };
+  return { id: m.id, document, force: true, onlyNew: true };
 }
 
 /** The item of a record that `messageToSave` made. */

@@ -70,17 +70,25 @@ export function createMailbox(account: OpenAccount): Mailbox {
   let changed: InboxItem[] = [];
   inbox.onChange((change) => {
     if (change.type !== 'put' || !change.record) return;
-    // A handler runs after the transaction that saves the message, so it can neither see it undone nor undo it.
+    // A handler runs after the transaction that saves the message, so it cannot undo it; what is undone is not handed on.
     if (changed.length === 0) queueMicrotask(handOn);
     changed.push(recordToItem(change.record));
   });
 
+  /** Whether something was undone meanwhile, so that each message has to be looked up before it is handed on. */
+  let isDoubtful = false;
+  account.store.db.onRollback(() => {
+    isDoubtful = changed.length > 0;
+  });
+
   function handOn(): void {
     const items = changed;
+    const lookUp = isDoubtful;
     changed = [];
+    isDoubtful = false;
     if (account.closed()) return;
     for (const item of items) {
-      if (!inbox.get(item.id)) continue;
+      if (lookUp && !inbox.get(item.id)) continue;
       for (const watcher of [...watchers]) guarded(watcher, item);
       if (item.read || item.status !== undefined || announced.has(item.id)) continue;
       remember(announced, item.id);

@@ -81,6 +81,8 @@ export type SaveItem = {
   readonly schema?: string;
   readonly rev?: string;
   readonly force: boolean;
+  /** Leaves a record that is there, or was and is deleted, as it is. */
+  readonly onlyNew?: boolean;
 };
 export type Saved = { readonly id: string; readonly rev: string; readonly unchanged: boolean };
 export type RecordChange = {
@@ -99,6 +101,7 @@ const SNAPSHOT_AAD = utf8ToBytes('sluice/snapshot/1');
 export type Collection = {
   readonly stream: StreamId;
   readonly streamRow: number;
+  /** Saves in one transaction. Result: one for each item, but for those that `onlyNew` left alone. */
   readonly save: (items: readonly SaveItem[]) => Saved[];
   readonly remove: (ids: readonly string[]) => number;
   readonly get: (id: string) => JsonObject | undefined;
@@ -313,6 +316,7 @@ export function openCollection(deps: CollectionDeps): Collection {
         for (const item of items) {
           const tag = recordTag(keys.tagKey, item.id);
           const { heads, current } = load(tag);
+          if (item.onlyNew && current) continue;
           const stamp = nextStamp();
           const alive = current && !isDeleted(current.state) ? current : undefined;
           if (!item.force && (alive ? revOf(alive.state) : undefined) !== item.rev && (alive || item.rev))
