@@ -6,7 +6,7 @@ import { Problem } from './problem.ts';
 import { type Bucket, createRateLimiter } from './rate-limit.ts';
 
 /**
- * For each remote address. `spaces`: creations. `messages`: messages left in inboxes. `drops`: requests to drops. `writes`: recovery
+ * For each remote address. `spaces`: creations. `messages`: started 4 KiB of each message left in an inbox. `drops`: requests to drops. `writes`: recovery
  * boxes and DID logs. `requests`: signed requests. `sockets`: live connections opened.
  */
 export type LimitName = 'spaces' | 'messages' | 'drops' | 'writes' | 'requests' | 'sockets';
@@ -19,6 +19,12 @@ export const DEFAULT_LIMITS: Required<Limits> = {
   requests: { perSecond: 200, burst: 5000 },
   sockets: { perSecond: 20, burst: 1000 },
 };
+
+/** How much of a message one token of `messages` pays for, in bytes. */
+const MESSAGE_TOKEN_BYTES = 4096;
+/** What a deposit costs. Counted by size: messages are up to 256 KiB, and it is disk that spam fills. */
+export const depositCost = (messages: readonly Uint8Array[]): number =>
+  messages.reduce((sum, message) => sum + Math.max(1, Math.ceil(message.length / MESSAGE_TOKEN_BYTES)), 0);
 
 export type Limiters = {
   /** Returns 0, or the ms after which to try again. */

@@ -304,6 +304,39 @@ describe('deposits', () => {
     }
   });
 
+  it('[NODE-28] are charged by size: a large message costs as much as the small ones that take its room', async () => {
+    const limited = await startNode({ limits: { messages: { perSecond: 1, burst: 10 } } });
+    try {
+      const space = createTestSpace('one', device);
+      await putSpace(limited, space, device);
+      const send = async (...sizes: readonly number[]) => {
+        const body = encodeCbor(sizes.map((size) => new Uint8Array(size).fill(size)));
+        return outcomeOf(await limited.call(`${space.path}/inbox`, { method: 'POST', body }));
+      };
+      expect(await send(40 * 1024 + 1)).toBe('429 RATE_LIMITED');
+      expect(await send(36 * 1024)).toBe('200');
+      expect(await send(100, 101)).toBe('429 RATE_LIMITED');
+      expect(await send(4096)).toBe('200');
+      limited.clock.advance(10 * SECOND);
+      expect(await send(40 * 1024)).toBe('200');
+    } finally {
+      await limited.close();
+    }
+  });
+
+  it('[NODE-3] 2,000 messages of 2 KiB in deposits of 100 are within what an address may leave at once', async () => {
+    const space = createTestSpace('one', device);
+    await putSpace(fixture, space, device);
+    for (let d = 0; d < 20; d++) {
+      const messages = Array.from({ length: 100 }, (_, i) => {
+        const sealed = new Uint8Array(2400);
+        new DataView(sealed.buffer).setUint32(0, 100 * d + i);
+        return sealed;
+      });
+      expect(cborOf(await deposit(space.path, messages))).toEqual([100]);
+    }
+  });
+
   it('[NODE-3] an address given by anybody but a trusted proxy is not believed', async () => {
     const limited = await startNode({ limits: { spaces: { perSecond: 1, burst: 1 } } });
     try {

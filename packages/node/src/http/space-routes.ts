@@ -15,6 +15,7 @@ import {
 } from '@sluice/core/wire';
 import type { FastifyInstance } from 'fastify';
 import type { Outcome } from '../storage/port.ts';
+import { depositCost } from './limiters.ts';
 import { Problem } from './problem.ts';
 import {
   bodyOf,
@@ -86,7 +87,7 @@ export function registerSpaceRoutes(app: FastifyInstance, deps: RouteDeps): void
     sizeLimit(MAX_DEPOSIT_BYTES + FRAMING_BYTES),
     async (request, reply) => {
       const messages = cborBody(request, depositShape, MAX_DEPOSIT_BYTES + FRAMING_BYTES);
-      limiters.check('messages', request, messages.length);
+      limiters.check('messages', request, depositCost(messages));
       const stored = unwrap(await service.deposit(spaceOf(request.params.space), messages));
       return sendCbor(reply, encodeCbor([stored]));
     },

@@ -96,6 +96,7 @@ const COLUMNS: { readonly [table: string]: { readonly [column: string]: Reader }
     // It lists the hashes of sealed entries.
     ...{ hash: derived, bytes: derived },
   },
+  inbox: { log, messages: plain, bytes: plain },
   // A message's tag is the hash of its sealed bytes.
   drained: { log, tag: derived, until: plain },
   // Looked into below. Drops, which are named by the hash of a request, are gone once they were read.
@@ -109,6 +110,7 @@ const ORDER: { readonly [table: string]: readonly string[] } = {
   writer: ['stream', 'writer'],
   entry: ['log', 'seq'],
   seal: ['log', 'last_seq'],
+  inbox: ['log'],
   drained: ['log', 'until'],
   blob: ['kind', 'name'],
 };

@@ -1,6 +1,6 @@
-/** Appends of the four kinds of part, each inside the caller's transaction. A throw of Refused rolls the push back. */
+/** Appends of sealed, control and feed parts, each inside the caller's transaction. A throw of Refused rolls the push back. */
 
-import { equalBytes, type SpaceId, type StreamId } from '@sluice/core/base';
+import { equalBytes, type SpaceId } from '@sluice/core/base';
 import { type AccessState, applyCtl, type CtlFailure, ctlStreamId } from '@sluice/core/stream';
 import {
   ENTRY_KIND,
@@ -13,15 +13,12 @@ import {
 import type { Db } from '@sluice/sqlite';
 import type { CheckedPart } from '../checked-part.ts';
 import { killEntry } from './seals.ts';
-import { ensureLog, ensureStream, ensureWriter, findLog, kindName, type LogRow, Refused, takeSeqs } from './tables.ts';
+import { ensureLog, ensureStream, ensureWriter, kindName, type LogRow, Refused, takeSeqs } from './tables.ts';
 
-/** How long the node remembers drained messages against replays, in ms. */
-export const DRAINED_KEEP_MS = 30 * 24 * 3600 * 1000;
-
-type Part<T extends CheckedPart['type']> = Extract<CheckedPart, { type: T }>;
+export type Part<T extends CheckedPart['type']> = Extract<CheckedPart, { type: T }>;
 export type Appended = { readonly head: number; readonly log: Uint8Array };
 
-const INSERT =
+export const INSERT =
   'INSERT INTO entry (log, seq, stream, writer, n, tag, expires, header, body, memo) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
 
 /** Appends a sealed batch of an own or lane stream. The same batch again gives the same answer. */
@@ -135,31 +132,4 @@ export function appendFeed(db: Db, spaceId: number, part: Part<'feed'>, nowMs: n
     if (header.kind === ENTRY_KIND.END) db.sql('UPDATE log SET closed = 1 WHERE id = ?').run(log.id);
   }
   return { head: log.head, log: part.stream };
-}
-
-/** Drops inbox entries and remembers their tags, so that a replayed message does not land twice. */
-export function drainInbox(db: Db, spaceId: number, part: Part<'drain'>, nowMs: number): Appended {
-  const name = kindName(STREAM_KIND.inbox);
-  const log = findLog(db, spaceId, name);
-  if (!log) return { head: 0, log: name };
-  for (const tag of part.tags) {
-    db.sql('DELETE FROM entry WHERE stream IN (SELECT id FROM stream WHERE log = ?) AND tag = ?').run(log.id, tag);
-    db.sql('INSERT OR REPLACE INTO drained (log, tag, until) VALUES (?, ?, ?)').run(
-      log.id,
-      tag,
-      nowMs + DRAINED_KEEP_MS,
-    );
-  }
-  db.sql('DELETE FROM drained WHERE log = ? AND until < ?').run(log.id, nowMs);
-  return { head: log.head, log: name };
-}
-
-/** Adds one sealed message to the inbox log unless it is there or was drained lately. Returns whether it was new. */
-export function appendMessage(db: Db, logId: LogRow, stream: StreamId, header: Header, entry: Entry): boolean {
-  if (db.sql('SELECT 1 FROM drained WHERE log = ? AND tag = ?').get(logId.id, header.tag)) return false;
-  const streamId = ensureStream(db, logId.id, stream);
-  if (db.sql('SELECT 1 FROM entry WHERE stream = ? AND tag = ?').get(streamId, header.tag)) return false;
-  const seq = takeSeqs(db, logId, 1);
-  db.sql(INSERT).run(logId.id, seq, streamId, null, 0, header.tag, null, entry.header, entry.body, null);
-  return true;
 }

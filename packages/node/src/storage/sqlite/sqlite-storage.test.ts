@@ -6,12 +6,13 @@ import {
   type SpaceId,
   type StreamId,
   systemRandom,
+  type Tag,
   toDid,
   toRowId,
   toStreamId,
   type WriterId,
 } from '@sluice/core/base';
-import { createSigningKey, type SigningKey, toAeadKey, type VerifyKey, writerId } from '@sluice/core/crypto';
+import { createSigningKey, sha256, type SigningKey, toAeadKey, type VerifyKey, writerId } from '@sluice/core/crypto';
 import {
   createCtlEntry,
   createGenesis,
@@ -37,11 +38,10 @@ import {
   type PushPart,
   parseSeal,
 } from '@sluice/core/wire';
-import type { DbOptions } from '@sluice/sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkParts } from '../checked-part.ts';
 import type { Storage } from '../port.ts';
-import { openSqliteStorage } from './sqlite-storage.ts';
+import { openSqliteStorage, type SqliteStorageOptions } from './sqlite-storage.ts';
 
 const NOW = 1_800_000_000_000;
 const key = toAeadKey(systemRandom(32));
@@ -59,7 +59,7 @@ class Fixture {
   readonly writers = new Map<SigningKey, { n: number; hash: Uint8Array }>();
   storage: Storage = this.open();
 
-  open(options: DbOptions = {}): Storage {
+  open(options: Partial<SqliteStorageOptions> = {}): Storage {
     this.storage = openSqliteStorage({ path: join(this.directory, 'node.db'), synchronous: 'NORMAL', ...options });
     return this.storage;
   }
@@ -270,13 +270,35 @@ describe('the node’s storage', () => {
     expect(tags).toHaveLength(2);
     const drain: PushPart = {
       type: 'drain',
-      tags: [(await import('@sluice/core/crypto')).sha256(message).slice(0, 16) as Header['tag']],
+      tags: [sha256(message).slice(0, 16) as Header['tag']],
     };
     expect(await f.push(device, [drain])).toMatchObject({ ok: true });
     expect(f.page({ type: 'inbox' }).entries).toHaveLength(1);
     expect(await f.storage.deposit(f.space, [message], NOW + 86_400_000)).toEqual({ ok: true, value: 0 });
     expect(await f.push(device, [{ type: 'drain', tags: [] }], NOW + 31 * 86_400_000)).toMatchObject({ ok: true });
     expect(await f.storage.deposit(f.space, [message], NOW + 31 * 86_400_000)).toEqual({ ok: true, value: 1 });
+  });
+
+  it('[NODE-29] an inbox is full by number or by size, also after a restart, until messages are drained', async () => {
+    const numbered = (n: number, size: number): Uint8Array => text(size).fill(n, 0, 1);
+    const leave = (...messages: readonly Uint8Array[]) => f.storage.deposit(f.space, messages, NOW);
+    const drain = (message: Uint8Array): PushPart => ({ type: 'drain', tags: [sha256(message).slice(0, 16) as Tag] });
+    const reopen = async (): Promise<void> => {
+      await f.storage.close();
+      f.open({ inboxQuota: { messages: 3, bytes: 1000 } });
+    };
+    await reopen();
+    expect(await leave(numbered(1, 400), numbered(2, 601))).toEqual(refused('QUOTA'));
+    expect(f.page({ type: 'inbox' }).entries).toHaveLength(0);
+    expect(await leave(numbered(1, 400), numbered(2, 600))).toEqual({ ok: true, value: 2 });
+    expect(await leave(numbered(3, 1))).toEqual(refused('QUOTA'));
+    await reopen();
+    expect(await leave(numbered(3, 1))).toEqual(refused('QUOTA'));
+    expect(await leave(numbered(1, 400))).toEqual({ ok: true, value: 0 });
+    await f.push(device, [drain(numbered(2, 600)), drain(numbered(2, 600)), drain(numbered(9, 999))]);
+    expect(await leave(numbered(4, 601))).toEqual(refused('QUOTA'));
+    expect(await leave(numbered(4, 10), numbered(5, 10), numbered(6, 10))).toEqual(refused('QUOTA'));
+    expect(await leave(numbered(4, 10), numbered(5, 590))).toEqual({ ok: true, value: 2 });
   });
 
   it('[PUSH-8] a full disk is said, and after it everything acknowledged is there', async () => {

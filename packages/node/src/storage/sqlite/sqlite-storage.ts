@@ -1,7 +1,6 @@
 /** The storage port on SQLite. */
 
-import { bytesToHex, equalBytes, type SpaceId, type WriterId } from '@sluice/core/base';
-import { sha256 } from '@sluice/core/crypto';
+import { bytesToHex, equalBytes, type SpaceId } from '@sluice/core/base';
 import {
   access,
   type AccessState,
@@ -9,35 +8,28 @@ import {
   copyAccessState,
   createAccessState,
   ctlStreamId,
-  inboxStreamId,
   openCtlEntry,
   openGenesis,
 } from '@sluice/core/stream';
-import {
-  encodeHeader,
-  ENTRY_KIND,
-  formatLogName,
-  type Header,
-  type LogName,
-  type PartAnswer,
-  type PushAnswer,
-  STREAM_KIND,
-} from '@sluice/core/wire';
+import { formatLogName, type LogName, type PartAnswer, type PushAnswer, STREAM_KIND } from '@sluice/core/wire';
 import { type Db, type DbOptions, openDb } from '@sluice/sqlite';
 import type { CheckedPart } from '../checked-part.ts';
 import type { PushJob, Storage, TouchedLog } from '../port.ts';
-import { appendCtl, type Appended, appendFeed, appendMessage, appendSealed, drainInbox } from './append.ts';
+import { appendCtl, type Appended, appendFeed, appendSealed } from './append.ts';
 import { createBlobTable } from './blobs.ts';
 import { createCommitQueue } from './commit-queue.ts';
+import { depositAll, drainInbox, INBOX_QUOTA, type InboxQuota } from './inbox.ts';
 import { logTableName, readPage } from './read-page.ts';
-import { ensureLog, findLog, kindName, Refused, spaceRowId, TABLES } from './tables.ts';
+import { findLog, kindName, Refused, spaceRowId, TABLES } from './tables.ts';
 
-/** Undrained messages one inbox holds. */
-const MAX_INBOX_MESSAGES = 10_000;
 /** Access states kept in memory; the least recently used space is read again. */
 const MAX_CACHED_STATES = 10_000;
 
-export type SqliteStorageOptions = DbOptions & { readonly path: string };
+export type SqliteStorageOptions = DbOptions & {
+  readonly path: string;
+  /** What one inbox holds; INBOX_QUOTA unless given. */
+  readonly inboxQuota?: InboxQuota;
+};
 
 export type SqliteStorage = Storage & {
   /** Caps the file at so many pages from now on, or at its present size when that is more. */
@@ -104,7 +96,7 @@ export function openSqliteStorage(options: SqliteStorageOptions): SqliteStorage 
     head: (space, log) => headOf(db, space, log),
     deposit: (space, messages, nowMs) =>
       queue.add(() => {
-        const stored = depositAll(db, space, messages, nowMs);
+        const stored = depositAll(db, space, messages, nowMs, options.inboxQuota ?? INBOX_QUOTA);
         if (stored > 0) touched.push({ space, log: 'inbox' });
         return stored;
       }),
@@ -178,30 +170,6 @@ function feedIsOpen(state: AccessState, stream: Uint8Array, nowMs: number): bool
     if (open && row.access.some((a) => equalBytes(a.target, stream))) return true;
   }
   return false;
-}
-
-function depositAll(db: Db, space: SpaceId, messages: readonly Uint8Array[], nowMs: number): number {
-  const spaceId = spaceRowId(db, space);
-  if (spaceId === undefined) throw new Refused('NOT_FOUND');
-  const log = ensureLog(db, spaceId, kindName(STREAM_KIND.inbox));
-  const held = Number(db.sql('SELECT count(*) AS held FROM entry WHERE log = ?').get(log.id)?.held);
-  if (held + messages.length > MAX_INBOX_MESSAGES) throw new Refused('QUOTA');
-  let stored = 0;
-  for (const sealed of messages) {
-    const id = sha256(sealed).slice(0, 16);
-    const header: Header = {
-      writer: id as WriterId,
-      n: 0,
-      tag: id as Header['tag'],
-      kind: ENTRY_KIND.PUT,
-      hlc: { ms: nowMs, counter: 0 },
-      epoch: 0,
-      superseded: [],
-      expiresMs: null,
-    };
-    if (appendMessage(db, log, inboxStreamId(space), header, { header: encodeHeader(header), body: sealed })) stored++;
-  }
-  return stored;
 }
 
 function headOf(db: Db, space: SpaceId, log: LogName): number {
