@@ -50,6 +50,7 @@ export type NewEntry = {
 export type SpaceStore = {
   readonly spaceRow: number;
   readonly streamRow: (stream: StreamId) => number;
+  /** The heads of a record, this writer's own first: an entry has to supersede that, and names 64 heads at most. */
   readonly heads: (stream: number, tag: Tag) => StoredEntry[];
   /** Every living entry of a stream, oldest first, read in pages. */
   readonly scan: (stream: number) => Iterable<StoredEntry>;
@@ -91,8 +92,8 @@ export function openSpaceStore(db: StoreDb, space: SpaceId, self: WriterId): Spa
 
   const heads = (stream: number, tag: Tag): StoredEntry[] => {
     const rows = db
-      .sql('SELECT ls, header, body FROM entry WHERE stream = ? AND tag = ? AND live = 1')
-      .all(stream, tag);
+      .sql('SELECT ls, header, body FROM entry WHERE stream = ? AND tag = ? AND live = 1 ORDER BY writer = ? DESC, ls')
+      .all(stream, tag, self);
     return rows.flatMap((row) => storedEntry(row) ?? []);
   };
 

@@ -1,9 +1,10 @@
 /** A session that its owner let into one silo, and that writes there whatever its key allows: what it must not reach by that. */
 
 import { type Account, LinkRefusal, readLog } from '@sluice/client';
-import { bytesToHex, systemRandom, type Tag, toStreamId } from '@sluice/core/base';
-import { createCtlEntry, ctlStreamId, entryHash, NO_ENTRY } from '@sluice/core/stream';
-import { encodePush, ENTRY_KIND, MAX_WRITER_STREAMS, type Page } from '@sluice/core/wire';
+import { bytesToHex, systemRandom, type Tag, toRowId, toStreamId } from '@sluice/core/base';
+import { createSigningKey, type SigningKey } from '@sluice/core/crypto';
+import { createCtlEntry, type CtlPublic, ctlStreamId, entryHash, NO_ENTRY, VERB } from '@sluice/core/stream';
+import { encodePush, ENTRY_KIND, MAX_WRITER_STREAMS, type Page, STREAM_KIND } from '@sluice/core/wire';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { codeOf, leave, sealTo, senderOf } from '../messaging/messaging-fixture.ts';
 import { until } from '../sharing-fixture.ts';
@@ -60,19 +61,42 @@ describe('a hostile session', () => {
     expect(await send(end(2, entryHash(first)))).toBe('REVOKED');
   });
 
-  it('[ENT-1] a record that it gave more heads than one entry may name is still written by others', async () => {
+  it('[PUSH-14] it cannot give a record one head after the other, which every reader would merge anew', async () => {
     const saves = scribe.collection('plain/saves');
-    const heads = Array.from({ length: 70 }, (_, i) => ({ tag: saves.tagOf('x'), body: bodyOf('x', { f: { i } }) }));
-    await scribe.push([scribe.part(saves.stream, saves.key, heads)]);
+    const head = (superseded: readonly number[] = []) => ({
+      tag: saves.tagOf('x'),
+      body: bodyOf('x'),
+      superseded: superseded.map((n) => ({ writer: scribe.writer, n })),
+    });
+    const push = (...heads: ReturnType<typeof head>[]) =>
+      refusalOf(scribe.push([scribe.part(saves.stream, saves.key, heads)]));
+    expect(await push(head(), head([1]))).toBe('stored');
+    expect(await push(head())).toBe('MALFORMED');
     const silo = await siloOf(owner.account);
     await silo.synced();
-    const mine = await silo.openDatabase('saves');
-    await mine.save({ _id: 'x', level: 2 }, { force: true });
-    await silo.synced();
-    expect((await mine.get('x'))?.level).toBe(2);
-    await inside.session.synced();
-    expect((await (await inside.context.openDatabase('saves')).get('x'))?.level).toBe(2);
+    expect((await (await silo.openDatabase('saves')).get('x'))?.level).toBe(1);
   });
+
+  it('[ENT-1] [PUSH-14] a record with more heads than one entry may name, each of another writer, can be written again and again', async () => {
+    const WRITERS = 130;
+    const silo = await siloOf(owner.account);
+    const keys = Array.from({ length: WRITERS }, () => createSigningKey(systemRandom));
+    await silo.engine.control(keys.map((key) => ({ public: sessionRow(key), sealed: null })));
+    for (const writer of keys) {
+      const one = await createScribe(net, { engine: { keys: inside.context.engine.keys, writer } });
+      const { stream, key, tagOf } = one.collection('plain/saves');
+      await one.push([one.part(stream, key, [{ tag: tagOf('x'), body: bodyOf('x') }])]);
+      one.link.close();
+    }
+    await silo.synced();
+    const mine = await silo.openDatabase('saves');
+    for (const level of [2, 3, 4]) {
+      await mine.save({ _id: 'x', level }, { force: true });
+      await silo.synced();
+    }
+    await inside.session.synced();
+    expect((await (await inside.context.openDatabase('saves')).get('x'))?.level).toBe(4);
+  }, 20_000);
 
   it('[PUSH-13] it cannot open so many streams that no page can tell of them', async () => {
     const push = (count: number): Promise<string> =>
@@ -97,25 +121,14 @@ describe('a hostile session', () => {
     const { stream, key } = scribe.collection('plain/saves');
     const SEALS = 22;
     const tag = (i: number): Tag => Uint8Array.from({ length: 16 }, (_, at) => (at === 0 ? i : at)) as Tag;
-    for (let i = 0; i < SEALS; i++)
-      await scribe.push([
-        scribe.part(
-          stream,
-          key,
-          Array.from({ length: 500 }, () => ({ tag: tag(i), body: new Uint8Array(1) })),
-        ),
-      ]);
-    const rest = Array.from({ length: SEALS }, (_, i) =>
-      Array.from({ length: 8 }, (_, j) => ({
+    for (let i = 0; i < SEALS; i++) {
+      const entries = Array.from({ length: 500 }, (_, j) => ({
         tag: tag(i),
         body: new Uint8Array(1),
-        superseded: Array.from({ length: j < 7 ? 64 : 51 }, (_, k) => ({
-          writer: scribe.writer,
-          n: i * 500 + j * 64 + k + 1,
-        })),
-      })),
-    ).flat();
-    await scribe.push([scribe.part(stream, key, rest)]);
+        superseded: j === 0 ? [] : [{ writer: scribe.writer, n: i * 500 + j }],
+      }));
+      await scribe.push([scribe.part(stream, key, entries)]);
+    }
     const pages: Page[] = [];
     const { keys } = inside.context.engine;
     await readLog(owner.account.open.link, keys.space, { type: 'own' }, 0, (page) => void pages.push(page));
@@ -156,4 +169,14 @@ describe('a hostile session', () => {
     expect(await refusalOf(scribe.link.push(inside.context.engine.keys.space, drain))).toBe('FORBIDDEN');
     expect(await codeOf(owner.account.synced())).toBe('done');
   });
+});
+
+const sessionRow = (key: SigningKey): CtlPublic => ({
+  type: 'row',
+  id: toRowId(systemRandom(16)),
+  key: key.publicKey,
+  role: 'session',
+  access: [{ target: Uint8Array.of(STREAM_KIND.own), verbs: VERB.read + VERB.write }],
+  status: 'active',
+  expiresMs: 0,
 });

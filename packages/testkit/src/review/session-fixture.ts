@@ -58,7 +58,10 @@ export type Scribe = {
 };
 
 /** Writes with a session's key. The caller closes the link. */
-export async function createScribe(net: TestNetwork, { engine }: SiloContext): Promise<Scribe> {
+export async function createScribe(
+  net: TestNetwork,
+  { engine }: { readonly engine: Pick<SiloContext['engine'], 'keys' | 'writer'> },
+): Promise<Scribe> {
   const { keys, writer } = engine;
   const link = openLiveLink(net.platform, keys.node, writer);
   await link.ready(10_000);

@@ -39,25 +39,33 @@ export function appendSealed(
   if (!equalBytes(part.seal.previous, writer.hash)) throw new Refused('FORK');
 
   const firstSeq = takeSeqs(db, log, part.entries.length);
-  const insert = db.sql(INSERT);
-  let size = 0;
-  for (const [i, entry] of part.entries.entries()) {
-    const header = part.headers[i] as Header;
-    checkStamp(header, part.kind, access.epoch, nowMs);
-    size += entry.body.length;
-    insert.run(log.id, firstSeq + i, stream, writer.id, header.n, header.tag, null, entry.header, entry.body, null);
-  }
   db.sql('UPDATE writer SET n = ?, hash = ? WHERE id = ?').run(lastN, part.sealHash, writer.id);
+  const size = part.entries.reduce((sum, entry) => sum + entry.body.length, 0);
+  // Before its entries, which count as they die: a batch may hold several of one record, each in place of the one before.
   db.sql(
     'INSERT INTO seal (log, writer, first_n, last_n, last_seq, live, size, hash, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
   ).run(log.id, writer.id, part.seal.firstN, lastN, log.head, part.seal.count, size, part.sealHash, part.sealBytes);
-  for (const header of part.headers) for (const ref of header.superseded) killEntry(db, stream, header.tag, ref);
+  const insert = db.sql(INSERT);
+  for (const [i, entry] of part.entries.entries()) {
+    const header = part.headers[i] as Header;
+    checkStamp(header, part.kind, access.epoch, nowMs);
+    if (part.kind === 'own') checkOwnHead(db, stream, writer.id, header);
+    insert.run(log.id, firstSeq + i, stream, writer.id, header.n, header.tag, null, entry.header, entry.body, null);
+    for (const ref of header.superseded) killEntry(db, stream, header.tag, ref);
+  }
   return { head: log.head, log: name };
 }
 
 function checkStamp(header: Header, kind: 'own' | 'lane', epoch: number, nowMs: number): void {
   if (header.hlc.ms > nowMs + MAX_CLOCK_AHEAD_MS) throw new Refused('CLOCK_SKEW');
   if (kind === 'own' && header.epoch < epoch) throw new Refused('KEY_EPOCH');
+}
+
+/** A writer has one head of a record at most, or one key could make a record of any number of heads, which every reader merges anew. */
+function checkOwnHead(db: Db, stream: number, writer: number, { tag, writer: id, superseded }: Header): void {
+  for (const row of db.sql('SELECT n FROM entry WHERE stream = ? AND tag = ? AND writer = ?').all(stream, tag, writer))
+    if (!superseded.some((ref) => ref.n === Number(row.n) && equalBytes(ref.writer, id)))
+      throw new Refused('MALFORMED');
 }
 
 /** Numbers inside a merged dead run keep no hash of their own; a fork there shows at the next seal, whose chain does not fit. */

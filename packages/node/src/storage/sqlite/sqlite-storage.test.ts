@@ -45,6 +45,11 @@ import { openSqliteStorage, type SqliteStorageOptions } from './sqlite-storage.t
 
 const NOW = 1_800_000_000_000;
 const key = toAeadKey(systemRandom(32));
+const tagOf = (n: number): Tag => {
+  const tag = new Uint8Array(16);
+  new DataView(tag.buffer).setUint32(0, n);
+  return tag as Tag;
+};
 const text = (size: number): Uint8Array => new Uint8Array(size).fill(120);
 
 /** A space with devices that write to it, against the real storage. */
@@ -107,7 +112,7 @@ class Fixture {
     return {
       writer: writerId(writer.publicKey),
       n,
-      tag: new Uint8Array(16).fill(tag) as Header['tag'],
+      tag: tagOf(tag),
       kind: ENTRY_KIND.PUT,
       hlc: { ms: NOW, counter: n },
       epoch: 1,
@@ -117,10 +122,17 @@ class Fixture {
     };
   }
   /** One sealed batch that continues the writer's chain; `keep` false leaves the chain as it was, to play the same numbers again. */
-  batch(writer: SigningKey, tags: readonly number[], more: Partial<Header> = {}, keep = true, size = 40): PushPart {
+  batch(
+    writer: SigningKey,
+    tags: readonly number[],
+    more: Partial<Header> | ((n: number) => Partial<Header>) = {},
+    keep = true,
+    size = 40,
+  ): PushPart {
+    const moreOf = typeof more === 'function' ? more : () => more;
     const at = this.writers.get(writer) ?? { n: 0, hash: NO_SEAL };
     const entries = tags.map((tag, i) =>
-      sealEntry(key, this.own, this.header(writer, at.n + 1 + i, tag, more), text(size), systemRandom),
+      sealEntry(key, this.own, this.header(writer, at.n + 1 + i, tag, moreOf(at.n + 1 + i)), text(size), systemRandom),
     );
     const seal = createSeal(writer, this.own, at.n + 1, entries, at.hash);
     if (keep) this.writers.set(writer, { n: at.n + tags.length, hash: sealHash(seal) });
@@ -233,6 +245,25 @@ describe('the node’s storage', () => {
     expect(f.page({ type: 'own' }).holes.map((h) => h.n)).toEqual([5]);
   });
 
+  it('[PUSH-14] a writer has one head of a record: what does not supersede it is refused whole', async () => {
+    const phone = createSigningKey(systemRandom);
+    await f.push(device, [{ type: 'ctl', entries: [f.ctl(device, f.row(phone, 'admin'))] }]);
+    const head = (n: number, writer = device) => ({ superseded: [{ writer: writerId(writer.publicKey), n }] });
+    expect(await f.push(device, [f.batch(device, [1, 2, 1], {}, false)])).toEqual(refused('MALFORMED'));
+    await f.push(device, [f.batch(device, [1, 2])]);
+    await f.push(phone, [f.batch(phone, [1])]);
+    for (const more of [{}, head(2), head(1, phone)])
+      expect(await f.push(device, [f.batch(device, [1], more, false)])).toEqual(refused('MALFORMED'));
+    expect(f.page({ type: 'own' }).entries).toHaveLength(3);
+    const chained = f.batch(device, [1, 1, 1], (n) => head(n === 3 ? 1 : n - 1));
+    expect(await f.push(device, [chained])).toMatchObject({ ok: true });
+    expect(f.page({ type: 'own' }).entries.map((e) => e.seq)).toEqual([2, 3, 6]);
+    expect(f.page({ type: 'own' }).dead.map((d) => [d.firstN, d.lastN])).toEqual([]);
+    expect(f.page({ type: 'own' }).holes.map((h) => h.n)).toEqual([1, 3, 4]);
+    expect(await f.push(device, [f.batch(device, [1], head(5))])).toMatchObject({ ok: true });
+    expect(f.page({ type: 'own' }).dead.map((d) => [d.firstN, d.lastN])).toEqual([[3, 5]]);
+  });
+
   it('[PUSH-6] a feed takes entries at its head, from the owner, while somebody may read it, until END', async () => {
     const app = createSigningKey(systemRandom);
     const answer = async (part: PushPart, who = device) => {
@@ -309,7 +340,7 @@ describe('the node’s storage', () => {
       const done = await f.push(device, [
         f.batch(
           device,
-          Array.from({ length: 20 }, (_, t) => t),
+          Array.from({ length: 20 }, (_, t) => stored + t),
           {},
           false,
           2000,
@@ -331,7 +362,7 @@ describe('the node’s storage', () => {
     await f.storage.close();
     f.open();
     expect(f.storage.head(f.space, { type: 'own' })).toBe(stored);
-    expect(await f.push(device, [f.batch(device, [1], {}, false, 2000)])).toMatchObject({ ok: true });
+    expect(await f.push(device, [f.batch(device, [stored], {}, false, 2000)])).toMatchObject({ ok: true });
   });
 
   it('[PULL-1] a reader by cursor misses nothing of 16 writers at once', async () => {
