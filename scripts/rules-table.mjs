@@ -126,7 +126,7 @@ export const RULES = [
     says: 'a checkpoint’s basis never goes back',
     changes: [
       {
-        file: 'packages/client/src/sharing/feed-reader.ts',
+        file: 'packages/client/src/sharing/feed/feed-reader.ts',
         find: "if (!covers(checkpoint.basis, state.basis) || checkpoint.asOfMs < state.asOfMs) return 'basis';",
         replace: "if (checkpoint.asOfMs < state.asOfMs) return 'basis';\n    void covers;",
       },
@@ -138,7 +138,7 @@ export const RULES = [
     says: 'an agent that is behind the feed’s basis appends nothing',
     changes: [
       {
-        file: 'packages/client/src/sharing/agent.ts',
+        file: 'packages/client/src/sharing/feed/agent.ts',
         find: 'if (work.doubtful || !covers(round.basisOf(work.grant.collection), work.progress.basis)) continue;',
         replace: 'if (work.doubtful) continue;\n      void covers;',
       },

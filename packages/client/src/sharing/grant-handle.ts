@@ -9,7 +9,7 @@ import { DEFAULT_LIMIT, type FindOptions } from '../datastore.ts';
 import { SluiceError } from '../errors.ts';
 import type { LiveLink } from '../link/live-link.ts';
 import type { LoadedSchema } from '../schema/index.ts';
-import { type FeedAlarm, type FeedChange, type FeedStatus, openFeedReader } from './feed-reader.ts';
+import { type FeedAlarm, type FeedChange, type FeedStatus, openFeedReader } from './feed/feed-reader.ts';
 import type { ReceivedGrant } from './grant-item.ts';
 
 export type GrantDatastore = {

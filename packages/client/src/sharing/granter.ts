@@ -20,7 +20,7 @@ import type { Context } from '../context.ts';
 import { SluiceError } from '../errors.ts';
 import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
 import type { ControlChange } from '../space/control-log.ts';
-import { type Agent, createAgent } from './agent.ts';
+import { type Agent, createAgent } from './feed/agent.ts';
 import { type GivenGrant, givenToItem, itemToGiven } from './grant-item.ts';
 import { consentSentence, type Preview, previewTerms } from './preview.ts';
 import { syncGrantData } from './sync-grant.ts';

@@ -2,7 +2,7 @@
 
 import type { StreamId, Tag } from '@sluice/core/base';
 import { createRunningDigest, type Memo, type RunningDigest } from '@sluice/core/grant';
-import type { StoreDb } from '../store/store-db.ts';
+import type { StoreDb } from '../../store/store-db.ts';
 
 export type SentPut = { readonly tag: Tag; readonly memo: Memo };
 

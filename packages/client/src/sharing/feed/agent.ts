@@ -4,20 +4,14 @@
  */
 
 import {
-  bytesToHex,
   type Clock,
   compareBytes,
   type Did,
-  hexToBytes,
-  isJsonObject,
-  parseJson,
+  equalBytes,
   type Random,
   type SpaceId,
   type StreamId,
   type Tag,
-  toWriterId,
-  utf8ToBytes,
-  bytesToUtf8,
 } from '@sluice/core/base';
 import {
   type AeadKey,
@@ -31,7 +25,6 @@ import {
 import type { Filter } from '@sluice/core/filter';
 import {
   type Basis,
-  type Checkpoint,
   checkpointTag,
   covers,
   diffRecord,
@@ -40,30 +33,21 @@ import {
   type FeedPlace,
   type FeedRule,
   feedTag,
-  openCheckpoint,
-  openFeedDelete,
-  openMemo,
   sealCheckpoint,
   sealFeedDelete,
   sealFeedPut,
 } from '@sluice/core/grant';
 import { isDeleted, toDocument } from '@sluice/core/record';
-import {
-  decodeHeader,
-  ENTRY_KIND,
-  type FeedEntry,
-  type Header,
-  type Page,
-  type PartAnswer,
-  type PushPart,
-} from '@sluice/core/wire';
-import { isStoreFull } from '../errors.ts';
-import type { LiveLink } from '../link/live-link.ts';
-import { readLog } from '../link/read-log.ts';
-import type { FeedSource, SpaceEngine } from '../space/space-engine.ts';
-import type { ChangedRecord, Collection } from '../store/collection.ts';
-import type { StoreDb } from '../store/store-db.ts';
+import { decodeHeader, ENTRY_KIND, type FeedEntry, type Page, type PartAnswer, type PushPart } from '@sluice/core/wire';
+import { isStoreFull } from '../../errors.ts';
+import type { LiveLink } from '../../link/live-link.ts';
+import { readLog } from '../../link/read-log.ts';
+import type { FeedSource, SpaceEngine } from '../../space/space-engine.ts';
+import type { ChangedRecord, Collection } from '../../store/collection.ts';
+import type { StoreDb } from '../../store/store-db.ts';
+import { type FeedProgress, loadProgress, noProgress, storeProgress } from './feed-progress.ts';
 import { createRound, type Round } from './feed-round.ts';
+import { readBack } from './read-back.ts';
 import { openSentLog, type SentLog, type SentPut } from './sent-log.ts';
 
 /** One grant as its agent needs it. */
@@ -108,16 +92,6 @@ const MAX_STEP_BYTES = 1024 * 1024;
 /** Feeds on one push: while the node stores these and their readers open them, the next are evaluated. */
 const MAX_FEEDS_A_PUSH = 16;
 
-/** `closed`: a checkpoint stands in the feed, so the grantee has been told even if there was nothing to tell. */
-type Progress = {
-  readonly ls: number;
-  readonly n: number;
-  readonly cursor: number;
-  readonly basis: Basis;
-  readonly closed: boolean;
-  /** The instant of the last checkpoint, of whichever device: the next one is not before it. */
-  readonly asOfMs: number;
-};
 /** The records a new feed starts with: found once by index, sent in steps. `upTo` is the local number they reflect. */
 type Backfill = { readonly tags: readonly Tag[]; readonly upTo: number; at: number };
 type Work = {
@@ -125,7 +99,7 @@ type Work = {
   readonly rule: FeedRule;
   readonly keys: FeedKeys;
   readonly sent: SentLog;
-  progress: Progress;
+  progress: FeedProgress;
   doubtful: boolean;
   ended: boolean;
   backfill?: Backfill;
@@ -305,15 +279,9 @@ export function createAgent(deps: AgentDeps): Agent {
     ];
   }
 
-  function saveProgress(work: Work, change: Partial<Progress>): void {
+  function saveProgress(work: Work, change: Partial<FeedProgress>): void {
     work.progress = { ...work.progress, ...change };
-    const { ls, n, cursor, basis, closed, asOfMs } = work.progress;
-    const state = utf8ToBytes(
-      JSON.stringify({ ls, n, closed, asOfMs, basis: basis.map((b) => [bytesToHex(b.writer), b.n]) }),
-    );
-    db.sql(
-      'INSERT INTO feed (stream, cursor, state) VALUES (?, ?, ?) ON CONFLICT (stream) DO UPDATE SET cursor = excluded.cursor, state = excluded.state',
-    ).run(work.grant.feed, cursor, state);
+    storeProgress(db, work.grant.feed, work.progress);
   }
 
   /** Progress moves together with what is stored: on a full disk neither does, and the feed is read to see where it stands. */
@@ -400,39 +368,19 @@ export function createAgent(deps: AgentDeps): Agent {
     let { n, basis, closed, asOfMs } = work.progress;
     for (const item of page.entries) {
       const header = decodeHeader(item.header);
-      const folded = header.ok ? foldEntry(work, item, header.value) : undefined;
-      // What does not open under the grant's key is the node's word alone, its number and its kind included.
-      if (!header.ok || !folded) continue;
-      if (bytesToHex(header.value.writer) === bytesToHex(engine.self)) n = Math.max(n, header.value.n);
-      basis = folded.checkpoint?.basis ?? basis;
-      closed ||= folded.checkpoint !== undefined;
-      asOfMs = Math.max(asOfMs, folded.checkpoint?.asOfMs ?? 0);
+      const entry = header.ok ? readBack(work.keys, item, header.value) : undefined;
+      if (!header.ok || !entry) continue;
+      if (equalBytes(header.value.writer, engine.self)) n = Math.max(n, header.value.n);
+      if (entry.type === 'put') work.sent.note([entry], []);
+      else if (entry.type === 'delete') work.sent.note([], [entry.tag]);
+      else {
+        basis = entry.checkpoint.basis;
+        closed = true;
+        asOfMs = Math.max(asOfMs, entry.checkpoint.asOfMs);
+        if (entry.ends) end(work, 'completed');
+      }
     }
     saveProgress(work, { n, basis, closed, asOfMs, cursor: page.cursor });
-  }
-
-  /** Takes up one entry of the feed; undefined when it is not authentic. */
-  function foldEntry(
-    work: Work,
-    { header, body, memo }: Page['entries'][number],
-    head: Header,
-  ): { readonly checkpoint?: Checkpoint } | undefined {
-    if (head.kind === ENTRY_KIND.PUT) {
-      const opened = memo && openMemo(work.keys, header, memo);
-      if (!opened?.ok) return undefined;
-      work.sent.note([{ tag: head.tag, memo: opened.value }], []);
-      return {};
-    }
-    if (head.kind === ENTRY_KIND.DEL) {
-      if (!body || !openFeedDelete(work.keys, { header, body }).ok) return undefined;
-      work.sent.note([], [head.tag]);
-      return {};
-    }
-    if (head.kind !== ENTRY_KIND.CKPT && head.kind !== ENTRY_KIND.END) return undefined;
-    const checkpoint = body ? openCheckpoint(work.keys, { header, body }, head) : undefined;
-    if (!checkpoint?.ok) return undefined;
-    if (head.kind === ENTRY_KIND.END) end(work, 'completed');
-    return { checkpoint: checkpoint.value };
   }
 
   return {
@@ -441,14 +389,14 @@ export function createAgent(deps: AgentDeps): Agent {
       // The feed's tags are made from the grant's own secret, so that no two grants share a pseudonym.
       const tagKey = streamTagKey(grant.secret as unknown as TagSecret, grant.feed);
       const rule: FeedRule = { filter: grant.filter, fields: grant.fields, secret: grant.secret, tagKey };
-      const { progress, known } = loadProgress(db, grant.feed);
+      const progress = loadProgress(db, grant.feed);
       works.set(grant.grantId, {
         grant,
         rule,
         keys: { stream: grant.feed, key: grant.key },
         sent: openSentLog(db, grant.feed),
-        progress,
-        doubtful: !known,
+        progress: progress ?? noProgress(),
+        doubtful: progress === undefined,
         ended: false,
       });
     },
@@ -462,32 +410,5 @@ export function createAgent(deps: AgentDeps): Agent {
           (!w.doubtful && w.progress.closed && w.grant.collection.changedSince(w.progress.ls, 1).records.length === 0),
       ),
     source: { prepare, settle },
-  };
-}
-
-function loadProgress(db: StoreDb, feed: StreamId): { readonly progress: Progress; readonly known: boolean } {
-  const row = db.sql('SELECT cursor, state FROM feed WHERE stream = ?').get(feed);
-  const parsed = row?.state
-    ? parseJson(bytesToUtf8(row.state as Uint8Array), { maxBytes: 1024 * 1024, maxDepth: 4 })
-    : undefined;
-  if (!row || !parsed?.ok || !isJsonObject(parsed.value))
-    return { progress: { ls: 0, n: 0, cursor: 0, basis: [], closed: false, asOfMs: 0 }, known: false };
-  const { ls, n, closed, basis, asOfMs } = parsed.value as unknown as {
-    asOfMs: number;
-    ls: number;
-    n: number;
-    closed: boolean;
-    basis: readonly (readonly [string, number])[];
-  };
-  return {
-    progress: {
-      ls,
-      n,
-      closed,
-      asOfMs,
-      cursor: Number(row.cursor),
-      basis: basis.map(([w, at]) => ({ writer: toWriterId(hexToBytes(w)), n: at })),
-    },
-    known: true,
   };
 }

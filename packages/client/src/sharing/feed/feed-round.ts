@@ -1,8 +1,8 @@
 /** What is asked of the replica once for all feeds of one push. */
 
 import type { Basis } from '@sluice/core/grant';
-import type { SpaceEngine } from '../space/space-engine.ts';
-import type { Collection } from '../store/collection.ts';
+import type { SpaceEngine } from '../../space/space-engine.ts';
+import type { Collection } from '../../store/collection.ts';
 
 /** What the feeds of one push have in common: many grants draw from one collection, mostly from the same place on. */
 export type Round = {

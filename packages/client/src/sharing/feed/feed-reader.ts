@@ -31,11 +31,11 @@ import {
   recordPrint,
 } from '@sluice/core/grant';
 import { decodeHeader, ENTRY_KIND, type ErrorCode, type Header, type Page, type PageEntry } from '@sluice/core/wire';
-import { isStoreFull, SluiceError } from '../errors.ts';
-import { addListener } from '../listeners.ts';
-import { createWaiters } from '../waiters.ts';
-import type { LiveLink } from '../link/live-link.ts';
-import type { StoreDb } from '../store/store-db.ts';
+import { isStoreFull, SluiceError } from '../../errors.ts';
+import { addListener } from '../../listeners.ts';
+import { createWaiters } from '../../waiters.ts';
+import type { LiveLink } from '../../link/live-link.ts';
+import type { StoreDb } from '../../store/store-db.ts';
 
 export type FeedChange = {
   readonly type: 'put' | 'delete';
