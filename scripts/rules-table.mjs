@@ -35,7 +35,7 @@ export const RULES = [
         replace: 'openAead(key, concatBytes(), entry.body)',
       },
     ],
-    tests: ['packages/core/src/stream/stream.test.ts', 'packages/testkit/src/feed-tamper.test.ts'],
+    tests: ['packages/core/src/stream/stream.test.ts', 'packages/testkit/src/sharing/feed-tamper.test.ts'],
   },
   {
     rule: 'seal',
@@ -131,7 +131,7 @@ export const RULES = [
         replace: "if (checkpoint.asOfMs < state.asOfMs) return 'basis';\n    void covers;",
       },
     ],
-    tests: ['packages/testkit/src/feed-tamper.test.ts'],
+    tests: ['packages/testkit/src/sharing/feed-tamper.test.ts'],
   },
   {
     rule: 'basis at the agent',
@@ -155,7 +155,7 @@ export const RULES = [
         replace: "return 'allowed';",
       },
     ],
-    tests: ['packages/testkit/src/feed.test.ts'],
+    tests: ['packages/testkit/src/sharing/feed.test.ts'],
   },
   {
     rule: 'revoke of appends',
@@ -239,7 +239,7 @@ export const RULES = [
         replace: '  if (!fields || fields.length > 0) {',
       },
     ],
-    tests: ['packages/testkit/src/feed.test.ts'],
+    tests: ['packages/testkit/src/sharing/feed.test.ts'],
   },
   {
     rule: 'window',
@@ -251,7 +251,7 @@ export const RULES = [
         replace: 'const expiresMs = nextFlip(rule.filter, record, nowMs) && undefined;',
       },
     ],
-    tests: ['packages/testkit/src/feed.test.ts'],
+    tests: ['packages/testkit/src/sharing/feed.test.ts'],
   },
   {
     rule: 'window at the node',
@@ -263,6 +263,6 @@ export const RULES = [
         replace: 'const expired = false;',
       },
     ],
-    tests: ['packages/testkit/src/feed.test.ts'],
+    tests: ['packages/testkit/src/sharing/feed.test.ts'],
   },
 ];

@@ -2,8 +2,8 @@ import type { FeedChange, GivenGrant } from '@sluice/client';
 import { openLiveLink, readLog } from '@sluice/client';
 import { createSystemClock } from '@sluice/core/base';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { grantItems, post, sharePosts, until } from './sharing-fixture.ts';
-import { createTestNetwork, type Persona, type TestNetwork } from './test-network.ts';
+import { grantItems, post, sharePosts, until } from '../sharing-fixture.ts';
+import { createTestNetwork, type Persona, type TestNetwork } from '../test-network.ts';
 
 describe('feeds between an owner and a grantee', () => {
   let net: TestNetwork;

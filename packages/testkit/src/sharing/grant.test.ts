@@ -3,8 +3,8 @@ import { bytesToBase64url, createSystemClock } from '@sluice/core/base';
 import { RECEIPT_TYPE } from '@sluice/core/grant';
 import { openDocument, signDocument } from '@sluice/core/identity';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { grantItems, post, sharePosts, until } from './sharing-fixture.ts';
-import { createTestNetwork, type Persona, type TestNetwork } from './test-network.ts';
+import { grantItems, post, sharePosts, until } from '../sharing-fixture.ts';
+import { createTestNetwork, type Persona, type TestNetwork } from '../test-network.ts';
 
 describe('asking for and giving grants', () => {
   let net: TestNetwork;

@@ -11,8 +11,8 @@ import {
 import { createSystemClock } from '@sluice/core/base';
 import { signDocument } from '@sluice/core/identity';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { until } from './sharing-fixture.ts';
-import { createTestNetwork, type Persona, type TestNetwork } from './test-network.ts';
+import { until } from '../sharing-fixture.ts';
+import { createTestNetwork, type Persona, type TestNetwork } from '../test-network.ts';
 
 describe('connecting an app to its silo', () => {
   let net: TestNetwork;

@@ -4,8 +4,8 @@ import { SluiceError } from '@sluice/client';
 import type { JsonObject } from '@sluice/core/base';
 import type { Storage } from '@sluice/node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { post, until } from './sharing-fixture.ts';
-import { createTestNetwork, type Persona, type TestNetwork } from './test-network.ts';
+import { post, until } from '../sharing-fixture.ts';
+import { createTestNetwork, type Persona, type TestNetwork } from '../test-network.ts';
 
 describe('the answer to a synchronization request', () => {
   let net: TestNetwork;
