@@ -131,7 +131,12 @@ type ConnectOptions<A> = { readonly account: A; readonly context: { readonly nam
 async function connect(options: ConnectOptions<Account>): Promise<OwnContext>;
 async function connect(options: ConnectOptions<VaultAccount>): Promise<SiloContext>;
 async function connect({ account, context }: ConnectOptions<Account | VaultAccount>): Promise<Context> {
-  if (account instanceof VaultAccount) return account.session.open(account.schemas);
+  if (account instanceof VaultAccount) {
+    const { session, schemas } = account;
+    if (context.name !== session.context)
+      throw new SluiceError('NOT_FOUND', `This session opens the context “${session.context}” and no other`);
+    return session.open(schemas);
+  }
   const opened = await account.context(context.name, { create: true });
   if (!opened) throw new SluiceError('NOT_FOUND');
   return opened;
@@ -139,9 +144,9 @@ async function connect({ account, context }: ConnectOptions<Account | VaultAccou
 
 export const Network = {
   /**
-   * Opens a context: of an own account (created when absent), or the one silo that a session unlocks.
+   * Opens a context: of an own account (created when absent), or the one silo that a session unlocks, by its name.
    *
-   * Errors: NOT_FOUND, OFFLINE (only when the context has to be created).
+   * Errors: NOT_FOUND (another name than the session's), OFFLINE (only when the context has to be created).
    */
   connect,
 };

@@ -39,6 +39,8 @@ export type AppSession = {
   /** By which `connect.open` finds it again. */
   readonly id: string;
   readonly owner: Did;
+  /** Name of the one context it opens. */
+  readonly context: string;
   readonly open: (loader: SchemaLoader) => SiloContext;
   readonly status: () => SpaceStatus;
   readonly synced: (timeoutMs?: number) => Promise<void>;
@@ -87,6 +89,7 @@ export function openAppSession(deps: AppSessionDeps): AppSession {
   return {
     id: deps.id,
     owner,
+    context: deps.context,
     open: (loader) => {
       context ??= {
         ...createContext(deps.context, owner, engine, platform, loader),

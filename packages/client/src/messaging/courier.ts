@@ -1,7 +1,7 @@
 /** Carries messages: finds the recipient's key and inbox, seals, deposits. Keeps nothing. */
 
 import { bytesToHex, type Did, err, type JsonObject, ok, type Result } from '@sluice/core/base';
-import type { DidFailure, Identity, InboxService } from '@sluice/core/identity';
+import { type DidFailure, describeDidFailure, type Identity, type InboxService } from '@sluice/core/identity';
 import { createMessageId, MAX_MESSAGE_LIFE_MS, type MessageRecipient, sealMessage } from '@sluice/core/message';
 import { ERROR_TABLE, MAX_DEPOSIT, MAX_DEPOSIT_BYTES } from '@sluice/core/wire';
 import type { OpenAccount } from '../account/account.ts';
@@ -111,7 +111,10 @@ export function createCourier(account: OpenAccount): Courier {
           error:
             found.error.type === 'unreachable'
               ? new SluiceError('OFFLINE', `The host of ${did} does not answer. Nothing was sent; try again later.`)
-              : new SluiceError('UNKNOWN_DID', `${did} cannot be resolved: ${found.error.type}`),
+              : new SluiceError(
+                  'UNKNOWN_DID',
+                  `${did} cannot be resolved. ${describeDidFailure(found.error)} Check it, and that its host is reachable.`,
+                ),
         });
       const { sealingKey, inbox } = found.value;
       return inbox ? ok({ did, sealingKey, inbox }) : err({ later: false, error: new SluiceError('NO_INBOX') });

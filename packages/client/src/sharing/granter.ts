@@ -25,7 +25,7 @@ import { type GivenGrant, givenToItem, itemToGiven } from './grant-item.ts';
 import { consentSentence, type Preview, previewTerms } from './preview.ts';
 import { syncGrantData } from './sync-grant.ts';
 import { openSyncRequest, STATUS, SYNC_GRANT, SYNC_REQUEST, type SyncRequest } from './sync-request.ts';
-import { filterOf, type LoadSchema, type Narrowing, narrow } from './terms.ts';
+import { assertReadAccess, filterOf, type LoadSchema, type Narrowing, narrow } from './terms.ts';
 
 export type RequestPreview = {
   readonly id: string;
@@ -244,12 +244,12 @@ export function createGranter(account: OpenAccount, mailbox: Mailbox, vault: Con
       mailbox.list({ type: SYNC_REQUEST }).filter((item) => !item.status && item.expiresAt > clock.nowMs()),
     preview: async (requestId, narrowing) => {
       const { item, request } = await openRequest(requestId, narrowing);
+      assertReadAccess(request.items);
       return { id: requestId, from: item.from, purpose: request.purpose, items: await previewOf(request, item.from) };
     },
     consent: async (requestId, narrowing) => {
       const { item, request } = await openForAnswer(requestId, narrowing);
-      if (request.items.some((t) => t.access !== 'read'))
-        throw new SluiceError('BAD_REQUEST', 'Only read access can be granted by this version');
+      assertReadAccess(request.items);
       const shown = (await sentencesOf(request, item.from)).join(' ');
       const given = await give(item, request, shown);
       for (const grant of given) await run(grant);

@@ -13,7 +13,7 @@ import { type GrantHandle, openGrantHandle } from './grant-handle.ts';
 import { itemToReceived, type ReceivedGrant, receivedToItem } from './grant-item.ts';
 import { readSyncGrant } from './sync-grant.ts';
 import { MAX_PURPOSE, signSyncRequest, STATUS, SYNC_GRANT, SYNC_REQUEST } from './sync-request.ts';
-import { type LoadSchema, type RequestItem, toTerms } from './terms.ts';
+import { assertReadAccess, type LoadSchema, type RequestItem, toTerms } from './terms.ts';
 
 export type RequestOptions = { readonly purpose: string; readonly expiresInMs?: number } & (
   | RequestItem
@@ -137,6 +137,7 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
       if (options.purpose.length > MAX_PURPOSE)
         throw new SluiceError('BAD_REQUEST', `A purpose has at most ${MAX_PURPOSE} characters`);
       const items = await Promise.all(asked.map((item) => toTerms(item, loadSchema)));
+      assertReadAccess(items);
       if (to === account.did) throw new SluiceError('BAD_REQUEST', 'An account reads its own records without asking');
       const pairwise = createSigningKey(random);
       const hpke = createHpkeKeyPair(random);

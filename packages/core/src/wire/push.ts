@@ -70,9 +70,6 @@ export const encodePushAnswer = (answer: PushAnswer): Uint8Array => encodeCbor(w
 export const decodePushAnswer = (input: Uint8Array): Result<PushAnswer, WireFailure> =>
   readShape(pushAnswerShape, input, MAX_PUSH_BYTES);
 
-/** Tells whether every part was stored. */
-export const allStored = (answer: PushAnswer): boolean => answer.parts.every((p) => p.type === 'ok');
-
 /** The first refusal of an answer, if any. */
 export const firstRefusal = (answer: PushAnswer): ErrorCode | undefined =>
   answer.parts.find((p) => p.type === 'refused')?.code;

@@ -95,6 +95,13 @@ describe('connecting an app to its silo', () => {
     expect(first.context.engine.keys.space).not.toEqual(second.context.engine.keys.space);
   });
 
+  it('[CON-8] a session opens the context it was given, and says so when another is named', async () => {
+    const { session, context } = await connect(game);
+    const account = new VaultAccount(session, game.account.schemas);
+    expect(await Network.connect({ account, context: { name: 'Game' } })).toBe(context);
+    await expect(Network.connect({ account, context: { name: 'Another' } })).rejects.toThrow(/“Game” and no other/);
+  });
+
   it('[CON-5] [CON-6] an answer to one request neither opens nor counts for another', async () => {
     const first = await game.account.connect.request('Game');
     const second = await game.account.connect.request('Game');

@@ -1,5 +1,5 @@
 import { SluiceError } from '@sluice/client';
-import { bytesToBase64url, createSystemClock } from '@sluice/core/base';
+import { bytesToBase64url, createSystemClock, type JsonObject } from '@sluice/core/base';
 import { RECEIPT_TYPE } from '@sluice/core/grant';
 import { openDocument, signDocument } from '@sluice/core/identity';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -25,6 +25,24 @@ describe('asking for and giving grants', () => {
       () => 'done',
       (cause: unknown) => (cause instanceof SluiceError ? cause.code : String(cause)),
     );
+
+  /** Sends a request whose items this SDK may not have made. Result: its id, once it arrived. */
+  const sendRequest = async (items: readonly JsonObject[]): Promise<string> => {
+    const { device, card, did } = app.account.open;
+    const payload = {
+      to: owner.account.did,
+      items,
+      purpose: 'x',
+      expiresAt: net.clock.nowMs() + 1e6,
+      signKey: bytesToBase64url(device.publicKey),
+      hpkeKey: bytesToBase64url(new Uint8Array(32).fill(9)),
+    };
+    const document = signDocument('sluice/sync-request/1', payload, { did, key: device, card });
+    const data = { request: bytesToBase64url(document), purpose: 'x' };
+    const sent = await app.account.mailbox.send(owner.account.did, 'inbox/type/syncRequest', data, 'x');
+    await until(() => owner.account.mailbox.get(sent.id));
+    return sent.id;
+  };
 
   it('[GRANT-1] a request signed by somebody else than its sender is refused', async () => {
     const thief = await net.app('https://thief.example');
@@ -80,6 +98,7 @@ describe('asking for and giving grants', () => {
     expect(await ask({ fields: ['_rev'] })).toBe('BAD_REQUEST');
     expect(await ask({ schema: 'no/such' })).toBe('UNKNOWN_SCHEMA');
     expect(await ask({ filter: { content: { $where: 'code' } } })).toBe('BAD_FILTER');
+    expect(await ask({ access: 'readwrite' })).toBe('BAD_REQUEST');
     expect(
       await codeOf(
         app.account.sharing.request(owner.account.did, {
@@ -94,33 +113,26 @@ describe('asking for and giving grants', () => {
   });
 
   it('[GRANT-3] terms that pin another body of the schema are refused', async () => {
-    const { device, card, did } = app.account.open;
     const schema = await app.account.schemas.load('note');
     if (!schema.ok) throw new Error('no schema');
-    const item = {
-      schema: schema.value.id,
-      schemaHash: 'f'.repeat(64),
-      access: 'read',
-      filter: {},
-      duration: 'standing',
-    };
-    const payload = {
-      to: owner.account.did,
-      items: [item],
-      purpose: 'x',
-      expiresAt: net.clock.nowMs() + 1e6,
-      signKey: bytesToBase64url(device.publicKey),
-      hpkeKey: bytesToBase64url(new Uint8Array(32).fill(9)),
-    };
-    const document = signDocument('sluice/sync-request/1', payload, { did, key: device, card });
-    const sent = await app.account.mailbox.send(
-      owner.account.did,
-      'inbox/type/syncRequest',
-      { request: bytesToBase64url(document), purpose: 'x' },
-      'x',
-    );
-    await until(() => owner.account.mailbox.get(sent.id));
-    await expect(owner.account.sharing.consent(sent.id)).rejects.toThrow(/schema is not the one/);
+    const sent = await sendRequest([
+      { schema: schema.value.id, schemaHash: 'f'.repeat(64), access: 'read', filter: {}, duration: 'standing' },
+    ]);
+    await expect(owner.account.sharing.consent(sent)).rejects.toThrow(/schema is not the one/);
+  });
+
+  it('[GRANT-2] a request for more than reading, by other software, is neither previewed nor granted, and can be declined', async () => {
+    const schema = await app.account.schemas.load('note');
+    if (!schema.ok) throw new Error('no schema');
+    const { id, hash } = schema.value;
+    const sent = await sendRequest([
+      { schema: id, schemaHash: hash, access: 'readwrite', filter: {}, duration: 'standing' },
+    ]);
+    expect(await codeOf(owner.account.sharing.preview(sent))).toBe('BAD_REQUEST');
+    expect(await codeOf(owner.account.sharing.consent(sent))).toBe('BAD_REQUEST');
+    await owner.account.sharing.decline(sent);
+    expect(owner.account.sharing.grants.list()).toEqual([]);
+    expect(owner.account.mailbox.get(sent)?.status).toBe('declined');
   });
 
   it('[GRANT-4] narrowing adds to the filter and takes fields away, and cannot widen', async () => {
