@@ -134,7 +134,10 @@ async function connect({ account, context }: ConnectOptions<Account | VaultAccou
   if (account instanceof VaultAccount) {
     const { session, schemas } = account;
     if (context.name !== session.context)
-      throw new SluiceError('NOT_FOUND', `This session opens the context “${session.context}” and no other`);
+      throw new SluiceError(
+        'NOT_FOUND',
+        `This session opens the context “${session.context}” and no other. Connect again to get into another.`,
+      );
     return session.open(schemas);
   }
   const opened = await account.context(context.name, { create: true });

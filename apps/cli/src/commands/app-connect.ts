@@ -101,7 +101,7 @@ function addSilo(app: Command, settings: () => Settings): void {
         withSession(account, given, async (session) => {
           const silo = await Network.connect({
             account: new VaultAccount(session, account.schemas),
-            context: { name: '' },
+            context: { name: session.context },
           });
           const datastore = await silo.openDatastore(schema);
           await silo.synced();
