@@ -200,9 +200,8 @@ export function createMessaging({ account, mailbox, vault, schemas }: MessagingD
   ): Promise<{ request: DataRequest; found?: { filter: Filter; collection: Collection } }> => {
     const request = parseDataRequest(item.data);
     const { requestSchema } = request;
-    if (!isBundled(requestSchema) && !vault.registry.collections().some((c) => c.schema === requestSchema))
-      return { request };
-    const schema = await vault.registry.load(requestSchema);
+    const schema = await vault.registry.loadKnown(requestSchema);
+    if (!schema) return { request };
     return { request, found: { filter: requestFilter(request, schema), collection: vault.registry.openWith(schema) } };
   };
 

@@ -11,7 +11,7 @@ import {
   utf8ToBytes,
 } from '@sluice/core/base';
 import { sealAead, streamId, type TagSecret, toAeadKey, toGrantSecret } from '@sluice/core/crypto';
-import { RECEIPT_TYPE, receiptPayload } from '@sluice/core/grant';
+import { type GrantTerms, RECEIPT_TYPE, receiptPayload } from '@sluice/core/grant';
 import { signDocument } from '@sluice/core/identity';
 import { type CtlRow, VERB } from '@sluice/core/stream';
 import { STREAM_KIND } from '@sluice/core/wire';
@@ -22,9 +22,9 @@ import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
 import type { ControlChange } from '../space/control-log.ts';
 import { type Agent, createAgent } from './feed/agent.ts';
 import { type GivenGrant, givenToItem, itemToGiven } from './grant-item.ts';
-import { consentSentence, type Preview, previewTerms } from './preview.ts';
+import { consentSentence, type Preview, previewTerms, previewUnknown } from './preview.ts';
 import { syncGrantData } from './sync-grant.ts';
-import { openSyncRequest, STATUS, SYNC_GRANT, SYNC_REQUEST, type SyncRequest } from './sync-request.ts';
+import { isUnknown, openSyncRequest, STATUS, SYNC_GRANT, SYNC_REQUEST, type SyncRequest } from './sync-request.ts';
 import { assertReadAccess, filterOf, type LoadSchema, type Narrowing, narrow } from './terms.ts';
 
 export type RequestPreview = {
@@ -117,17 +117,19 @@ export function createGranter(account: OpenAccount, mailbox: Mailbox, vault: Con
     const document = typeof item.data.request === 'string' ? base64urlToBytes(item.data.request) : new Uint8Array(0);
     const opened = await openSyncRequest(document, item.from, {
       resolver: account.resolver,
-      loadSchema,
+      loadSchema: vault.registry.loadKnown,
       nowMs: clock.nowMs(),
       owner: account.did,
     });
     if (!opened.ok) throw new SluiceError('BAD_REQUEST', opened.error.text);
-    const items = await Promise.all(opened.value.items.map((terms) => narrow(terms, narrowing, loadSchema)));
+    const items = await Promise.all(
+      opened.value.items.map((item) => (isUnknown(item) ? item : narrow(item, narrowing, loadSchema))),
+    );
     return { item, request: { ...opened.value, items } };
   };
 
   /** Makes the grants of one consent: rows first, in one control transaction, then keys and receipt to the grantee. */
-  async function give(item: InboxItem, request: SyncRequest, shown: string): Promise<readonly GivenGrant[]> {
+  async function give(item: InboxItem, request: KnownRequest, shown: string): Promise<readonly GivenGrant[]> {
     const drafts = await Promise.all(
       request.items.map(async (terms) => ({
         terms,
@@ -222,6 +224,7 @@ export function createGranter(account: OpenAccount, mailbox: Mailbox, vault: Con
   const previewOf = async (request: SyncRequest, from: Did): Promise<readonly Preview[]> =>
     Promise.all(
       request.items.map(async (terms) => {
+        if (isUnknown(terms)) return previewUnknown(terms.unknownSchema, displayName(from));
         const schema = await loadSchema(terms.schema);
         return previewTerms(
           terms,
@@ -234,7 +237,7 @@ export function createGranter(account: OpenAccount, mailbox: Mailbox, vault: Con
       }),
     );
 
-  const sentencesOf = async (request: SyncRequest, from: Did): Promise<readonly string[]> =>
+  const sentencesOf = async (request: KnownRequest, from: Did): Promise<readonly string[]> =>
     Promise.all(
       request.items.map(async (terms) => consentSentence(terms, await loadSchema(terms.schema), displayName(from))),
     );
@@ -244,11 +247,12 @@ export function createGranter(account: OpenAccount, mailbox: Mailbox, vault: Con
       mailbox.list({ type: SYNC_REQUEST }).filter((item) => !item.status && item.expiresAt > clock.nowMs()),
     preview: async (requestId, narrowing) => {
       const { item, request } = await openRequest(requestId, narrowing);
-      assertReadAccess(request.items);
+      assertReadAccess(request.items.flatMap((terms) => (isUnknown(terms) ? [] : [terms])));
       return { id: requestId, from: item.from, purpose: request.purpose, items: await previewOf(request, item.from) };
     },
     consent: async (requestId, narrowing) => {
-      const { item, request } = await openForAnswer(requestId, narrowing);
+      const { item, request: opened } = await openForAnswer(requestId, narrowing);
+      const request: KnownRequest = { ...opened, items: opened.items.map(assertKnown) };
       assertReadAccess(request.items);
       const shown = (await sentencesOf(request, item.from)).join(' ');
       const given = await give(item, request, shown);
@@ -294,6 +298,17 @@ export function createGranter(account: OpenAccount, mailbox: Mailbox, vault: Con
     },
     feedsUpToDate: () => problems.size === 0 && agent.upToDate(),
   };
+}
+
+/** A request all of whose schemas are known here. */
+type KnownRequest = Omit<SyncRequest, 'items'> & { readonly items: readonly GrantTerms[] };
+
+function assertKnown(item: SyncRequest['items'][number]): GrantTerms {
+  if (!isUnknown(item)) return item;
+  throw new SluiceError(
+    'UNKNOWN_SCHEMA',
+    `There is nothing to share: none of your records has the schema ${item.unknownSchema}`,
+  );
 }
 
 const granteeRow = (grant: GivenGrant, status: CtlRow['status']): CtlRow => ({

@@ -60,6 +60,15 @@ export function previewTerms(
   };
 }
 
+/** The preview of an item that is for a schema which no record here has: it is not fetched to look further. */
+export const previewUnknown = (schema: string, who: string): Preview => ({
+  sentence: `${who} asks for records of the schema “${schema}”, and none of your records has it.`,
+  total: 0,
+  matching: 0,
+  fields: 'all',
+  sample: [],
+});
+
 /** The sentence an owner reads: who, may do what, with which records, which parts of them, for how long. */
 export function consentSentence(terms: GrantTerms, schema: LoadedSchema, who: string): string {
   const verb = { read: 'read', write: 'add', readwrite: 'read and change' }[terms.access];

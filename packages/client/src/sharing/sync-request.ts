@@ -13,7 +13,7 @@ import {
 } from '@sluice/core/base';
 import { toVerifyKey, type VerifyKey } from '@sluice/core/crypto';
 import { filterFailureText } from '@sluice/core/filter';
-import { type GrantTerms, MAX_REQUEST_ITEMS, parseTerms } from '@sluice/core/grant';
+import { type GrantTerms, MAX_REQUEST_ITEMS, MAX_SCHEMA_ID, parseTerms } from '@sluice/core/grant';
 import { type DidResolver, type DocumentSigner, openDocument, signDocument } from '@sluice/core/identity';
 import { SluiceError } from '../errors.ts';
 import type { LoadedSchema } from '../schema/index.ts';
@@ -25,8 +25,12 @@ const DOCUMENT_TYPE = 'sluice/sync-request/1';
 /** In UTF-16 units. */
 export const MAX_PURPOSE = 500;
 
+/** An item whose schema is not known here. Its other terms mean nothing without. */
+export type UnknownItem = { readonly unknownSchema: string };
+export const isUnknown = (item: GrantTerms | UnknownItem): item is UnknownItem => 'unknownSchema' in item;
+
 export type SyncRequest = {
-  readonly items: readonly GrantTerms[];
+  readonly items: readonly (GrantTerms | UnknownItem)[];
   readonly purpose: string;
   readonly expiresAtMs: number;
   /** The pairwise keys of the grantee for this request alone. */
@@ -55,7 +59,8 @@ export function signSyncRequest(
 
 export type OpenRequestDeps = {
   readonly resolver: DidResolver;
-  readonly loadSchema: (id: string) => Promise<LoadedSchema>;
+  /** Undefined for a schema that is not known here: a stranger names it, so it is not looked for elsewhere. */
+  readonly loadSchema: (id: string) => Promise<LoadedSchema | undefined>;
   readonly nowMs: number;
   readonly owner: Did;
 };
@@ -80,7 +85,7 @@ export async function openSyncRequest(
   if (typeof expiresAt !== 'number' || expiresAt <= deps.nowMs) return bad('the request has expired');
   const keys = readKeys(signKey, hpkeKey);
   if (!keys) return bad('the keys are not of the right form');
-  const terms: GrantTerms[] = [];
+  const terms: (GrantTerms | UnknownItem)[] = [];
   for (const item of items) {
     const read = await readTerms(item as JsonValue, deps.loadSchema);
     if (!read.ok) return bad(read.error);
@@ -92,13 +97,16 @@ export async function openSyncRequest(
 async function readTerms(
   item: JsonValue,
   loadSchema: OpenRequestDeps['loadSchema'],
-): Promise<Result<GrantTerms, string>> {
-  if (!isJsonObject(item) || typeof item.schema !== 'string') return err('an item lacks its schema');
-  const schema = await loadSchema(item.schema).catch((cause: unknown) => {
-    if (cause instanceof SluiceError) return undefined;
+): Promise<Result<GrantTerms | UnknownItem, string>> {
+  if (!isJsonObject(item) || typeof item.schema !== 'string' || item.schema.length > MAX_SCHEMA_ID)
+    return err('an item lacks its schema');
+  const loaded = await loadSchema(item.schema).then(ok, (cause: unknown) => {
+    if (cause instanceof SluiceError) return err('a schema cannot be found');
     throw cause;
   });
-  if (!schema) return err('a schema cannot be found');
+  if (!loaded.ok) return loaded;
+  const schema = loaded.value;
+  if (!schema) return ok({ unknownSchema: item.schema });
   const parsed = parseTerms(item, schema.formats, filterFailureText as (failure: never) => string);
   if (!parsed.ok)
     return err(parsed.error.type === 'bad-filter' ? parsed.error.text : `the terms have a bad ${parsed.error.field}`);

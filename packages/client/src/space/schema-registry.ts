@@ -6,7 +6,7 @@
 import { bytesToHex, isJsonObject, type JsonObject, type JsonValue, utf8ToBytes } from '@sluice/core/base';
 import { sha256 } from '@sluice/core/crypto';
 import { parseFilter } from '@sluice/core/filter';
-import { bundledSchemas } from '@sluice/schemas';
+import { bundledAliases, bundledSchemas } from '@sluice/schemas';
 import { SluiceError } from '../errors.ts';
 import type { LoadedSchema, SchemaFailure, SchemaLoader } from '../schema/index.ts';
 import type { Collection, CollectionShape } from '../store/collection.ts';
@@ -26,6 +26,8 @@ export type SchemaRegistry = {
   readonly openPlain: (database: string) => Collection;
   /** Loads a schema from the space if it is there, else through the loader. */
   readonly load: (uri: string) => Promise<LoadedSchema>;
+  /** The same for a schema that a stranger names: undefined where no collection here has it, since its host would see that somebody looked. */
+  readonly loadKnown: (uri: string) => Promise<LoadedSchema | undefined>;
   readonly collections: () => RegisteredCollection[];
 };
 
@@ -72,6 +74,18 @@ export function createSchemaRegistry(engine: SpaceEngine, loader: SchemaLoader):
     }),
   );
 
+  const load: SchemaRegistry['load'] = async (uri) => {
+    const kept = bundledSchemas.has(uri) ? undefined : keptBody(uri);
+    const loaded = kept ? loader.adopt(kept) : await loader.load(uri);
+    if (!loaded.ok) throw schemaError(uri, loaded.error);
+    const { id, hash } = loaded.value;
+    // What is kept validates the records that are there; a schema that changed is another schema.
+    const first = bundledSchemas.has(id) ? undefined : keptBody(id);
+    const pinned = first && loader.adopt(first);
+    if (pinned && (!pinned.ok || pinned.value.hash !== hash)) throw schemaError(uri, { type: 'schema-mismatch' });
+    return loaded.value;
+  };
+
   return {
     openWith: (schema, database = schema.databaseName) => {
       checkName(database);
@@ -91,17 +105,9 @@ export function createSchemaRegistry(engine: SpaceEngine, loader: SchemaLoader):
       remember(name, { database, collection: name });
       return engine.collection(name, PLAIN);
     },
-    load: async (uri) => {
-      const kept = bundledSchemas.has(uri) ? undefined : keptBody(uri);
-      const loaded = kept ? loader.adopt(kept) : await loader.load(uri);
-      if (!loaded.ok) throw schemaError(uri, loaded.error);
-      const { id, hash } = loaded.value;
-      // What is kept validates the records that are there; a schema that changed is another schema.
-      const first = bundledSchemas.has(id) ? undefined : keptBody(id);
-      const pinned = first && loader.adopt(first);
-      if (pinned && (!pinned.ok || pinned.value.hash !== hash)) throw schemaError(uri, { type: 'schema-mismatch' });
-      return loaded.value;
-    },
+    load,
+    loadKnown: async (uri) =>
+      bundledAliases.has(uri) || bundledSchemas.has(uri) || keptBody(uri) ? load(uri) : undefined,
     collections: () =>
       store.ids().flatMap((id) => {
         const record = store.get(id);

@@ -21,6 +21,8 @@ export type GrantTerms = {
 };
 
 export const MAX_REQUEST_ITEMS = 16;
+/** In UTF-16 units. */
+export const MAX_SCHEMA_ID = 512;
 const MAX_FIELDS = 64;
 const FIELD = /^[A-Za-z_][A-Za-z0-9_]{0,63}(\.[A-Za-z0-9_]{1,64}){0,7}$/;
 /** Fields that name or time a record rather than describe it; they cannot be asked for one by one. */
@@ -40,7 +42,7 @@ export function parseTerms(
     err({ type: 'bad-terms', field });
   if (!isJsonObject(input)) return bad('shape');
   const { schema, schemaHash, access, filter, fields, duration } = input;
-  if (typeof schema !== 'string' || schema.length === 0 || schema.length > 512) return bad('schema');
+  if (typeof schema !== 'string' || schema.length === 0 || schema.length > MAX_SCHEMA_ID) return bad('schema');
   if (typeof schemaHash !== 'string' || !/^[0-9a-f]{64}$/.test(schemaHash)) return bad('schemaHash');
   if (access !== 'read' && access !== 'write' && access !== 'readwrite') return bad('access');
   if (duration !== 'once' && duration !== 'standing') return bad('duration');

@@ -3,6 +3,7 @@ import { bytesToBase64url, createSystemClock, type JsonObject } from '@sluice/co
 import { RECEIPT_TYPE } from '@sluice/core/grant';
 import { openDocument, signDocument } from '@sluice/core/identity';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { deviceOn } from '../messaging/messaging-fixture.ts';
 import { grantItems, post, sharePosts, until } from '../sharing-fixture.ts';
 import { createTestNetwork, type Persona, type TestNetwork } from '../test-network.ts';
 
@@ -89,6 +90,35 @@ describe('asking for and giving grants', () => {
     await until(() => owner.account.mailbox.get(late.id));
     offsetMs = 120_000;
     expect(await codeOf(owner.account.sharing.consent(late.id))).toBe('BAD_REQUEST');
+  });
+
+  it('[GRANT-19] a schema that no record here has is not fetched by a look, a decline or a consent', async () => {
+    const fetched: string[] = [];
+    const phone = await deviceOn(net, owner, 'phone', {
+      fetchText: (url, limits) => {
+        fetched.push(url.href);
+        return net.platform.fetchText(url, limits);
+      },
+    });
+    const schema = 'https://spy.example/track-me.json';
+    const terms = { schema, schemaHash: '0'.repeat(64), access: 'read', filter: {}, duration: 'standing' };
+    const id = await sendRequest([{ ...terms, filter: { at: { $within: 'P6M' } } }]);
+    await until(() => phone.mailbox.get(id));
+    const preview = await phone.sharing.preview(id, { duration: 'once' });
+    expect(preview.items).toEqual([
+      {
+        sentence: `asker.example asks for records of the schema “${schema}”, and none of your records has it.`,
+        total: 0,
+        matching: 0,
+        fields: 'all',
+        sample: [],
+      },
+    ]);
+    expect(await codeOf(phone.sharing.consent(id))).toBe('UNKNOWN_SCHEMA');
+    expect(phone.mailbox.get(id)?.status).toBeUndefined();
+    await phone.sharing.decline(id);
+    expect(fetched.filter((url) => url.includes('spy'))).toEqual([]);
+    await phone.close();
   });
 
   it('[GRANT-2] bad terms are refused before anything is sent', async () => {
@@ -222,7 +252,7 @@ describe('asking for and giving grants', () => {
     const pending = await app.account.sharing.request(owner.account.did, {
       schema: 'note',
       purpose: 'x',
-      expiresInMs: 30,
+      expiresInMs: 1000,
     });
     expect(await pending.answer()).toEqual({ status: 'expired' });
     expect(app.account.mailbox.list()).toEqual([]);
