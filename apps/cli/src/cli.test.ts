@@ -267,6 +267,30 @@ describe('the command line against a real node', () => {
     expect([declined.code, errorOf(declined.err).error, declined.out]).toEqual([EXIT.declined, 'DECLINED', '']);
   });
 
+  it('[S2] a request is shown with all it asks, and one that cannot be answered hides no other', async () => {
+    const send = (data: object) =>
+      shell.json(['app', 'send', did, '--type', 'inbox/type/dataRequest', '--message', 'Please', '--data', '-'], {
+        input: JSON.stringify(data),
+      });
+    await send({
+      requestSchema: 'credential/driving-licence',
+      userSelect: true,
+      userSelectLimit: 1,
+      fallbackAction: { label: 'Get a licence', url: 'https://cbr.example/apply' },
+    });
+    await send({ requestSchema: 'note', filter: { name: { $where: 'code' } } });
+    await send({ requestSchema: 'note', filter: { name: 'Good' } });
+    const open = await shell.json<{ id: string; lines: string[] }[]>(['vault', 'requests']);
+    const lines = open.flatMap((request) => request.lines);
+    expect(lines).toContain(
+      'wants credential/driving-licence (self-attested, not verified): those that you choose, 1 at most',
+    );
+    expect(lines).toContain('they say where to get one: Get a licence, https://cbr.example/apply');
+    expect(lines).toContain('wants note: all that fit');
+    expect(lines.find((line) => line.startsWith('cannot be answered: '))).toContain('BAD_FILTER');
+    for (const { id } of open) await shell.json(['vault', 'decline', id]);
+  });
+
   it('[S3] an app connects by a link, keeps its silo, and gives the session back', async () => {
     const out = join(shell.home, 'request.txt');
     const asking = shell.start(['app', 'connect', '--context', 'Star Miner', '--out', out]);

@@ -1,6 +1,7 @@
 /** `sluice vault requests|approve|share`: what is asked of a person, with exactly what would be revealed. */
 
 import { type Account, type RequestPreview, SluiceError } from '@sluice/client';
+import { isJsonObject, type JsonObject } from '@sluice/core/base';
 import type { Command } from 'commander';
 import { withAccount } from '../account.ts';
 import { findId, jsonObject, listOf, needId, withExamples } from '../arguments.ts';
@@ -91,21 +92,36 @@ async function dataRequests(account: Account, nowMs: number): Promise<Described[
   const open: Described[] = [];
   for (const item of account.mailbox.list({ type: 'inbox/type/dataRequest' })) {
     if (item.status || item.expiresAt <= nowMs) continue;
-    const fitting = await account.messaging.matching(item.id);
-    open.push({
+    const common = {
       id: item.id,
       from: item.from,
       purpose: item.message,
-      kind: 'data',
+      kind: 'data' as const,
       until: when(item.expiresAt),
-      lines: [
-        `wants ${schemaName(String(item.data.requestSchema))}${isCredential(item.data.requestSchema) ? ' (self-attested, not verified)' : ''}`,
-        ...(fitting.length === 0 ? ['none of your records fits'] : []),
-        ...fitting.map((r) => `fits: ${short(String(r._id))} ${plainJson(shown(r))}`),
-      ],
-    });
+    };
+    try {
+      const fitting = await account.messaging.matching(item.id);
+      open.push({ ...common, lines: dataLines(item.data, fitting) });
+    } catch (cause) {
+      if (!(cause instanceof SluiceError)) throw cause;
+      open.push({ ...common, lines: [`cannot be answered: ${cause.message}`] });
+    }
   }
   return open;
+}
+
+function dataLines(asked: JsonObject, fitting: readonly JsonObject[]): string[] {
+  const { requestSchema, userSelect, userSelectLimit, fallbackAction } = asked;
+  const choice = userSelect === true ? 'those that you choose' : 'all that fit';
+  const limit = userSelectLimit === undefined ? '' : `, ${String(userSelectLimit)} at most`;
+  return [
+    `wants ${schemaName(String(requestSchema))}${isCredential(requestSchema) ? ' (self-attested, not verified)' : ''}: ${choice}${limit}`,
+    ...(fitting.length === 0 ? ['none of your records fits'] : []),
+    ...(fitting.length === 0 && isJsonObject(fallbackAction)
+      ? [`they say where to get one: ${String(fallbackAction.label)}, ${String(fallbackAction.url)}`]
+      : []),
+    ...fitting.map((r) => `fits: ${short(String(r._id))} ${plainJson(shown(r))}`),
+  ];
 }
 
 /** Nothing here checks who issued a credential, so none is shown as if somebody had. */
