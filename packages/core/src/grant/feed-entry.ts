@@ -111,6 +111,9 @@ const checkpointShape = tuple(
   ['card', bytes(4096)],
   ['signature', fixed(64)],
 );
+const memoShape = tuple(['print', fixed(16)], ['expiresMs', nullable(uint())]);
+/** For the pin of the wire schema. */
+export const FEED_SHAPES = { memo: memoShape, checkpoint: checkpointShape, signed: checkpointBody };
 
 /** Seals a checkpoint (CKPT) or the end of a once-off feed (END), signed by the agent's device. */
 export function sealCheckpoint(
@@ -156,7 +159,7 @@ export function openFeedDelete(keys: FeedKeys, entry: Entry): Result<string, Fee
 export function openMemo(keys: FeedKeys, encodedHeader: Uint8Array, memo: Uint8Array): Result<Memo, FeedFailure> {
   const plain = openAead(keys.key, concatBytes(MEMO_DOMAIN, encodedHeader, keys.stream), memo);
   if (!plain.ok) return err({ type: 'cannot-open' });
-  const read = readShape(tuple(['print', fixed(16)], ['expiresMs', nullable(uint())]), plain.value, MAX_MEMO_BYTES);
+  const read = readShape(memoShape, plain.value, MAX_MEMO_BYTES);
   return read.ok ? ok(read.value) : err({ type: 'malformed' });
 }
 

@@ -82,6 +82,9 @@ const innerShape = tuple(
   ['signature', fixed(64)],
 );
 
+/** For the pin of the wire schema. */
+export const MESSAGE_SHAPES = { header: headerShape, inner: innerShape };
+
 export type SealMessageFailure = { readonly type: 'too-large' | 'malformed' | 'bad-recipient' };
 
 /** What a recipient's sealing key is called in the header. */

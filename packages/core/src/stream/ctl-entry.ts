@@ -39,7 +39,7 @@ const epochShape = tuple(
   ['commitment', fixed(32)],
   ['keys', list(tuple(['row', fixed<RowId>(16)], ['sealed', bytes(1024)]), 1024)],
 );
-export const ctlPublicShape = union({ row: rowShape, epoch: epochShape });
+const ctlPublicShape = union({ row: rowShape, epoch: epochShape });
 export type CtlPublic = ShapeOf<typeof ctlPublicShape>;
 export type CtlRow = Extract<CtlPublic, { type: 'row' }>;
 export type CtlEpoch = Extract<CtlPublic, { type: 'epoch' }>;
@@ -51,7 +51,8 @@ const bodyShape = tuple(
   ['signer', fixed(32)],
   ['signature', fixed(64)],
 );
-export const ctlBodyShape = bodyShape;
+/** For the pin of the wire schema. */
+export const CTL_SHAPES = { body: bodyShape, public: ctlPublicShape };
 
 export type CtlEntry = {
   readonly header: Header;

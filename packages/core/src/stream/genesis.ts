@@ -19,7 +19,8 @@ export type Genesis = { readonly space: SpaceId; readonly root: VerifyKey; reado
 
 const recordShape = tuple(['version', oneOf(1)], ['root', fixed(32)], ['node', text(1100)], ['nonce', fixed(16)]);
 const signedShape = tuple(['record', bytes(MAX_BYTES)], ['signature', fixed(64)]);
-export const genesisShapes = { record: recordShape, signed: signedShape };
+/** For the pin of the wire schema. */
+export const GENESIS_SHAPES = { record: recordShape, signed: signedShape };
 
 /** Creates a signed genesis for a space on one node. */
 export function createGenesis(
