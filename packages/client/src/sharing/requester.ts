@@ -119,13 +119,26 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
         receipt: grant.receipt,
       }),
     );
-    // A grant's id is its owner's word: one that names another owner's grant must not stand for it.
-    if (received.some(({ grantId, owner }) => (keychain.get('received', grantId)?.owner ?? owner) !== owner))
-      throw new SluiceError('BAD_MESSAGE', 'The answer cannot be used: a grant has the id of another');
+    assertOfItsOwn(received);
     for (const grant of received)
       if (!keychain.get('received', grant.grantId)) keychain.put('received', grant.grantId, receivedToItem(grant));
     home.nudge();
     return Promise.all(received.map(handleOf));
+  }
+
+  /** Ids and feeds are their owner's word: those of another grant must not stand for it, nor what is kept of its feed be taken for this one's. */
+  function assertOfItsOwn(received: readonly ReceivedGrant[]): void {
+    const held = keychain.list('received').filter(({ item }) => item.session !== true);
+    const feeds = new Map([...held, ...keychain.list('grant')].map(({ id, item }) => [String(item.feed), id]));
+    for (const grant of received) {
+      const { feed, requestId, owner } = receivedToItem(grant);
+      const known = held.find(({ id }) => id === grant.grantId)?.item;
+      if (known && (known.owner !== owner || known.requestId !== requestId || known.feed !== feed))
+        throw new SluiceError('BAD_MESSAGE', 'The answer cannot be used: a grant has the id of another');
+      if ((feeds.get(String(feed)) ?? grant.grantId) !== grant.grantId)
+        throw new SluiceError('BAD_MESSAGE', 'The answer cannot be used: a grant has the feed of another');
+      feeds.set(String(feed), grant.grantId);
+    }
   }
 
   return {

@@ -30,7 +30,12 @@ describe('between people and apps', () => {
   afterEach(() => net.close());
 
   /** Answers the clinic's request as a dishonest owner would who can sign: with a key and a commitment of its choice. */
-  const answerWith = async (requestId: string, commitment: Uint8Array, key: Uint8Array): Promise<void> => {
+  const answerWith = async (
+    requestId: string,
+    commitment: Uint8Array,
+    key: Uint8Array,
+    own: { readonly feed?: Uint8Array; readonly grantId?: string } = {},
+  ): Promise<void> => {
     const { did, device, card, resolver, home } = owner.account.open;
     const item = await until(() => owner.account.mailbox.get(requestId));
     const request = base64urlToBytes(String(item.data.request));
@@ -38,7 +43,7 @@ describe('between people and apps', () => {
     if (!opened.ok) throw new Error(opened.error.type);
     const { payload, hash } = opened.value;
     const [terms] = payload.items as unknown as readonly JsonObject[];
-    const grantId = bytesToHex(net.platform.random(16));
+    const { grantId = bytesToHex(net.platform.random(16)), feed = net.platform.random(16) } = own;
     const receipt = signDocument(
       RECEIPT_TYPE,
       receiptPayload({
@@ -58,7 +63,6 @@ describe('between people and apps', () => {
       hash,
       encodeCbor([[key, commitment]]),
     );
-    const feed = net.platform.random(16);
     feed[0] = 4;
     const data = {
       replyId: requestId,
@@ -70,6 +74,33 @@ describe('between people and apps', () => {
     };
     await owner.account.mailbox.send(item.from, 'inbox/type/syncGrant', data, 'x', { replyTo: requestId });
   };
+
+  it('[GRANT-20] an answer with the id or the feed of another grant is refused', async () => {
+    const friend = await net.person('friend');
+    const asking = (from: Persona, to: Persona) =>
+      from.account.sharing.request(to.account.did, { schema: 'note', purpose: 'x' });
+    const consented = async (pending: Awaited<ReturnType<typeof asking>>, by: Persona) => {
+      await until(() => by.account.mailbox.get(pending.id));
+      const [given] = await by.account.sharing.consent(pending.id);
+      if (!given) throw new Error('nothing was given');
+      expect((await pending.answer()).status).toBe('granted');
+      return given;
+    };
+    const held = await consented(await asking(clinic, friend), friend);
+    const mine = await consented(await asking(clinic, owner), owner);
+    const givenByClinic = await consented(await asking(friend, clinic), clinic);
+    const key = net.platform.random(32);
+    const answered = async (own: Parameters<typeof answerWith>[3]) => {
+      const pending = await asking(clinic, owner);
+      await answerWith(pending.id, keyCommitment(key), key, own);
+      await pending.answer();
+    };
+    for (const { feed } of [held, mine, givenByClinic])
+      await expect(answered({ feed: feed.slice() })).rejects.toThrow(/the feed of another/);
+    for (const { grantId } of [held, mine]) await expect(answered({ grantId })).rejects.toThrow(/the id of another/);
+    const received = clinic.account.sharing.grants.received().map((g) => g.grantId);
+    expect(received.sort()).toEqual([held.grantId, mine.grantId].sort());
+  });
 
   it('[GRANT-6] a grant key that is not the one committed to is refused', async () => {
     const ask = () => clinic.account.sharing.request(owner.account.did, { schema: 'note', purpose: 'x' });
