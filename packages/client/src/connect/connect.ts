@@ -35,6 +35,8 @@ const REQUEST_MS = 10 * 60_000;
 export const SESSION_MS = 30 * 24 * 3600 * 1000;
 const LONG_POLL_S = 20;
 const SYNC_MS = 30_000;
+/** How long to wait after an answer that is none, in ms: a drop is open to all, and asking for the next at once would use up the node's patience. */
+const JUNK_PAUSE_MS = 1_000;
 
 export type SessionInfo = {
   readonly id: string;
@@ -171,7 +173,11 @@ export function createConnect(account: OpenAccount): Connect {
         account.resolver,
         clock.nowMs(),
       );
-      if (!answered.ok) throw new SluiceError('BAD_MESSAGE', `The answer cannot be used: ${answered.error}`);
+      if (!answered.ok) {
+        await new Promise<void>((resolve) => clock.timer(JUNK_PAUSE_MS, resolve));
+        if (account.closed()) throw new SluiceError('CLOSED');
+        continue;
+      }
       if (answered.value.type === 'declined') return { status: 'declined' };
       const { keys, owner, row, expiresAtMs } = answered.value;
       keychain.put('received', `session/${id}`, {
@@ -271,16 +277,16 @@ export function createConnect(account: OpenAccount): Connect {
       const item = known ?? (await letIn(request, engine, id, sessionMs));
       const expiresAtMs = Number(item.expiresAt);
       const left = await leave(request, { type: 'approved', keys: engine.keys, row: rowOf(item), expiresAtMs });
-      if (!left && !known) {
-        await endSessions([id]);
-        throw new SluiceError('ALREADY_ANSWERED');
-      }
+      if (!left && !known) await endSessions([id]);
+      // What lies there is the answer of an earlier approval only if that got through.
+      if (!left && known?.answered !== true) throw anotherAnswer();
+      if (left && known?.answered !== true) keychain.put('session', id, { ...item, answered: true });
       return itemToSession(id, item, clock.nowMs());
     },
     decline: async (document) => {
       const request = await inspect(document);
-      const answered = keychain.get('session', sessionId(request)) || !(await leave(request, { type: 'declined' }));
-      if (answered) throw new SluiceError('ALREADY_ANSWERED');
+      if (keychain.get('session', sessionId(request))) throw new SluiceError('ALREADY_ANSWERED');
+      if (!(await leave(request, { type: 'declined' }))) throw anotherAnswer();
     },
     given: () =>
       keychain
@@ -301,6 +307,13 @@ export function createConnect(account: OpenAccount): Connect {
     },
   };
 }
+
+/** Anybody who saw the request can leave something at its drop, and nobody but the app can tell whose it is. */
+const anotherAnswer = (): SluiceError =>
+  new SluiceError(
+    'ALREADY_ANSWERED',
+    'Another answer waits for the app: one of yours, or what somebody else left there. Nobody was let in by this one. If the app goes on waiting, have it ask anew',
+  );
 
 /** A session's name is that of the request it answers. */
 const sessionId = (request: ConnectRequest): string => bytesToHex(request.hash).slice(0, 32);

@@ -43,6 +43,8 @@ describe('connecting an app to its silo', () => {
     const account = new VaultAccount(outcome.session, app.account.schemas);
     return { session: outcome.session, info, context: await Network.connect({ account, context: { name } }) };
   };
+  const dropOf = (id: string): Uint8Array | undefined =>
+    net.storage.blobs.get('drop', Buffer.from(id, 'hex').toString('base64url'), net.clock.nowMs());
   const forge = (app: Persona, change: object, did = app.account.did): Uint8Array => {
     const { device, card, sealing } = app.account.open;
     const key = Buffer.from(device.publicKey).toString('base64url');
@@ -110,7 +112,31 @@ describe('connecting an app to its silo', () => {
     const sealed = await http.takeDrop(Buffer.from(first.id, 'hex'), 5);
     if (!sealed.ok || !sealed.value) throw new Error('there is no answer');
     await http.putDrop(Buffer.from(second.id, 'hex'), sealed.value);
-    expect(await codeOf(second.answer())).toBe('BAD_MESSAGE');
+    const answer = second.answer();
+    await until(() => !dropOf(second.id));
+    offsetMs = 11 * 60_000;
+    expect(await answer).toEqual({ status: 'expired' });
+  });
+
+  it('[CON-15] what somebody else leaves at the drop keeps nobody from the answer that follows', async () => {
+    const pending = await game.account.connect.request('Game');
+    const junk = new Uint8Array(100).fill(7);
+    await game.account.open.http.putDrop(Buffer.from(pending.id, 'hex'), junk);
+    const answer = pending.answer();
+    await until(() => !dropOf(pending.id));
+    const [outcome, info] = await Promise.all([answer, owner.account.connect.approve(pending.document)]);
+    expect(outcome.status).toBe('connected');
+    expect(owner.account.connect.given()).toEqual([info]);
+  });
+
+  it('[CON-15] an owner who finds another answer at the drop is told just that, and nobody is let in', async () => {
+    const approved = await game.account.connect.request('Game');
+    const declined = await game.account.connect.request('Game');
+    for (const { id } of [approved, declined])
+      await game.account.open.http.putDrop(Buffer.from(id, 'hex'), new Uint8Array(100).fill(7));
+    await expect(owner.account.connect.approve(approved.document)).rejects.toThrow(/what somebody else left there/);
+    expect(owner.account.connect.given().map((s) => s.status)).toEqual(['closed']);
+    await expect(owner.account.connect.decline(declined.document)).rejects.toThrow(/what somebody else left there/);
   });
 
   it('[CON-7] a drop takes one answer and gives it once', async () => {
@@ -142,8 +168,14 @@ describe('connecting an app to its silo', () => {
     isBroken = true;
     expect(await codeOf(owner.account.connect.approve(pending.document))).toBe('NODE_INTERNAL');
     isBroken = false;
-    const [outcome, info] = await Promise.all([pending.answer(), owner.account.connect.approve(pending.document)]);
-    expect(outcome.status).toBe('connected');
+    const drop = Buffer.from(pending.id, 'hex');
+    await game.account.open.http.putDrop(drop, new Uint8Array(100).fill(7));
+    // What lies there is not taken for the answer that was lost, and the session waits for one that gets through.
+    await expect(owner.account.connect.approve(pending.document)).rejects.toThrow(/what somebody else left there/);
+    await game.account.open.http.takeDrop(drop, 0);
+    const info = await owner.account.connect.approve(pending.document);
+    expect(await owner.account.connect.approve(pending.document)).toEqual(info);
+    expect((await pending.answer()).status).toBe('connected');
     expect(owner.account.connect.given()).toEqual([info]);
     expect(await codeOf(owner.account.connect.decline(pending.document))).toBe('ALREADY_ANSWERED');
   });
