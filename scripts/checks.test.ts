@@ -59,6 +59,46 @@ describe('check-spec', () => {
   });
 });
 
+describe('check-docstrings', () => {
+  const FILE = 'packages/core/src/base/thing.ts';
+
+  it('passes what is documented, what is not exported, and files for tests', () => {
+    project.write('scripts/docstring-ratchet.json', '{}');
+    project.write(
+      FILE,
+      '/** A thing. */\nexport type Thing = string;\nconst hidden = 1;\n/** Shows it. */\nexport const show = () => hidden;\n',
+    );
+    project.write('packages/core/src/base/thing.oracle.ts', 'export const oracle = 1;\n');
+    project.write(TEST_FILE, 'export const inTest = 1;\n');
+    const { exitCode, output } = project.run('scripts/check-docstrings.mjs');
+    expect([exitCode, output]).toEqual([0, 'docstrings: 2 exports in 1 files, 0 still without, 0 problems\n']);
+  });
+
+  it('names each export without a comment of its own, whatever stands above another', () => {
+    project.write('scripts/docstring-ratchet.json', '{}');
+    project.write(
+      FILE,
+      '/** A thing. */\nexport type Thing = string;\nexport type Other = Thing;\n// no doc\nexport function make() {}\n',
+    );
+    const { exitCode, output } = project.run('scripts/check-docstrings.mjs');
+    expect(output).toContain(`${FILE}:3: Other has no doc comment\n${FILE}:5: make has no doc comment`);
+    expect(exitCode).toBe(1);
+  });
+
+  it('lets a listed file lack fewer but not more, and asks to lower or remove its line', () => {
+    project.write('scripts/docstring-ratchet.json', `{ "${FILE}": 2, "gone.ts": 1 }`);
+    const bare = (count: number) => Array.from({ length: count }, (_, i) => `export const a${i} = 1;\n`).join('');
+    project.write(FILE, bare(3));
+    expect(project.run('scripts/check-docstrings.mjs').output).toContain(`${FILE}:3: a2 has no doc comment`);
+    project.write(FILE, bare(1));
+    const { output } = project.run('scripts/check-docstrings.mjs');
+    expect(output).toContain(`${FILE} lacks 1; lower its line`);
+    expect(output).toContain('gone.ts is gone; remove its line');
+    project.write(FILE, '');
+    expect(project.run('scripts/check-docstrings.mjs').output).toContain(`${FILE} lacks 0; remove its line`);
+  });
+});
+
 describe('check-size', () => {
   const lines = (count: number) => 'export {};\n'.repeat(count);
 

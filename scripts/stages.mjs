@@ -33,6 +33,7 @@ export const CHECKS = [
   { name: 'types of tests', command: [TSC, '-p', 'scripts/tsconfig.tests.json'] },
   { name: 'spec citations', command: ['scripts/check-spec.mjs'] },
   { name: 'assertions', command: ['scripts/check-tests.mjs'] },
+  { name: 'docstrings', command: ['scripts/check-docstrings.mjs'] },
   { name: 'file sizes', command: ['scripts/check-size.mjs'] },
   { name: 'code in docs', command: ['scripts/check-docs.mjs'] },
 ];

@@ -7,6 +7,7 @@ import type { SchemaLoader } from './schema/index.ts';
 import { createSchemaRegistry, type SchemaRegistry } from './space/schema-registry.ts';
 import type { SpaceEngine } from './space/space-engine.ts';
 
+/** One silo of an account, and what can be opened in it. */
 export type Context = {
   readonly name: string;
   /** The owner of the data. */

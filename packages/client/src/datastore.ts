@@ -14,14 +14,18 @@ import { inSchema, type LoadedSchema } from './schema/index.ts';
 import type { SpaceEngine } from './space/space-engine.ts';
 import type { Collection, Explained, RecordChange, SaveItem } from './store/collection.ts';
 
+/** How a save treats what is there, and what it waits for. */
 export type SaveOptions = {
   /** Save over whatever is there, whatever `_rev` says. */
   readonly force?: boolean;
   /** `local` (default): resolves when durable on this device. `node`: when the node has it too. */
   readonly ack?: 'local' | 'node';
 };
+/** What was saved: its id, and the revision to save on top of. */
 export type SaveResult = { readonly id: string; readonly rev: string };
+/** Which of the records found are returned, and in what order. The limit is 20 unless given. */
 export type FindOptions = { readonly limit?: number; readonly skip?: number; readonly sort?: Sort };
+/** One change, as `changes` reports it. A deletion carries no record. */
 export type DatastoreChange = {
   readonly type: 'put' | 'delete';
   readonly id: string;
@@ -36,6 +40,7 @@ export const DEFAULT_LIMIT = 20;
 const SAVE_STEP = 500;
 const NODE_ACK_MS = 60_000;
 
+/** Records of one database; of one schema, when it was opened as a datastore. */
 export type Database = {
   readonly name: string;
   /** The pinned schema, of a datastore. */
@@ -64,6 +69,7 @@ export type Database = {
   readonly changes: (callback: (change: DatastoreChange) => void, filter?: JsonObject) => () => void;
 };
 
+/** What a database is built over. */
 export type DatabaseDeps = {
   readonly name: string;
   readonly collection: Collection;

@@ -86,7 +86,9 @@ export const CLIENT_ERRORS = {
   NODE_REFUSED: { what: 'The node refused the request', advice: 'Ask its operator why.' },
 } as const satisfies { readonly [code: string]: Sentences };
 
+/** Codes that arise in the client itself. */
 export type ClientErrorCode = keyof typeof CLIENT_ERRORS;
+/** Every code that a call of the SDK rejects with. A node’s refusal keeps its code behind `NODE_`. */
 export type SluiceErrorCode = ClientErrorCode | `NODE_${ErrorCode}`;
 
 /** Tells whether the local disk was full, which passes: nothing was stored, and the same may be tried again. */

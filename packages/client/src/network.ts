@@ -145,6 +145,7 @@ async function connect({ account, context }: ConnectOptions<Account | VaultAccou
   return opened;
 }
 
+/** The door to contexts. */
 export const Network = {
   /**
    * Opens a context: of an own account (created when absent), or the one silo that a session unlocks, by its name.

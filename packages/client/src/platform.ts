@@ -3,31 +3,39 @@
 import type { Clock, Did, Random, Result } from '@sluice/core/base';
 import type { StoreDb } from './store/store-db.ts';
 
+/** Why nothing was fetched. `refused` is this side’s own policy. */
 export type FetchFailure = { readonly type: 'unreachable' | 'not-found' | 'too-large' | 'refused' };
+/** Units: bytes and ms. */
 export type FetchLimits = { readonly maxBytes: number; readonly timeoutMs: number };
+/** A request as it goes out; GET unless `method` says otherwise. */
 export type FetchRequest = FetchLimits & {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
 };
+/** An answer, whatever its status. Header names are in lower case. */
 export type FetchAnswer = {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
 };
 
+/** An open WebSocket. */
 export type Socket = {
   readonly send: (bytes: Uint8Array) => void;
   readonly close: () => void;
 };
+/** What a WebSocket tells. `onClose` comes once, also when it never opened. */
 export type SocketEvents = {
   readonly onOpen: () => void;
   readonly onMessage: (bytes: Uint8Array) => void;
   readonly onClose: () => void;
 };
 
+/** A client store that this process has for itself until it releases it. */
 export type OpenedStore = { readonly db: StoreDb; readonly release: () => void };
 
+/** Time, chance and network, injected once. */
 export type Platform = {
   readonly clock: Clock;
   readonly random: Random;

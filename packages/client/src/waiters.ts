@@ -6,6 +6,7 @@ import { SluiceError } from './errors.ts';
 /** What a look at the state says: reached, not yet, or never. */
 export type Look = () => boolean | SluiceError;
 
+/** Those who wait for something to become true. */
 export type Waiters = {
   /** Resolves once `look` is true; rejects with the error it returns, with OFFLINE after `timeoutMs`, with CLOSED at the end. */
   readonly until: (look: Look, timeoutMs: number) => Promise<void>;
@@ -15,6 +16,7 @@ export type Waiters = {
   readonly end: () => void;
 };
 
+/** Creates an empty set of waiters on one clock. */
 export function createWaiters(clock: Clock): Waiters {
   const waiting = new Set<() => void>();
   let ended = false;

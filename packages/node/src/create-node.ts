@@ -20,6 +20,7 @@ import { createLiveServer } from './live/live-server.ts';
 import { createService, type NodeIdentity, type SpacePolicy } from './service.ts';
 import type { Storage } from './storage/port.ts';
 
+/** What a node runs with. */
 export type NodeDeps = {
   /** Closed with the node. */
   readonly storage: Storage;
@@ -35,6 +36,7 @@ export type NodeDeps = {
   readonly logger?: Logger | LoggerOptions;
   readonly limits?: Limits;
 };
+/** A running node. */
 export type SluiceNode = {
   /** Where it really listens, e.g. `http://127.0.0.1:40123`. */
   readonly url: string;

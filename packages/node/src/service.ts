@@ -20,6 +20,7 @@ import type { Outcome, Storage } from './storage/port.ts';
 /** `open`: anybody may create a space (limited for each address). `invite`: only with an invite code of the operator. */
 export type SpacePolicy = { readonly type: 'open' } | { readonly type: 'invite'; readonly codes: ReadonlySet<string> };
 
+/** What the service runs with. */
 export type ServiceDeps = {
   readonly storage: Storage;
   readonly clock: Clock;
@@ -28,8 +29,10 @@ export type ServiceDeps = {
   readonly policy: SpacePolicy;
 };
 
+/** Who a node is: its DID, and the key in its document. */
 export type NodeIdentity = { readonly did: Did; readonly key: SigningKey };
 
+/** What a node does, whichever way it is asked. */
 export type NodeService = {
   /** Creates a space with its first control entries. Creating it again with the same entries gives the same answer. */
   readonly createSpace: (

@@ -6,6 +6,7 @@
 type Value = null | number | bigint | string | Uint8Array;
 type Row = Record<string, Value>;
 
+/** A prepared statement. */
 export type Statement = {
   /** Runs the statement and returns the number of changed rows. */
   readonly run: (...params: readonly Value[]) => number;
@@ -15,6 +16,7 @@ export type Statement = {
   readonly all: (...params: readonly Value[]) => Row[];
 };
 
+/** A SQLite database in this process. */
 export type Db = {
   /** Prepares a statement once; the same text gives the same statement. */
   readonly sql: (text: string) => Statement;
@@ -33,6 +35,7 @@ export type Db = {
   readonly close: () => void;
 };
 
+/** How the database syncs, and how many pages it may take. */
 export type DbOptions = {
   readonly synchronous?: 'FULL' | 'NORMAL';
   readonly maxPages?: number;

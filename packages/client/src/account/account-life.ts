@@ -42,6 +42,7 @@ import { adminRow } from './device-row.ts';
 import { packBytes, unpackBytes } from './keychain.ts';
 import { itemToSpace, spaceToItem } from './space-item.ts';
 
+/** What opening an account needs. A store belongs to one process at a time. */
 export type AccountOptions = {
   readonly platform: Platform;
   readonly store: OpenedStore;
@@ -49,6 +50,7 @@ export type AccountOptions = {
   /** Cost of the passphrase; the default unless a test lowers it to the floor. */
   readonly argon2?: Argon2Params;
 };
+/** What a new account needs, beyond what opening one does. */
 export type CreateOptions = AccountOptions & {
   /** Origin of the node that hosts the home space, e.g. `https://node.example`. */
   readonly node: string;
@@ -57,6 +59,7 @@ export type CreateOptions = AccountOptions & {
   readonly deviceName?: string;
   readonly invite?: string;
 };
+/** What joining an account as a new device needs: its node and its twelve words. */
 export type RestoreOptions = AccountOptions & {
   readonly node: string;
   readonly phrase: string;

@@ -43,6 +43,7 @@ import { type ContextName, itemToSpace, spaceToItem } from './space-item.ts';
 /** The Vault's own context: the home space. */
 export const VAULT_CONTEXT = 'Verida: Vault';
 
+/** An account with its keys unlocked and its home space followed: what messaging, sharing and connect are built on. */
 export type OpenAccount = {
   readonly did: Did;
   readonly platform: Platform;
@@ -73,6 +74,7 @@ export type OpenAccount = {
 
 const SYNC_TIMEOUT_MS = 30_000;
 
+/** The parts an account is put together from, once it was made, opened or restored. */
 export type Assembly = {
   readonly platform: Platform;
   readonly store: OpenedStore;

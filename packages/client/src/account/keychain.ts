@@ -18,11 +18,14 @@ import { parseFilter } from '@sluice/core/filter';
 import { STREAM_KIND } from '@sluice/core/wire';
 import type { Collection, CollectionKeys, CollectionShape } from '../store/collection.ts';
 
+/** Name of the collection of the home space that holds the account’s keys. */
 export const KEYCHAIN = 'keychain';
 const SHAPE: CollectionShape = { indexes: [{ name: 'kind', fields: ['kind'] }], formats: new Map(), merges: new Map() };
 
+/** What an item of the keychain is about. */
 export type KeychainKind = 'identity' | 'space' | 'epoch' | 'grant' | 'received' | 'request' | 'device' | 'session';
 
+/** The keys and agreements of an account, on all its devices the same. */
 export type Keychain = {
   readonly get: (kind: KeychainKind, id: string) => JsonObject | undefined;
   /** Writes one item whole. */
@@ -48,6 +51,7 @@ export function keychainKeys(root: AccountRoot): CollectionKeys {
   };
 }
 
+/** How the keychain is indexed. */
 export const keychainShape = SHAPE;
 
 /** Reads and writes the keychain as items of a kind. */

@@ -17,6 +17,7 @@ import type { StoreDb } from '../store/store-db.ts';
 /** HPKE info of epoch keys in control entries; the AAD is the space id. */
 export const EPOCH_INFO = utf8ToBytes('sluice/epoch/1');
 
+/** What a session works with: its row and keys, and what the app has of the silo. */
 export type AppSessionDeps = {
   readonly id: string;
   readonly platform: Platform;
@@ -35,6 +36,7 @@ export type AppSessionDeps = {
 /** The one context of a session, with the messages that the owner's side routed into it. */
 export type SiloContext = Context & { readonly getMessaging: () => SiloMessaging };
 
+/** A session that a person approved: the way into one silo, until either side ends it. */
 export type AppSession = {
   /** By which `connect.open` finds it again. */
   readonly id: string;

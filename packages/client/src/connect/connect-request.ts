@@ -36,6 +36,7 @@ const ANSWER_TYPE = 'sluice/connect-answer/1';
 const INFO = utf8ToBytes('sluice/connect-answer/1');
 const MAX_NAME = 128;
 
+/** A connect request that was opened and checked. `origin` is what the signature proves. */
 export type ConnectRequest = {
   readonly app: Did;
   readonly context: string;
@@ -49,6 +50,7 @@ export type ConnectRequest = {
   readonly origin: string;
 };
 
+/** What the Vault leaves at the drop: the keys of the silo, or that the person declined. */
 export type ConnectAnswer =
   | {
       readonly type: 'approved';

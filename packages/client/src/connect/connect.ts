@@ -38,6 +38,7 @@ const SYNC_MS = 30_000;
 /** How long to wait after an answer that is none, in ms: a drop is open to all, and asking for the next at once would use up the node's patience. */
 const JUNK_PAUSE_MS = 1_000;
 
+/** A session as the owner sees it. */
 export type SessionInfo = {
   readonly id: string;
   readonly app: Did;
@@ -46,16 +47,19 @@ export type SessionInfo = {
   readonly expiresAtMs: number;
   readonly status: 'active' | 'expired' | 'closed';
 };
+/** How a connect request ended. `expired` is the app’s own clock. */
 export type ConnectOutcome =
   | { readonly status: 'connected'; readonly session: AppSession }
   | { readonly status: 'declined' }
   | { readonly status: 'expired' };
+/** A connect request on its way. `document` is shown or sent to the person. */
 export type PendingConnect = {
   readonly document: Uint8Array;
   readonly id: string;
   readonly answer: () => Promise<ConnectOutcome>;
 };
 
+/** Both sides of letting an app into a silo. */
 export type Connect = {
   /** App: asks to be let into `context` of whoever answers. Show or send `document` to the person. */
   readonly request: (context: string) => Promise<PendingConnect>;

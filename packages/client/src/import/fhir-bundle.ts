@@ -18,14 +18,17 @@ const TYPED: { readonly [type: string]: string } = {
   Procedure: 'fhir/procedure',
 };
 
+/** A resource as a record, with the schema it goes to. */
 export type FhirRecord = { readonly schema: string; readonly record: JsonObject };
 /** An entry that was left out: its place in the bundle, why, and what it calls itself. */
 export type ImportProblem = { readonly index: number; readonly reason: string; readonly ref?: string };
+/** What a bundle holds: the good as records, the rest as problems. */
 export type FhirBundle = {
   readonly records: readonly FhirRecord[];
   readonly problems: readonly ImportProblem[];
   readonly counts: ImportCounts;
 };
+/** Limits of reading. Units: bytes. */
 export type FhirOptions = { readonly maxBytes?: number };
 
 /**

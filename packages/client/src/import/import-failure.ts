@@ -5,6 +5,7 @@ import { v5 as uuidv5 } from 'uuid';
 /** Text of one import at most, 64 MiB. */
 export const MAX_IMPORT_BYTES = 64 * 1024 * 1024;
 
+/** Why a file as a whole cannot be read. */
 export type ImportFailure = { readonly type: 'malformed' | 'too-large' | 'too-deep' | 'not-a-bundle' };
 
 /** Records read so far, by the short name of their schema. */

@@ -6,6 +6,7 @@ import { importedId, MAX_IMPORT_BYTES } from './import-failure.ts';
 
 const LINE = { maxBytes: 1024 * 1024, maxDepth: 64 };
 
+/** What the records of a file are checked against. */
 export type JsonLinesOptions = {
   /** Short name or `$id` of a bundled schema that every record must match. */
   readonly schema?: string;
@@ -13,6 +14,7 @@ export type JsonLinesOptions = {
   readonly validate?: (record: JsonObject) => readonly SchemaIssue[];
   readonly maxBytes?: number;
 };
+/** What a file of JSON lines holds. */
 export type JsonLines = {
   readonly records: readonly JsonObject[];
   /** Lines that were left out, counted from 1. */

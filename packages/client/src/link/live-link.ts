@@ -42,6 +42,7 @@ export class LinkOffline extends Error {
   }
 }
 
+/** What a subscriber to one log is asked and told. */
 export type SubscriptionEvents = {
   /** Where to go on from, asked at every (re)connection. */
   readonly cursor: () => number;
@@ -51,8 +52,10 @@ export type SubscriptionEvents = {
   readonly onClosed: (code: ErrorCode) => void;
 };
 
+/** How a connection stands. Only `closed` is for ever. */
 export type LinkState = 'connecting' | 'ready' | 'offline' | 'closed';
 
+/** One live connection to a node, opened again by itself, for any number of subscriptions and pushes. */
 export type LiveLink = {
   readonly subscribe: (space: SpaceId, log: LogName, events: SubscriptionEvents) => () => void;
   /** Rejects with LinkRefusal or LinkOffline. */

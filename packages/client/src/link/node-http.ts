@@ -24,6 +24,7 @@ import {
 } from '@sluice/core/wire';
 import type { FetchAnswer, NodeAddress, Platform } from '../platform.ts';
 
+/** Why a request to a node had no good answer. */
 export type NodeFailure =
   | { readonly type: 'offline' }
   | { readonly type: 'refused'; readonly code: ErrorCode; readonly nowMs?: number };
@@ -41,6 +42,7 @@ type Call = {
 
 const TIMEOUT_MS = 20_000;
 
+/** The requests of a node’s HTTP interface, signed by one key (spec/node.md). */
 export type NodeHttp = {
   readonly createSpace: (
     genesis: Uint8Array,

@@ -4,6 +4,7 @@ import type { SpaceId } from '@sluice/core/base';
 import type { ErrorCode, LogName, Page } from '@sluice/core/wire';
 import type { LiveLink } from './live-link.ts';
 
+/** Whether the head was reached, or with which code the node ended it. */
 export type ReadOutcome = { readonly ok: true } | { readonly ok: false; readonly code: ErrorCode };
 
 /** Hands every page to `onPage` and resolves at the head, or when the node ends the subscription. */

@@ -8,6 +8,7 @@ import type { OpenAccount } from '../account/account.ts';
 import { SluiceError } from '../errors.ts';
 import { createNodeHttp } from '../link/node-http.ts';
 
+/** Where a message belongs at the recipient, what it answers, and how long it stands. */
 export type SendOptions = {
   /** Name of the recipient's context it is meant for. */
   readonly context?: string;
@@ -17,6 +18,7 @@ export type SendOptions = {
   /** Default 14 days, at most 30. */
   readonly expiresInMs?: number;
 };
+/** A message before it is given an id and a time. */
 export type Outgoing = {
   readonly to: Did;
   readonly type: string;
@@ -31,10 +33,12 @@ export type Draft = Omit<Outgoing, 'options'> &
     readonly createdAt: number;
     readonly expiresAt: number;
   };
+/** Who a message is sealed to, and the inbox it is left at. */
 export type Recipient = MessageRecipient & { readonly inbox: InboxService };
 /** `later`: trying again may help. */
 export type DeliveryFailure = { readonly later: boolean; readonly error: SluiceError };
 
+/** Writes, seals and delivers messages of one account. */
 export type Courier = {
   readonly self: MessageRecipient;
   /** Throws BAD_MESSAGE on a lifetime that is none. */

@@ -5,11 +5,16 @@ import { type Filter, filterFailureText, matches, parseFilter } from '@sluice/co
 import { SluiceError } from '../errors.ts';
 import { inSchema, type LoadedSchema } from '../schema/index.ts';
 
+/** Type of a message that asks for records. */
 export const DATA_REQUEST = 'inbox/type/dataRequest';
+/** Type of a message that brings records. */
 export const DATA_SEND = 'inbox/type/dataSend';
+/** Type of a message in words. */
 export const MESSAGE = 'inbox/type/message';
+/** Type of a message that says what became of another. */
 export const STATUS = 'inbox/type/status';
 
+/** What an app asks for (spec/message.md). */
 export type DataRequest = {
   readonly requestSchema: string;
   readonly filter?: JsonObject;
@@ -21,6 +26,7 @@ export type DataRequest = {
   readonly purpose?: string;
 };
 
+/** The records of an answer, by whether they are what was asked for. */
 export type RequestedRecords = {
   readonly fitting: readonly JsonObject[];
   readonly rejected: readonly { readonly index: number; readonly reason: string }[];

@@ -15,6 +15,7 @@ import { mayPass } from './courier.ts';
 import { INBOX, INBOX_SHAPE, messageToSave } from './inbox-item.ts';
 import { createRetry, isStoreFailure } from './retry.ts';
 
+/** Takes messages from the node into the account’s own inbox, each once. */
 export type InboxDrain = {
   /** Handles a page that the live connection brought. */
   readonly onPage: (entries: readonly PageEntry[], cursor: number) => Promise<void>;

@@ -4,7 +4,9 @@ import { type Did, isJsonObject, type JsonObject, type JsonValue } from '@sluice
 import type { Message } from '@sluice/core/message';
 import type { CollectionShape, SaveItem } from '../store/collection.ts';
 
+/** How the owner answered. */
 export type MessageStatus = 'accepted' | 'declined';
+/** A message that arrived and whose sender was verified. */
 export type InboxItem = {
   /** The message's id, 32 hex digits. */
   readonly id: string;
@@ -27,6 +29,7 @@ export type InboxItem = {
 
 /** The collection of a space's messages. */
 export const INBOX = 'inbox';
+/** How the collection of messages is indexed. */
 export const INBOX_SHAPE: CollectionShape = {
   indexes: [
     { name: 'type', fields: ['type', 'sentAt'] },

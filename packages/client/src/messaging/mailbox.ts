@@ -17,9 +17,12 @@ import { createOutbox, type Posted, type PostOptions, type SentItem } from './ou
 export { INBOX, type InboxItem, type MessageStatus } from './inbox-item.ts';
 export type { Outgoing, SendOptions } from './courier.ts';
 
+/** Which of the messages found are returned, and in what order. */
 export type ListOptions = { readonly limit?: number; readonly skip?: number; readonly sort?: Sort };
+/** What an owner changes of a message. */
 export type MessageChange = { readonly read?: boolean; readonly status?: MessageStatus };
 
+/** The messages of an account, in and out. */
 export type Mailbox = {
   readonly start: () => void;
   /** Resolves when every message that waited at the node as of this call was drained, or found not to be decidable now. */

@@ -32,11 +32,13 @@ import type { ListOptions, Mailbox } from './mailbox.ts';
 import type { Posted } from './outbox.ts';
 import { createPendingRequests, type PendingData, type SentStatus } from './pending-data.ts';
 
+/** What became of the records of an accepted message, by their place in it. */
 export type AcceptResult = {
   readonly saved: readonly { readonly id: string; readonly schema: string }[];
   readonly failed: readonly { readonly index: number; readonly reason: string }[];
 };
 
+/** Sending, asking and answering, as an application or a Vault does it. */
 export type Messaging = {
   /**
    * Sends a message of any type; the known ones are checked. `queued` says that it is kept here until the recipient's node can be reached.
@@ -75,6 +77,7 @@ export type Messaging = {
   readonly share: (id: string, recordIds: readonly string[]) => Promise<void>;
 };
 
+/** What messaging is built over. */
 export type MessagingDeps = {
   readonly account: OpenAccount;
   readonly mailbox: Mailbox;

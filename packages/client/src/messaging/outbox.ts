@@ -11,6 +11,7 @@ import type { CollectionShape } from '../store/collection.ts';
 import { type Courier, type DeliveryFailure, type Draft, deviceName, type Outgoing } from './courier.ts';
 import { createRetry, isStoreFailure } from './retry.ts';
 
+/** A message that was posted, and how far it came. Units: ms since the Unix epoch. */
 export type SentItem = {
   readonly id: string;
   readonly to: Did;
@@ -24,6 +25,7 @@ export type SentItem = {
 };
 /** What remains once a message has left: nothing, that it was sent, or its data as well. */
 export type AfterSending = 'forget' | 'note' | 'keep';
+/** What is kept of a message, and what is stored together with it. */
 export type PostOptions = {
   readonly after: AfterSending;
   /** Runs in the transaction that keeps the message, with its id. */
@@ -34,6 +36,7 @@ export type PostOptions = {
 /** `queued`: it is kept here and goes out when the recipient's node can be reached. */
 export type Posted = { readonly id: string; readonly queued: boolean };
 
+/** Messages on their way out, kept until the other node has taken them. */
 export type Outbox = {
   /** Errors: UNKNOWN_DID, NO_INBOX, MESSAGE_TOO_LARGE, BAD_MESSAGE, NODE_*, CLOSED. */
   readonly post: (item: Outgoing, options: PostOptions) => Promise<Posted>;

@@ -9,6 +9,7 @@ import type { InboxItem } from './inbox-item.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { SentItem } from './outbox.ts';
 
+/** How a data request ended. `expired` is the requester’s own clock. */
 export type DataAnswer =
   | {
       readonly status: 'shared';
@@ -21,6 +22,7 @@ export type DataAnswer =
 /** `queued`: not yet at the recipient's node. `failed`: that node refused it. */
 export type SentStatus = 'queued' | 'waiting' | 'shared' | 'accepted' | 'declined' | 'expired' | 'failed';
 
+/** A data request on its way. */
 export type PendingData = {
   readonly id: string;
   readonly status: () => SentStatus;
@@ -33,6 +35,7 @@ export type PendingData = {
   readonly onAnswer: (callback: (answer: DataAnswer) => void) => () => void;
 };
 
+/** The data requests of an account, and what became of everything it sent. */
 export type PendingRequests = {
   readonly pending: (id: string) => PendingData;
   readonly sentStatus: (id: string) => SentStatus;

@@ -2,6 +2,7 @@
 
 import type { OpenAccount } from '../account/account.ts';
 
+/** Attempts at one thing, with growing pauses. */
 export type Retry = {
   /** Arranges one more attempt, unless one is arranged already. */
   readonly later: () => void;

@@ -7,6 +7,7 @@ import type { SpaceEngine } from '../space/space-engine.ts';
 import { INBOX, INBOX_SHAPE, type InboxItem, recordToItem } from './inbox-item.ts';
 import type { ListOptions } from './mailbox.ts';
 
+/** The messages of one silo, as its sessions read them. */
 export type SiloMessaging = {
   /** Newest first unless sorted otherwise; 20 unless limited otherwise. Errors: BAD_FILTER. */
   readonly getMessages: (filter?: JsonObject, options?: ListOptions) => Promise<InboxItem[]>;

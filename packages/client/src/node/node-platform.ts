@@ -12,6 +12,7 @@ import { createHardenedFetch, type LookupAll, pinnedLookup } from './hardened-fe
 /** Files read for schemas and imports are at most this large, in bytes. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
+/** What is taken from elsewhere than this machine: by tests, and under `--dev`. */
 export type NodePlatformOptions = {
   readonly clock?: Clock;
   readonly random?: Random;

@@ -44,6 +44,7 @@ const WORDS: { readonly [keyword: string]: string } = {
   pattern: 'does not have the required pattern',
 };
 
+/** Checks one record; what it returns names places and rules, never values. */
 export type Interpreter = (record: unknown) => SchemaIssue[];
 
 /**

@@ -17,6 +17,7 @@ import { bundledSchemas, bundledValidators, type SchemaIssue } from '@sluice/sch
 import { createInterpreter } from './interpreter.ts';
 import { restrictSchema } from './restrict-schema.ts';
 
+/** An index that a schema declares. */
 export type SchemaIndex = { readonly name: string; readonly fields: readonly string[] };
 
 /** A schema in use. Two with the same `id` and `hash` are the same, wherever they were loaded from. */

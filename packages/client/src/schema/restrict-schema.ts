@@ -10,6 +10,7 @@ import { refusePattern } from './pattern-cost.ts';
 
 /** One schema position: an object in our own form, or a boolean. */
 export type SchemaNode = { [keyword: string]: unknown };
+/** A foreign schema that was checked and copied, ready to be interpreted. */
 export type RestrictedSchema = {
   readonly root: SchemaNode | boolean;
   /** Every schema position by the key that `$ref` holds. */
@@ -18,6 +19,7 @@ export type RestrictedSchema = {
 
 /** Characters of a text under `pattern`, and items of a list under `uniqueItems` (compared pair by pair), at most. */
 export const MAX_PATTERN_TEXT = 1024;
+/** The longest list that `uniqueItems` compares (SCH-5). */
 export const MAX_UNIQUE_ITEMS = 256;
 /** Schemas applied to one value through `$ref`, `allOf` and the like, one inside the other. */
 const MAX_CHAIN = 128;

@@ -8,6 +8,7 @@ import { bundledAliases } from '@sluice/schemas';
 import type { Platform } from '../platform.ts';
 import { describeBundled, describeForeign, type LoadedSchema } from './loaded-schema.ts';
 
+/** Why a schema cannot be had or used. */
 export type SchemaFailure =
   | { readonly type: 'not-found' | 'unreachable' | 'too-large' | 'too-deep' | 'malformed' }
   /** The body cannot be used; `text` says why. */
@@ -21,9 +22,12 @@ export type SchemaLoader = {
   /** Takes a body that was kept from an earlier loading. */
   readonly adopt: (body: JsonObject) => Result<LoadedSchema, SchemaFailure>;
 };
+/** Where schemas come from: either may be absent. */
 export type SchemaLoaderDeps = Partial<Pick<Platform, 'fetchText' | 'readFile'>>;
 
+/** The largest schema from elsewhere (SCH-3). */
 export const MAX_SCHEMA_BYTES = 256 * 1024;
+/** The deepest schema from elsewhere (SCH-3). */
 export const MAX_SCHEMA_DEPTH = 32;
 const FETCH_MS = 10_000;
 

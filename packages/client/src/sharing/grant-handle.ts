@@ -12,6 +12,7 @@ import type { LoadedSchema } from '../schema/index.ts';
 import { type FeedAlarm, type FeedChange, type FeedStatus, openFeedReader } from './feed/feed-reader.ts';
 import type { ReceivedGrant } from './grant-item.ts';
 
+/** The records that a grant reveals, read only. */
 export type GrantDatastore = {
   readonly get: (id: string) => Promise<JsonObject | undefined>;
   readonly getOne: (filter?: JsonObject, options?: Omit<FindOptions, 'limit'>) => Promise<JsonObject | undefined>;
@@ -19,6 +20,7 @@ export type GrantDatastore = {
   readonly count: () => Promise<number>;
 };
 
+/** A grant as the one who received it uses it. */
 export type GrantHandle = {
   readonly id: string;
   readonly owner: string;

@@ -23,6 +23,7 @@ import type { GrantTerms } from '@sluice/core/grant';
 import { packBytes, unpackBytes } from '../account/keychain.ts';
 import type { NodeAddress } from '../platform.ts';
 
+/** How a given grant stands. `completed` is a once-off one that was delivered. */
 export type GivenStatus = 'active' | 'completed' | 'revoked';
 
 /** A grant that this account gave. */
@@ -65,6 +66,7 @@ export type ReceivedGrant = {
 const json = (terms: GrantTerms): JsonValue => terms as unknown as JsonValue;
 const terms = (value: JsonValue | undefined): GrantTerms => value as unknown as GrantTerms;
 
+/** Turns a given grant into an item of the keychain. */
 export function givenToItem(g: GivenGrant): JsonObject {
   return {
     requestId: g.requestId,
@@ -84,6 +86,7 @@ export function givenToItem(g: GivenGrant): JsonObject {
   };
 }
 
+/** Reads a given grant from the keychain. */
 export function itemToGiven(grantId: string, item: JsonObject): GivenGrant {
   return {
     grantId,
@@ -104,6 +107,7 @@ export function itemToGiven(grantId: string, item: JsonObject): GivenGrant {
   };
 }
 
+/** Turns a received grant into an item of the keychain. */
 export function receivedToItem(g: ReceivedGrant): JsonObject {
   return {
     requestId: g.requestId,
@@ -121,6 +125,7 @@ export function receivedToItem(g: ReceivedGrant): JsonObject {
   };
 }
 
+/** Reads a received grant from the keychain. */
 export function itemToReceived(grantId: string, item: JsonObject): ReceivedGrant {
   if (!isDid(item.nodeDid)) throw new TypeError('the keychain item lacks the node');
   return {

@@ -27,6 +27,7 @@ import { syncGrantData } from './sync-grant.ts';
 import { isUnknown, openSyncRequest, STATUS, SYNC_GRANT, SYNC_REQUEST, type SyncRequest } from './sync-request.ts';
 import { assertReadAccess, filterOf, type LoadSchema, type Narrowing, narrow } from './terms.ts';
 
+/** What a request would reveal, item by item, made by the engine that would reveal it. */
 export type RequestPreview = {
   readonly id: string;
   readonly from: Did;
@@ -34,6 +35,7 @@ export type RequestPreview = {
   readonly items: readonly Preview[];
 };
 
+/** The owner’s side of sharing. */
 export type Granter = {
   readonly requests: () => Promise<readonly InboxItem[]>;
   readonly preview: (requestId: string, narrowing?: Narrowing) => Promise<RequestPreview>;

@@ -6,6 +6,7 @@ import { type GrantTerms, project } from '@sluice/core/grant';
 import type { LoadedSchema } from '../schema/index.ts';
 import type { Collection } from '../store/collection.ts';
 
+/** What one item of a request would reveal now. */
 export type Preview = {
   /** One plain sentence. */
   readonly sentence: string;

@@ -15,14 +15,17 @@ import { readSyncGrant } from './sync-grant.ts';
 import { MAX_PURPOSE, signSyncRequest, STATUS, SYNC_GRANT, SYNC_REQUEST } from './sync-request.ts';
 import { assertReadAccess, type LoadSchema, type RequestItem, toTerms } from './terms.ts';
 
+/** What is asked, of one schema or of several, and what for. It stands for 14 days unless `expiresInMs` says otherwise. */
 export type RequestOptions = { readonly purpose: string; readonly expiresInMs?: number } & (
   | RequestItem
   | { readonly items: readonly RequestItem[] }
 );
+/** How a request ended. `expired` is the requester’s own clock. */
 export type RequestAnswer =
   | { readonly status: 'granted'; readonly grants: readonly GrantHandle[] }
   | { readonly status: 'declined' }
   | { readonly status: 'expired' };
+/** A request on its way. */
 export type PendingRequest = { readonly id: string; readonly answer: () => Promise<RequestAnswer> };
 /** `queued`: it is kept here and goes out when the person's node can be reached. */
 export type SentRequest = PendingRequest & { readonly queued: boolean };
@@ -30,6 +33,7 @@ export type SentRequest = PendingRequest & { readonly queued: boolean };
 /** How long a request waits for its answer unless told otherwise: 14 days in ms. */
 const REQUEST_MS = 14 * 24 * 3600 * 1000;
 
+/** The requester’s side of sharing. */
 export type Requester = {
   readonly request: (did: string, options: RequestOptions) => Promise<SentRequest>;
   readonly pending: (id: string) => PendingRequest;

@@ -12,6 +12,7 @@ import { createGranter, type RequestPreview } from './granter.ts';
 import { createRequester, type PendingRequest, type RequestOptions, type SentRequest } from './requester.ts';
 import type { Narrowing } from './terms.ts';
 
+/** Both sides of synchronizing a part of somebody’s records. */
 export type Sharing = {
   /** Asks a person for a stream. Errors: UNKNOWN_SCHEMA, BAD_FILTER, BAD_REQUEST, UNKNOWN_DID, NO_INBOX, OFFLINE. */
   readonly request: (did: string, options: RequestOptions) => Promise<SentRequest>;
@@ -38,6 +39,7 @@ export type Sharing = {
   readonly feedsUpToDate: () => boolean;
   readonly close: () => void;
 };
+/** What sharing is built over. */
 export type SharingDeps = { readonly account: OpenAccount; readonly mailbox: Mailbox; readonly vault: Context };
 
 /** Creates the sharing side of an account. */

@@ -48,6 +48,7 @@ export type HandedGrant = {
   readonly feed: StreamId;
   readonly key: AeadKey;
 };
+/** An answer to a request, opened and checked against what was asked. */
 export type SyncGrant = {
   readonly grants: readonly HandedGrant[];
   readonly node: NodeAddress;
@@ -76,6 +77,7 @@ export async function syncGrantData(
   };
 }
 
+/** What an answer is checked against. */
 export type ReadGrantDeps = {
   /** Who answered; the receipt must be signed by it. */
   readonly from: Did;

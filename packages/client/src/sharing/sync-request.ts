@@ -18,8 +18,11 @@ import { type DidResolver, type DocumentSigner, openDocument, signDocument } fro
 import { SluiceError } from '../errors.ts';
 import type { LoadedSchema } from '../schema/index.ts';
 
+/** Type of a message that asks for a stream. */
 export const SYNC_REQUEST = 'inbox/type/syncRequest';
+/** Type of a message that hands over the keys of grants. */
 export const SYNC_GRANT = 'inbox/type/syncGrant';
+/** Type of a message that says that a request was declined. */
 export const STATUS = 'inbox/type/status';
 const DOCUMENT_TYPE = 'sluice/sync-request/1';
 /** In UTF-16 units. */
@@ -27,8 +30,10 @@ export const MAX_PURPOSE = 500;
 
 /** An item whose schema is not known here. Its other terms mean nothing without. */
 export type UnknownItem = { readonly unknownSchema: string };
+/** Tells whether an item is of a schema that is not known here. */
 export const isUnknown = (item: GrantTerms | UnknownItem): item is UnknownItem => 'unknownSchema' in item;
 
+/** A request that was opened and checked. */
 export type SyncRequest = {
   readonly items: readonly (GrantTerms | UnknownItem)[];
   readonly purpose: string;
@@ -57,6 +62,7 @@ export function signSyncRequest(
   return signDocument(DOCUMENT_TYPE, payload, signer);
 }
 
+/** What a request is checked against. */
 export type OpenRequestDeps = {
   readonly resolver: DidResolver;
   /** Undefined for a schema that is not known here: a stranger names it, so it is not looked for elsewhere. */

@@ -6,7 +6,9 @@ import { type GrantAccess, type GrantDuration, type GrantTerms, parseTerms } fro
 import { SluiceError } from '../errors.ts';
 import { inSchema, type LoadedSchema } from '../schema/index.ts';
 
+/** Loads a schema by short name, `$id` or address. Rejects with UNKNOWN_SCHEMA or BAD_SCHEMA. */
 export type LoadSchema = (id: string) => Promise<LoadedSchema>;
+/** Terms as a requester writes them. Read access, all records, whole and standing, unless said otherwise. */
 export type RequestItem = {
   readonly schema: string;
   readonly access?: GrantAccess;
@@ -14,6 +16,7 @@ export type RequestItem = {
   readonly fields?: readonly string[];
   readonly duration?: GrantDuration;
 };
+/** What an owner takes away from what was asked. */
 export type Narrowing = {
   readonly filter?: JsonObject;
   readonly fields?: readonly string[];

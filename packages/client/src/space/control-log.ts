@@ -23,8 +23,10 @@ import type { StoreDb } from '../store/store-db.ts';
 import type { SpaceStore } from '../store/space-store.ts';
 import type { SpaceKeys } from './space-keys.ts';
 
+/** A change of access rows or key epoch, before it is signed. */
 export type ControlChange = { readonly public: CtlPublic; readonly sealed: Uint8Array | null };
 
+/** The control entries of one space, folded into rows, and this writer’s own chain. */
 export type ControlLog = {
   readonly state: AccessState;
   /** Makes signed entries that continue the signer's chain; they count once they come back in the node's order. */

@@ -19,6 +19,7 @@ const SCHEMAS_SHAPE: CollectionShape = { ...PLAIN, indexes: [{ name: 'schemaId',
 /** `name` is the database's, as it was opened. */
 export type RegisteredCollection = { readonly name: string; readonly schema?: string };
 
+/** The schemas that a space knows, and the collections they open. */
 export type SchemaRegistry = {
   /** Opens the collection of a schema and remembers the schema in the space. Errors: BAD_NAME. */
   readonly openWith: (schema: LoadedSchema, database?: string) => Collection;

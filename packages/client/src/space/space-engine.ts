@@ -41,9 +41,12 @@ export type FeedSource = {
   readonly settle: (answers: readonly PartAnswer[] | undefined) => Promise<void>;
 };
 
+/** What an honest node does not cause. Nothing more of that node is used. */
 export type Alarm = Tampering | { readonly type: 'unreadable'; readonly stream: StreamId } | { readonly type: 'fork' };
+/** How the following of a space stands. */
 export type SpaceStatus = 'live' | 'offline' | 'revoked' | 'stopped';
 
+/** One space at work: its collections, its control log, and the exchange with the node. */
 export type SpaceEngine = {
   readonly keys: SpaceKeys;
   readonly self: WriterId;
@@ -77,6 +80,7 @@ export type SpaceEngine = {
   readonly close: () => void;
 };
 
+/** What a space is followed with. */
 export type SpaceEngineDeps = {
   readonly platform: Pick<Platform, 'clock' | 'random'>;
   readonly db: StoreDb;

@@ -17,6 +17,7 @@ import { STREAM_KIND } from '@sluice/core/wire';
 import type { NodeAddress } from '../platform.ts';
 import type { CollectionKeys } from '../store/collection.ts';
 
+/** What a device or session holds of one space. */
 export type SpaceKeys = {
   readonly space: SpaceId;
   readonly node: NodeAddress;

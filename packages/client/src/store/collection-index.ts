@@ -9,6 +9,7 @@ import { compareKeys, type IndexKey, type IndexPlan } from '@sluice/core/filter'
 export type IndexedKeys = readonly (readonly IndexKey[] | undefined)[];
 type Row = { readonly key: IndexKey; readonly tag: string; readonly ls: number };
 
+/** An index as it is saved, sealed. `upTo` is the local number it reflects. */
 export type IndexSnapshot = {
   readonly upTo: number;
   readonly indexes: readonly string[];
@@ -17,6 +18,7 @@ export type IndexSnapshot = {
   readonly loose: readonly (readonly string[])[];
 };
 
+/** The indexes of one collection, in memory. */
 export type CollectionIndex = {
   upTo: number;
   readonly size: () => number;

@@ -12,6 +12,7 @@ import type { CollectionKeys } from './collection.ts';
 import type { SpaceStore } from './space-store.ts';
 import type { StoreDb } from './store-db.ts';
 
+/** What refused entries are made anew with. */
 export type RestageDeps = {
   readonly db: StoreDb;
   readonly store: SpaceStore;

@@ -4,7 +4,9 @@ import type { JsonObject } from '@sluice/core/base';
 import { bindFilter, compareBySort, type FieldFormats, type Filter, planIndex, type Sort } from '@sluice/core/filter';
 import type { CollectionIndex } from './collection-index.ts';
 
+/** Which of the records found are returned, and in what order; all of them unless given. */
 export type QueryOptions = { readonly limit?: number; readonly skip?: number; readonly sort?: Sort };
+/** How a query was answered: the index, the records examined, those that matched. */
 export type Explained = { readonly index?: string; readonly examined: number; readonly matched: number };
 
 /** Finds records. `read` gives what a pseudonym of the index stands for now. */

@@ -32,6 +32,7 @@ const OUTBOX_BYTES = MAX_PUSH_BYTES / 2;
 const OUTBOX_SEALS = 64;
 const SCAN_ROWS = 500;
 
+/** What goes to the node in one push. */
 export type OutboxBatch = {
   readonly parts: readonly PushPart[];
   /** To be called when the node has stored the parts. */
@@ -40,6 +41,7 @@ export type OutboxBatch = {
   readonly complete: boolean;
 };
 
+/** An own entry to be stored and sent. */
 export type NewEntry = {
   readonly tag: Tag;
   readonly entry: Entry;
@@ -47,6 +49,7 @@ export type NewEntry = {
   readonly replaces: readonly StoredEntry[];
 };
 
+/** The replica of one space, with the outbox in the same rows. */
 export type SpaceStore = {
   readonly spaceRow: number;
   readonly streamRow: (stream: StreamId) => number;
@@ -72,6 +75,7 @@ export type SpaceStore = {
   /** The version vector of a stream: the last number of every writer whose entries this replica holds, its own unsent ones included. */
   readonly vector: (stream: number, self: WriterId) => { readonly writer: WriterId; readonly n: number }[];
 };
+/** Where an entry of a page was stored. `ls` is the local number. */
 export type StoredPageEntry = { readonly ls: number; readonly stream: StreamId; readonly tag: Tag };
 
 /** Opens the replica of a space inside a client store: one for each writer, since numbers and cursors are a writer's own. */

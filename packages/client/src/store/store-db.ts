@@ -5,6 +5,7 @@
 
 type Value = null | number | bigint | string | Uint8Array;
 
+/** A prepared statement. */
 export type StoreStatement = {
   readonly run: (...params: readonly Value[]) => number;
   readonly insert: (...params: readonly Value[]) => number;
@@ -12,6 +13,7 @@ export type StoreStatement = {
   readonly all: (...params: readonly Value[]) => Record<string, Value>[];
 };
 
+/** The database under a client store; in Node it is SQLite. */
 export type StoreDb = {
   readonly sql: (text: string) => StoreStatement;
   readonly exec: (text: string) => void;

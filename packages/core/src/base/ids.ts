@@ -33,9 +33,15 @@ export function toDid(value: string): Did {
   return value;
 }
 
+/** Brands 32 bytes as a space id; another length throws. */
 export const toSpaceId = (bytes: Uint8Array): SpaceId => sized(bytes, 32, 'SpaceId') as SpaceId;
+/** Brands 16 bytes as a stream id; another length throws. */
 export const toStreamId = (bytes: Uint8Array): StreamId => sized(bytes, 16, 'StreamId') as StreamId;
+/** Brands 16 bytes as a writer id; another length throws. */
 export const toWriterId = (bytes: Uint8Array): WriterId => sized(bytes, 16, 'WriterId') as WriterId;
+/** Brands 16 bytes as a tag; another length throws. */
 export const toTag = (bytes: Uint8Array): Tag => sized(bytes, 16, 'Tag') as Tag;
+/** Brands 16 bytes as a grant id; another length throws. */
 export const toGrantId = (bytes: Uint8Array): GrantId => sized(bytes, 16, 'GrantId') as GrantId;
+/** Brands 16 bytes as a row id; another length throws. */
 export const toRowId = (bytes: Uint8Array): RowId => sized(bytes, 16, 'RowId') as RowId;

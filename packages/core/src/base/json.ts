@@ -2,10 +2,14 @@
 
 import { err, ok, type Result } from './result.ts';
 
+/** Any JSON value. */
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+/** A JSON object. */
 export type JsonObject = { readonly [key: string]: JsonValue };
 
+/** Units: `maxBytes` of UTF-8, `maxDepth` in open lists and objects. */
 export type JsonLimits = { readonly maxBytes: number; readonly maxDepth: number };
+/** Why a text was not read. */
 export type JsonFailure =
   | { readonly type: 'malformed' }
   | { readonly type: 'too-large' }

@@ -1,7 +1,9 @@
 /** Expected failures as values (STYLE section 4). A bug throws instead. */
 
 export type Ok<T> = { readonly ok: true; readonly value: T };
+/** An expected failure. */
 export type Err<E> = { readonly ok: false; readonly error: E };
+/** What a function returns whose failure is expected; a bug throws. */
 export type Result<T, E> = Ok<T> | Err<E>;
 
 /** Wraps a success. */

@@ -4,7 +4,9 @@ import type { JsonObject } from '../base/json.ts';
 import type { FieldFormat, FieldFormats } from './formats.ts';
 import type { Span } from './instant.ts';
 
+/** What a filter compares with. `null` only with `$eq` and `$ne`. */
 export type Scalar = null | boolean | number | string;
+/** Operators that need an order. */
 export type Comparison = '$gt' | '$gte' | '$lt' | '$lte';
 
 /** One test of one value. On an instant field the operands are ms since the Unix epoch. */
@@ -16,6 +18,7 @@ export type Atom =
   | { readonly op: '$beginsWith'; readonly value: string }
   | { readonly op: '$within'; readonly span: Span };
 
+/** A parsed filter as a tree. */
 export type Node =
   | { readonly type: 'and' | 'or'; readonly parts: readonly Node[] }
   | { readonly type: 'not'; readonly part: Node }

@@ -2,6 +2,7 @@
 
 import { isJsonObject, type JsonObject, type JsonValue } from '../base/json.ts';
 
+/** Formats whose texts are instants to filters. */
 export type FieldFormat = 'date' | 'date-time' | 'partial-date';
 /** Formats by dot path; arrays are transparent. */
 export type FieldFormats = ReadonlyMap<string, FieldFormat>;

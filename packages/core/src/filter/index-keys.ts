@@ -7,7 +7,9 @@ import { compareText } from './matcher.ts';
 
 /** One part of a key. The empty list stands for a missing value, so that keys are plain JSON. */
 export type KeyPart = readonly [] | null | boolean | number | string;
+/** A record’s place in an index, field by field. */
 export type IndexKey = readonly KeyPart[];
+/** An order of records: one field an item, the first counts most. */
 export type Sort = readonly { readonly [field: string]: 'asc' | 'desc' }[];
 
 const MISSING: KeyPart = [];

@@ -8,6 +8,7 @@ import { parseInstant, type Span, subtractSpan } from './instant.ts';
 /** The start of a window, kept for the last instant it was asked for: one subtraction serves a whole scan. */
 const cutoffs = new WeakMap<Span, { nowMs: number; cutMs: number }>();
 
+/** Computes the instant at which a window starts. Units: ms since the Unix epoch. */
 export function cutoff(span: Span, nowMs: number): number {
   const known = cutoffs.get(span);
   if (known?.nowMs === nowMs) return known.cutMs;

@@ -6,13 +6,16 @@ import type { Atom, Filter, Node, Scalar } from './ast.ts';
 import type { FieldFormat, FieldFormats } from './formats.ts';
 import { parseInstant, parseSpan } from './instant.ts';
 
+/** The deepest filter, in operators one inside the other (FIL-2). */
 export const MAX_FILTER_DEPTH = 8;
+/** The largest filter, in conditions (FIL-2). */
 export const MAX_FILTER_NODES = 128;
 const MAX_LIST = 256;
 const MAX_TEXT = 1024;
 const MAX_SOURCE = 16 * 1024;
 const PATH = /^[^.$][^.]{0,127}(\.[^.$][^.]{0,127}){0,15}$/;
 
+/** What is wrong with a filter, and where. */
 export type FilterFailure = {
   readonly type:
     | 'not-an-object'

@@ -4,6 +4,7 @@ import type { Atom, Filter, Node } from './ast.ts';
 import type { IndexKey, KeyPart } from './index-keys.ts';
 import { cutoff } from './matcher.ts';
 
+/** The index that answers a filter, and the keys to look at. */
 export type IndexPlan = {
   readonly index: string;
   /** The leading parts of the key. */

@@ -8,6 +8,7 @@ import { type Filter, matches, nextFlip } from '../filter/index.ts';
 import { encodeFeedRecord, type Memo, recordPrint } from './feed-entry.ts';
 import { granteeRecordId, project } from './projection.ts';
 
+/** What a grant reveals: which records, and what of them. */
 export type FeedRule = {
   readonly filter: Filter;
   readonly fields: readonly string[] | undefined;
@@ -15,6 +16,7 @@ export type FeedRule = {
   readonly tagKey: StreamTagKey;
 };
 
+/** What a feed needs so that it reflects one record. */
 export type FeedStep =
   | { readonly type: 'none' }
   | { readonly type: 'put'; readonly tag: Tag; readonly plaintext: Uint8Array; readonly memo: Memo }

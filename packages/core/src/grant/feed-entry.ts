@@ -25,6 +25,7 @@ const HOUR_MS = 3_600_000;
 export type FeedRecord = { readonly id: string; readonly record: JsonObject; readonly expiresMs?: number };
 /** What stays known of a revealed record when its body is gone. */
 export type Memo = { readonly print: Uint8Array; readonly expiresMs: number | null };
+/** The own version vector that a checkpoint reflects. */
 export type Basis = readonly { readonly writer: WriterId; readonly n: number }[];
 /** `asOfMs` is also the header's clock; rows that expire at or before it do not count. */
 export type Checkpoint = {
@@ -35,12 +36,15 @@ export type Checkpoint = {
   readonly signer: VerifyKey;
   readonly card: Uint8Array;
 };
+/** Why an entry of a feed was not opened. */
 export type FeedFailure =
   | { readonly type: 'cannot-open' }
   | { readonly type: 'malformed' }
   | { readonly type: 'bad-checkpoint' };
 
+/** What entries of a feed are sealed with. */
 export type FeedKeys = { readonly stream: StreamId; readonly key: AeadKey };
+/** Where an entry stands: who appends it, as which number, when. */
 export type FeedPlace = {
   readonly writer: WriterId;
   readonly n: number;
@@ -101,6 +105,7 @@ export function sealFeedDelete(keys: FeedKeys, place: FeedPlace, tag: Tag, id: s
 
 /** The one tag of a feed's checkpoints, and that of its end. */
 export const checkpointTag = (tagKey: StreamTagKey): Tag => recordTag(tagKey, '\u0000ckpt');
+/** The one tag of a feed’s end. */
 export const endTag = (tagKey: StreamTagKey): Tag => recordTag(tagKey, '\u0000end');
 
 const basisShape = list(tuple(['writer', fixed(16)], ['n', uint()]), 1024);

@@ -5,8 +5,10 @@ import type { Did } from '../base/ids.ts';
 import type { JsonObject, JsonValue } from '../base/json.ts';
 import type { GrantTerms } from './terms.ts';
 
+/** Type of a receipt as a signed document. */
 export const RECEIPT_TYPE = 'sluice/receipt/1';
 
+/** What the owner agreed to, as the owner signs it (GRANT-18). */
 export type ReceiptContent = {
   readonly owner: Did;
   readonly grantee: Did;

@@ -4,6 +4,7 @@ import { isJsonObject, type JsonObject } from '../base/json.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import { type FieldFormats, type Filter, parseFilter } from '../filter/index.ts';
 
+/** What a grantee may do. This version grants `read` alone. */
 export type GrantAccess = 'read' | 'write' | 'readwrite';
 /** `once`: one evaluation, then complete. `standing`: live until revoked. */
 export type GrantDuration = 'once' | 'standing';
@@ -20,6 +21,7 @@ export type GrantTerms = {
   readonly duration: GrantDuration;
 };
 
+/** Terms that one request holds at most. */
 export const MAX_REQUEST_ITEMS = 16;
 /** In UTF-16 units. */
 export const MAX_SCHEMA_ID = 512;
@@ -28,6 +30,7 @@ const FIELD = /^[A-Za-z_][A-Za-z0-9_]{0,63}(\.[A-Za-z0-9_]{1,64}){0,7}$/;
 /** Fields that name or time a record rather than describe it; they cannot be asked for one by one. */
 const RESERVED = new Set(['_id', '_rev', 'schema']);
 
+/** What is wrong with terms. */
 export type TermsFailure =
   | { readonly type: 'bad-terms'; readonly field: 'schema' | 'schemaHash' | 'access' | 'fields' | 'duration' | 'shape' }
   | { readonly type: 'bad-filter'; readonly text: string };

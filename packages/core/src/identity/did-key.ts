@@ -13,6 +13,7 @@ const KEY_BYTES = 32;
 /** 34 bytes never take more than 47 base58 characters; longer text is not decoded at all, since decoding is quadratic. */
 const MAX_MULTIKEY_CHARS = 48;
 
+/** What a public key is for. */
 export type KeyKind = keyof typeof CODEC;
 
 /** Writes a 32-byte public key as Multikey text: `z` and base58btc of multicodec and key. */

@@ -2,6 +2,7 @@
 
 import { err, ok, type Result } from '../base/result.ts';
 
+/** Why an address is not fetched. */
 export type UrlRefusal = {
   readonly type: 'refused';
   readonly reason: 'malformed' | 'not-https' | 'credentials' | 'ip-literal' | 'local-name' | 'not-a-dev-host';

@@ -35,6 +35,7 @@ export type PinStore = {
   readonly set: (did: Did, versionId: string) => Promise<void>;
 };
 
+/** Resolves DIDs of all supported methods, with a cache. */
 export type DidResolver = {
   /**
    * Resolves a DID, from the cache if it was fetched less than 5 minutes ago.

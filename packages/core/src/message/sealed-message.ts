@@ -32,6 +32,7 @@ const MAX_HEADER_BYTES = 8192;
 const SEAL_BYTES = 48;
 const MAX_BODY_DEPTH = 48;
 
+/** A message as both sides know it. Units: ms since the Unix epoch. */
 export type Message = {
   /** 16 bytes in hex, random. */
   readonly id: string;
@@ -51,7 +52,9 @@ export type Message = {
 };
 /** What a message is sealed to. */
 export type MessageRecipient = Pick<Identity, 'did' | 'sealingKey'>;
+/** Who signs: a device, with the card that speaks for its account. */
 export type MessageSender = { readonly did: Did; readonly key: SigningKey; readonly card: Uint8Array };
+/** Why a message is not shown. `unresolved` may pass, the others do not. */
 export type MessageFailure =
   | { readonly type: 'cannot-open' }
   | { readonly type: 'malformed' }
@@ -85,6 +88,7 @@ const innerShape = tuple(
 /** For the pin of the wire schema. */
 export const MESSAGE_SHAPES = { header: headerShape, inner: innerShape };
 
+/** Why a message cannot be sealed. */
 export type SealMessageFailure = { readonly type: 'too-large' | 'malformed' | 'bad-recipient' };
 
 /** What a recipient's sealing key is called in the header. */
@@ -148,6 +152,7 @@ export async function sealMessage(
   }
 }
 
+/** What a message is opened and checked with. */
 export type OpenMessageDeps = {
   readonly me: Did;
   readonly sealing: HpkeKeyPair;

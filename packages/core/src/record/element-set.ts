@@ -9,6 +9,7 @@ export type Element = { readonly value: JsonValue; readonly adds: readonly Stamp
 /** Elements by canonical JSON. */
 export type Elements = ReadonlyMap<string, Element>;
 
+/** A set without elements. */
 export const NO_ELEMENTS: Elements = new Map();
 
 /** An array as the elements of a set that were all added by one stamp. */

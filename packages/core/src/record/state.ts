@@ -51,7 +51,9 @@ export const MAX_STATE_FIELDS = 4_096;
 /** The latest time a Date can show, in ms; the earliest is its negative. */
 export const MAX_DATE_MS = 8.64e15;
 
+/** For states without fields. */
 export const NO_STAMP_OF: { readonly [name: string]: number } = Object.freeze(Object.create(null));
+/** For states without removed fields. */
 export const NO_NAMES: readonly string[] = Object.freeze([]);
 const REV_HASH_BYTES = 12;
 const ISO_INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;

@@ -13,7 +13,9 @@ import { STREAM_KIND, type StreamKind } from '../wire/header.ts';
 import { type CtlEntry, type CtlEpoch, type CtlRow, VERB } from './ctl-entry.ts';
 import { entryHash } from './sealed-entry.ts';
 
+/** A row in force, with the stamp of the entry that set it. */
 export type AccessRow = CtlRow & { readonly writer: WriterId; readonly ms: number; readonly counter: number };
+/** How far a signer’s chain has come. */
 export type ChainEnd = { readonly n: number; readonly hash: Uint8Array };
 
 /** Mutable only through `applyCtl`. Keys of the maps are hex. */
@@ -27,6 +29,7 @@ export type AccessState = {
   epoch: number;
 };
 
+/** Why a control entry does not count. */
 export type CtlFailure =
   | { readonly type: 'forbidden' }
   | { readonly type: 'revoked' }
@@ -34,6 +37,7 @@ export type CtlFailure =
   | { readonly type: 'fork' }
   | { readonly type: 'known' };
 
+/** Whether a key may do something. `revoked`: a row allowed it once. */
 export type Verdict = 'allowed' | 'revoked' | 'forbidden';
 
 /** The epoch that a space is born with; its key is in no entry. */
@@ -42,6 +46,7 @@ export const FIRST_EPOCH = 1;
 /** NO entry before the first: `previous` of a signer's first control entry. */
 export const NO_ENTRY = new Uint8Array(32);
 
+/** Creates the state of a space before its first control entry: the root alone. */
 export const createAccessState = (root: VerifyKey): AccessState => ({
   root,
   rows: new Map(),
@@ -106,6 +111,7 @@ export function access(
 export const isNamed = (state: AccessState, key: VerifyKey): boolean =>
   equalBytes(key, state.root) || [...state.rows.values()].some((row) => equalBytes(row.key, key));
 
+/** What a key wants to reach: a kind of stream, or one stream of it. */
 export type AccessTarget = { readonly kind: StreamKind; readonly stream?: StreamId };
 
 /** What a reader of a log must be allowed to read. */

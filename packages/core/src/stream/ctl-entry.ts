@@ -15,8 +15,11 @@ const DOMAIN = 'sluice/ctl/1';
 const MAX_CTL_BYTES = 128 * 1024;
 const EMPTY = new Uint8Array(0);
 
+/** What a row allows; a sum of these. */
 export const VERB = { read: 1, write: 2 } as const;
+/** What a row’s key belongs to. Only an admin’s opens everything. */
 export const ROLES = ['admin', 'session', 'grantee', 'agent'] as const;
+/** One of the roles. */
 export type Role = (typeof ROLES)[number];
 
 /** What a row opens: a whole kind of stream (one kind byte) or one stream (its 16-byte id), with a sum of VERB. */
@@ -40,8 +43,11 @@ const epochShape = tuple(
   ['keys', list(tuple(['row', fixed<RowId>(16)], ['sealed', bytes(1024)]), 1024)],
 );
 const ctlPublicShape = union({ row: rowShape, epoch: epochShape });
+/** The part of a control entry that the node reads. */
 export type CtlPublic = ShapeOf<typeof ctlPublicShape>;
+/** An access row: a key, and what it opens. */
 export type CtlRow = Extract<CtlPublic, { type: 'row' }>;
+/** A new key epoch, with its key sealed to those who remain. */
 export type CtlEpoch = Extract<CtlPublic, { type: 'epoch' }>;
 
 const bodyShape = tuple(
@@ -54,6 +60,7 @@ const bodyShape = tuple(
 /** For the pin of the wire schema. */
 export const CTL_SHAPES = { body: bodyShape, public: ctlPublicShape };
 
+/** A control entry that was read. That its signer may sign is for the access state to say. */
 export type CtlEntry = {
   readonly header: Header;
   readonly public: CtlPublic;
@@ -62,6 +69,7 @@ export type CtlEntry = {
   readonly signer: VerifyKey;
   readonly writer: WriterId;
 };
+/** Why control entries are not read: their form, or their signature. */
 export type CtlEntryFailure = { readonly type: 'malformed' } | { readonly type: 'bad-ctl' };
 
 const encodePublic = (p: CtlPublic): Uint8Array => {

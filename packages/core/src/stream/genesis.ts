@@ -15,6 +15,7 @@ const CTL_STREAM = utf8ToBytes('sluice/ctl-stream/1\0');
 const INBOX_STREAM = utf8ToBytes('sluice/inbox-stream/1\0');
 const MAX_BYTES = 2048;
 
+/** The birth of a space, opened and verified. */
 export type Genesis = { readonly space: SpaceId; readonly root: VerifyKey; readonly node: Did };
 
 const recordShape = tuple(['version', oneOf(1)], ['root', fixed(32)], ['node', text(1100)], ['nonce', fixed(16)]);

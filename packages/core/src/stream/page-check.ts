@@ -15,18 +15,22 @@ import { isSealedAs, NO_SEAL, openSeal, sealHash } from './writer-seal.ts';
 
 /** How far this reader has seen one writer of one stream: last number and hash of the last seal. */
 export type Pin = { readonly n: number; readonly hash: Uint8Array };
+/** How far the reader has seen every writer come. */
 export type Pins = {
   readonly get: (stream: StreamId, writer: WriterId) => Pin | undefined;
   readonly all: () => Iterable<PinnedWriter>;
 };
+/** How far one writer has come in one stream. */
 export type PinnedWriter = Pin & { readonly stream: StreamId; readonly writer: WriterId };
 
+/** An entry that is the one its seal lists, at its place. */
 export type CheckedEntry = {
   readonly stream: StreamId;
   readonly seq: number;
   readonly header: Header;
   readonly entry: Entry;
 };
+/** What of a page may be used, and the pins after it. */
 export type CheckedPage = { readonly entries: readonly CheckedEntry[]; readonly pins: readonly PinnedWriter[] };
 
 /** Each is an alarm: an honest node does not cause it. */

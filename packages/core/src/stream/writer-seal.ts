@@ -16,6 +16,7 @@ const DOMAIN = 'sluice/seal/1';
 /** `previous` of a writer's first seal in a stream. */
 export const NO_SEAL = new Uint8Array(32);
 
+/** Why a seal does not count: its form, or its signature. */
 export type SealFailure = { readonly type: 'malformed' } | { readonly type: 'bad-seal' };
 
 /** The hash that the next seal and readers' pins name a seal by. */

@@ -8,6 +8,7 @@ import { fractionSize } from './cbor-fraction.ts';
 export const DECODE_OPTIONS = { allowIndefinite: false, allowUndefined: false, allowBigInt: true };
 /** Thrown, and told apart by identity. Anything else thrown while reading means malformed bytes. */
 export const TOO_DEEP = new Error('too deep');
+/** Thrown on CBOR that has a shorter or another form. */
 export const NOT_CANONICAL = new Error('not canonical');
 const MALFORMED = new Error('malformed');
 

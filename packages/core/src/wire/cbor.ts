@@ -22,6 +22,7 @@ export type CborValue =
 
 /** Units: `maxBytes` of input; `maxDepth` counts open lists and maps, a bare scalar being 0. */
 export type CborLimits = { readonly maxBytes: number; readonly maxDepth: number };
+/** Why bytes were not read. */
 export type CborFailure = { readonly type: 'malformed' | 'too-large' | 'too-deep' | 'not-canonical' };
 
 /** The upper three bits of a head. */

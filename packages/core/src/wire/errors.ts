@@ -2,9 +2,11 @@
 
 import { oneOf, type Shape } from './shape.ts';
 
+/** Whether trying again helps: never, after doing what the title says, or after a while. */
 export type Retry = 'never' | 'after' | 'backoff';
 type Row = { readonly status: number; readonly retry: Retry; readonly title: string };
 
+/** Every code that a node refuses with (spec/errors.md). */
 export const ERROR_TABLE = {
   MALFORMED: {
     status: 400,
@@ -100,9 +102,13 @@ export const ERROR_TABLE = {
   },
 } as const satisfies { readonly [code: string]: Row };
 
+/** A code of the table. */
 export type ErrorCode = keyof typeof ERROR_TABLE;
 
+/** All codes of the table. */
 export const ERROR_CODES = Object.keys(ERROR_TABLE) as readonly ErrorCode[];
+/** The shape of a code. */
 export const errorCodeShape: Shape<ErrorCode> = oneOf(...ERROR_CODES);
+/** Tells whether a value is a code of the table. */
 export const isErrorCode = (value: unknown): value is ErrorCode =>
   typeof value === 'string' && Object.hasOwn(ERROR_TABLE, value);

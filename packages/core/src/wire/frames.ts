@@ -22,6 +22,7 @@ import {
 
 const did = text(1100) as unknown as Shape<Did>;
 
+/** The shape of what a client sends (spec/live.md). */
 export const clientFrameShape = union({
   hello: tuple(['proof', bytes(1024)]),
   /** `log` as in a pull; `credit` in bytes of pages. */
@@ -30,6 +31,7 @@ export const clientFrameShape = union({
   unsub: tuple(['id', uint()]),
   push: tuple(['id', uint()], ['space', fixed<SpaceId>(32)], ['push', bytes(MAX_PUSH_BYTES)]),
 });
+/** The shape of what a node sends (spec/live.md). */
 export const serverFrameShape = union({
   welcome: tuple(['version', uint()], ['node', did], ['nonce', fixed(16)], ['nowMs', uint()]),
   ready: tuple(['nowMs', uint()]),
@@ -39,7 +41,9 @@ export const serverFrameShape = union({
   pushed: tuple(['id', uint()], ['answer', pushAnswerShape]),
   refused: tuple(['id', uint()], ['code', errorCodeShape], ['nowMs', uint()]),
 });
+/** What a client sends on a live connection. */
 export type ClientFrame = ShapeOf<typeof clientFrameShape>;
+/** What a node sends on a live connection. */
 export type ServerFrame = ShapeOf<typeof serverFrameShape>;
 
 const wireClient = (f: ClientFrame): CborValue => {
@@ -74,9 +78,13 @@ const wireServer = (f: ServerFrame): CborValue => {
   }
 };
 
+/** Encodes a client’s frame. */
 export const encodeClientFrame = (frame: ClientFrame): Uint8Array => encodeCbor(wireClient(frame));
+/** Encodes a node’s frame. */
 export const encodeServerFrame = (frame: ServerFrame): Uint8Array => encodeCbor(wireServer(frame));
+/** Reads a client’s frame. Errors: malformed, too-large. */
 export const decodeClientFrame = (b: Uint8Array): Result<ClientFrame, WireFailure> =>
   readShape(clientFrameShape, b, MAX_FRAME_BYTES);
+/** Reads a node’s frame. Errors: malformed, too-large. */
 export const decodeServerFrame = (b: Uint8Array): Result<ServerFrame, WireFailure> =>
   readShape(serverFrameShape, b, MAX_FRAME_BYTES);

@@ -8,10 +8,12 @@ import { fixed, list, nullable, oneOf, readShape, tuple, uint, type WireFailure 
 
 /** First byte of a stream id. */
 export const STREAM_KIND = { own: 1, ctl: 2, inbox: 3, feed: 4, lane: 5, public: 6 } as const;
+/** A kind of stream by name. */
 export type StreamKind = keyof typeof STREAM_KIND;
 
 /** What an entry does to its tag. */
 export const ENTRY_KIND = { PUT: 1, DEL: 2, KEY: 3, CKPT: 4, END: 5, VERDICT: 6, CTL: 7 } as const;
+/** A kind of entry by number. */
 export type EntryKind = (typeof ENTRY_KIND)[keyof typeof ENTRY_KIND];
 
 /** One head that an own entry replaces. */
@@ -36,7 +38,9 @@ const VERSION = 1;
 const MAX_MS = 2 ** 48 - 1;
 const MAX_COUNTER = 2 ** 16 - 1;
 
+/** The shape of a superseded head. */
 export const headRefShape = tuple(['writer', fixed<WriterId>(16)], ['n', uint()]);
+/** The shape of a header, its version first. */
 export const headerShape = tuple(
   ['version', oneOf(VERSION)],
   ['writer', fixed<WriterId>(16)],

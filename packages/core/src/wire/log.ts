@@ -3,6 +3,7 @@
 import type { StreamId } from '../base/ids.ts';
 import { base64urlToBytes, bytesToBase64url } from '../base/bytes.ts';
 
+/** Names one log of a space. */
 export type LogName =
   | { readonly type: 'own' }
   | { readonly type: 'ctl' }

@@ -35,6 +35,7 @@ export const vectorShape = tuple(
   ['hash', fixed(32)],
 );
 
+/** The shape of a page (spec/pull.md). */
 export const pageShape = tuple(
   /** The cursor after this page. */
   ['cursor', uint()],
@@ -49,12 +50,18 @@ export const pageShape = tuple(
   ['whole', flag],
   ['vector', list(vectorShape, MAX_ITEMS)],
 );
+/** A page as it was read. What it says is checked by `checkPage`. */
 export type Page = ShapeOf<typeof pageShape>;
+/** An entry of a page. */
 export type PageEntry = ShapeOf<typeof pageEntryShape>;
+/** A run of dead numbers. */
 export type DeadRange = ShapeOf<typeof deadRangeShape>;
+/** A superseded number. */
 export type Hole = ShapeOf<typeof holeShape>;
+/** The end of one writer, as the node states it. */
 export type VectorItem = ShapeOf<typeof vectorShape>;
 
+/** Turns a page into what is encoded. */
 export const wirePage = (p: Page): CborValue => [
   p.cursor,
   p.head,
@@ -67,6 +74,8 @@ export const wirePage = (p: Page): CborValue => [
   p.whole,
   p.vector.map((v) => [v.stream, v.writer, v.n, v.hash]),
 ];
+/** Encodes a page. */
 export const encodePage = (page: Page): Uint8Array => encodeCbor(wirePage(page));
+/** Reads a page. Errors: malformed, too-large. */
 export const decodePage = (input: Uint8Array): Result<Page, WireFailure> =>
   readShape(pageShape, input, MAX_FRAME_BYTES);

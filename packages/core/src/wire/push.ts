@@ -11,6 +11,7 @@ import { bytes, fixed, list, readShape, type ShapeOf, tuple, uint, union, type W
 
 const entries = list(entryShape, MAX_BATCH_ENTRIES);
 
+/** The shape of one part of a push (spec/push.md). */
 export const pushPartShape = union({
   /** Entries of one own or lane stream by the pushing writer, under that writer's seal. */
   sealed: tuple(['stream', fixed<StreamId>(16)], ['entries', entries], ['seal', bytes(MAX_SEAL_BYTES)]),
@@ -25,16 +26,22 @@ export const pushPartShape = union({
   /** Drops inbox entries by tag. */
   drain: tuple(['tags', list(fixed<Tag>(16), MAX_BATCH_ENTRIES)]),
 });
+/** The shape of a push. */
 export const pushShape = list(pushPartShape, MAX_PUSH_PARTS);
+/** One part of a push. */
 export type PushPart = ShapeOf<typeof pushPartShape>;
 
+/** The shape of the answer to one part. */
 export const partAnswerShape = union({
   /** `head` is the sequence number of the log after this part. */
   ok: tuple(['head', uint()]),
   refused: tuple(['code', errorCodeShape]),
 });
+/** The shape of the answer to a push. */
 export const pushAnswerShape = tuple(['nowMs', uint()], ['parts', list(partAnswerShape, MAX_PUSH_PARTS)]);
+/** The answer to one part. */
 export type PartAnswer = ShapeOf<typeof partAnswerShape>;
+/** The answer to a push, part by part in its order. */
 export type PushAnswer = ShapeOf<typeof pushAnswerShape>;
 
 const wireEntries = (list: readonly Entry[]): CborValue => list.map((e) => [e.header, e.body]);
@@ -58,15 +65,20 @@ const wirePart = (part: PushPart): CborValue => {
   }
 };
 
+/** Encodes a push. */
 export const encodePush = (parts: readonly PushPart[]): Uint8Array => encodeCbor(parts.map(wirePart));
+/** Reads a push. Errors: malformed, too-large. */
 export const decodePush = (input: Uint8Array): Result<readonly PushPart[], WireFailure> =>
   readShape(pushShape, input, MAX_PUSH_BYTES);
 
+/** Turns an answer into what is encoded. */
 export const wirePushAnswer = (answer: PushAnswer): CborValue => [
   answer.nowMs,
   answer.parts.map((p) => (p.type === 'ok' ? ['ok', p.head] : ['refused', p.code])),
 ];
+/** Encodes the answer to a push. */
 export const encodePushAnswer = (answer: PushAnswer): Uint8Array => encodeCbor(wirePushAnswer(answer));
+/** Reads the answer to a push. Errors: malformed, too-large. */
 export const decodePushAnswer = (input: Uint8Array): Result<PushAnswer, WireFailure> =>
   readShape(pushAnswerShape, input, MAX_PUSH_BYTES);
 

@@ -6,7 +6,9 @@ import { encodeCbor } from './cbor.ts';
 import { MAX_BATCH_ENTRIES } from './limits.ts';
 import { bytes, fixed, oneOf, readShape, tuple, uint, type WireFailure } from './shape.ts';
 
+/** Size of the hash that a seal lists for each entry. */
 export const ENTRY_HASH_BYTES = 32;
+/** Size of the largest seal: a full batch of hashes, and what stands around them. */
 export const MAX_SEAL_BYTES = MAX_BATCH_ENTRIES * ENTRY_HASH_BYTES + 512;
 
 /** Shape: `hashes` is count * 32 bytes; `previous` is the hash of the writer's previous seal in this stream, zeros for the first. */
@@ -17,6 +19,7 @@ export type SealBody = {
   readonly hashes: Uint8Array;
   readonly previous: Uint8Array;
 };
+/** A seal that was read, with the bytes its signature is over. */
 export type ParsedSeal = SealBody & {
   readonly signed: Uint8Array;
   readonly signature: Uint8Array;
@@ -32,6 +35,7 @@ const bodyShape = tuple(
   ['previous', fixed(32)],
 );
 const sealShape = tuple(['signed', bytes(MAX_SEAL_BYTES)], ['signature', fixed(64)]);
+/** The shapes of a seal and of what it signs. */
 export const sealShapes = { body: bodyShape, seal: sealShape };
 
 /** Encodes the bytes that the writer signs. */

@@ -8,8 +8,11 @@ import type { JsonValue } from '../base/json.ts';
 import { type CborValue, decodeCbor } from './cbor.ts';
 import { MAX_CBOR_DEPTH } from './limits.ts';
 
+/** Reads a decoded value, and describes itself. `read` throws on a mismatch: call `readShape` or `fromCbor`. */
 export type Shape<T> = { readonly description: JsonValue; readonly read: (value: CborValue | undefined) => T };
+/** The type that a shape reads. */
 export type ShapeOf<S> = S extends Shape<infer T> ? T : never;
+/** Why bytes were not read as a shape. */
 export type WireFailure = { readonly type: 'malformed' } | { readonly type: 'too-large' };
 
 class Mismatch extends Error {}
@@ -48,6 +51,7 @@ export const oneOf = <const T extends string | number>(...values: readonly T[]):
   read: (v) => (values.includes(v as T) ? (v as T) : mismatch()),
 });
 
+/** A boolean. */
 export const flag: Shape<boolean> = { description: 'bool', read: (v) => (typeof v === 'boolean' ? v : mismatch()) };
 
 /** The shape or null. */

@@ -6,6 +6,7 @@ import { createNonceCache, MAX_REQUEST_SKEW_MS, type RequestFailure, verifyReque
 import type { ErrorCode } from '@sluice/core/wire';
 import { Problem } from './problem.ts';
 
+/** A request as it was received, before its signature is checked. */
 export type SignedRequest = {
   readonly method: string;
   /** The request target as received: path and query. */

@@ -7,6 +7,7 @@ import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, ty
 import type { Logger } from 'pino';
 import { Problem, problemAnswer, rawProblem } from './problem.ts';
 
+/** What the HTTP server runs with. */
 export type HttpServerDeps = {
   readonly clock: Clock;
   readonly random: Random;

@@ -10,7 +10,9 @@ import { type Bucket, createRateLimiter } from './rate-limit.ts';
  * boxes and DID logs. `requests`: signed requests. `sockets`: live connections opened.
  */
 export type LimitName = 'spaces' | 'messages' | 'drops' | 'writes' | 'requests' | 'sockets';
+/** Other limits than the default ones. */
 export type Limits = { readonly [K in LimitName]?: Bucket };
+/** What one address may do, by kind of request. */
 export const DEFAULT_LIMITS: Required<Limits> = {
   spaces: { perSecond: 0.2, burst: 50 },
   messages: { perSecond: 200, burst: 4000 },
@@ -26,6 +28,7 @@ const MESSAGE_TOKEN_BYTES = 4096;
 export const depositCost = (messages: readonly Uint8Array[]): number =>
   messages.reduce((sum, message) => sum + Math.max(1, Math.ceil(message.length / MESSAGE_TOKEN_BYTES)), 0);
 
+/** The limits of a node, by kind of request and address. */
 export type Limiters = {
   /** Returns 0, or the ms after which to try again. */
   readonly take: (name: LimitName, request: IncomingMessage, cost?: number) => number;

@@ -6,7 +6,9 @@ import { type ClientFrame, decodeServerFrame, encodeClientFrame, type ServerFram
 import { WebSocket } from 'ws';
 import { NODE_DID, type NodeFixture, until } from './node-fixture.ts';
 
+/** A node’s frame of one type. */
 export type FrameOf<T extends ServerFrame['type']> = Extract<ServerFrame, { readonly type: T }>;
+/** A live connection as a test plays it. */
 export type LiveClient = {
   readonly socket: WebSocket;
   readonly frames: readonly ServerFrame[];

@@ -15,6 +15,7 @@ export class Problem extends Error {
   }
 }
 
+/** A refusal, ready to be sent. */
 export type ProblemAnswer = {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;

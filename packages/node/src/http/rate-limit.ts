@@ -4,7 +4,9 @@ import { isIPv6 } from 'node:net';
 import { bytesToHex, type Clock, type Random, utf8ToBytes } from '@sluice/core/base';
 import { hmacSha256 } from '@sluice/core/crypto';
 
+/** Tokens that fill up again: so many a second, and no more than `burst`. */
 export type Bucket = { readonly perSecond: number; readonly burst: number };
+/** One bucket for each address. */
 export type RateLimiter = {
   /** Takes `cost` tokens and returns 0, or takes nothing and returns the ms until there are enough. */
   readonly take: (address: string, cost: number) => number;

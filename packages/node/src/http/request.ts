@@ -6,6 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Outcome } from '../storage/port.ts';
 import { Problem } from './problem.ts';
 
+/** The query of a request, as it was parsed. */
 export type Query = { readonly [name: string]: string | readonly string[] | undefined };
 
 /** The longest wait of a long poll, in seconds. */

@@ -9,6 +9,7 @@ import type { BlobTable, Storage } from '../storage/port.ts';
 import type { Limiters } from './limiters.ts';
 import type { Wakeups } from './wakeups.ts';
 
+/** What the routes share. */
 export type RouteDeps = {
   readonly service: NodeService;
   readonly blobs: BlobTable;

@@ -2,6 +2,7 @@
 
 import type { Clock } from '@sluice/core/base';
 
+/** Long polls that wait for news, by name. */
 export type Wakeups = {
   /** Resolves at `wake(name)`, after `waitMs`, when `signal` aborts, or at `wakeAll`. */
   readonly wait: (name: string, waitMs: number, signal: AbortSignal) => Promise<void>;

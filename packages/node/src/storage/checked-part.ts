@@ -15,6 +15,7 @@ import {
   streamKind,
 } from '@sluice/core/wire';
 
+/** A part of a push whose form, seal and signatures were checked. */
 export type CheckedPart =
   | {
       readonly type: 'sealed';

@@ -9,14 +9,17 @@ import type { AccessState } from '@sluice/core/stream';
 import type { ErrorCode, LogName, Page, PushAnswer } from '@sluice/core/wire';
 import type { CheckedPart } from './checked-part.ts';
 
+/** A push to be stored in one transaction. */
 export type PushJob = {
   readonly space: SpaceId;
   readonly requester: VerifyKey;
   readonly parts: readonly CheckedPart[];
   readonly nowMs: number;
 };
+/** A value, or the code of a refusal. */
 export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly code: ErrorCode };
 
+/** Which page of which log, and for whom. */
 export type PageQuery = {
   readonly space: SpaceId;
   readonly log: LogName;
@@ -28,6 +31,7 @@ export type PageQuery = {
   readonly nowMs: number;
 };
 
+/** Where a node keeps its streams. Every adapter does the same. */
 export type Storage = {
   readonly createSpace: (genesis: Uint8Array, space: SpaceId, job: PushJob) => Promise<Outcome<PushAnswer>>;
   /** The access state of a space, or undefined. Never changed in place by later pushes. */
@@ -45,6 +49,7 @@ export type Storage = {
   readonly close: () => Promise<void>;
 };
 
+/** A log that a commit appended to. */
 export type TouchedLog = { readonly space: SpaceId; readonly log: string };
 
 /** Small named values outside any space: recovery boxes, DID logs, drops. `replace` decides on the old value inside the transaction. */

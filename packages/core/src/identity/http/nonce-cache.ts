@@ -2,6 +2,7 @@
 
 import { bytesToBase64url } from '../../base/bytes.ts';
 
+/** Remembers the nonces of signed requests until they expire by themselves. */
 export type NonceCache = {
   /**
    * Records a nonce of a key and tells whether it must be refused: it was recorded before, or the key (or the cache) holds

@@ -15,9 +15,12 @@ import type { CheckedPart } from '../checked-part.ts';
 import { killEntry } from './seals.ts';
 import { ensureLog, ensureStream, ensureWriter, kindName, type LogRow, Refused, takeSeqs } from './tables.ts';
 
+/** A checked part of one type. */
 export type Part<T extends CheckedPart['type']> = Extract<CheckedPart, { type: T }>;
+/** The log that was appended to, and its head after that. */
 export type Appended = { readonly head: number; readonly log: Uint8Array };
 
+/** Stores one entry. */
 export const INSERT =
   'INSERT INTO entry (log, seq, stream, writer, n, tag, expires, header, body, memo) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
 

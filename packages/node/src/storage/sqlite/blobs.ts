@@ -5,6 +5,7 @@ import type { BlobTable } from '../port.ts';
 import type { CommitQueue } from './commit-queue.ts';
 import { Refused } from './tables.ts';
 
+/** Creates the table of small named values over a database. */
 export function createBlobTable(db: Db, queue: CommitQueue): BlobTable {
   const get = (kind: string, name: string, nowMs: number): Uint8Array | undefined => {
     const row = db.sql('SELECT value, expires FROM blob WHERE kind = ? AND name = ?').get(kind, name);

@@ -11,6 +11,7 @@ type Job = {
   readonly fail: (cause: unknown) => void;
 };
 
+/** Gathers writes into groups that are committed together. */
 export type CommitQueue = {
   /** Runs `body` inside the next group; resolves after the commit, or with the code of a Refused. Other throws reject. */
   readonly add: <T>(body: () => T) => Promise<Outcome<T>>;

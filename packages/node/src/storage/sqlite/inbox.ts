@@ -13,6 +13,7 @@ const DRAINED_KEEP_MS = 30 * 24 * 3600 * 1000;
 
 /** How much one inbox holds undrained. */
 export type InboxQuota = { readonly messages: number; readonly bytes: number };
+/** What one inbox holds unless a node says otherwise. */
 export const INBOX_QUOTA: InboxQuota = { messages: 10_000, bytes: 256 * 1024 * 1024 };
 
 /** Leaves messages in the inbox, each unless it is there or was drained lately. Returns how many were new; throws QUOTA if they do not all fit. */

@@ -19,6 +19,7 @@ import { findLog, kindName, type LogRow, spaceRowId } from './tables.ts';
 
 const MAX_SEALS = 256;
 
+/** A log’s name in the table. */
 export const logTableName = (log: LogName): Uint8Array =>
   log.type === 'stream' ? log.stream : kindName(STREAM_KIND[log.type]);
 

@@ -25,12 +25,14 @@ import { findLog, kindName, Refused, spaceRowId, TABLES } from './tables.ts';
 /** Access states kept in memory; the least recently used space is read again. */
 const MAX_CACHED_STATES = 10_000;
 
+/** Where the database is, and its limits. */
 export type SqliteStorageOptions = DbOptions & {
   readonly path: string;
   /** What one inbox holds; INBOX_QUOTA unless given. */
   readonly inboxQuota?: InboxQuota;
 };
 
+/** Storage in one SQLite file. */
 export type SqliteStorage = Storage & {
   /** Caps the file at so many pages from now on, or at its present size when that is more. */
   readonly limitPages: (pages: number) => void;

@@ -39,22 +39,27 @@ export class Refused extends Error {
   }
 }
 
+/** A log’s row. `head` is the last number given out. */
 export type LogRow = { readonly id: number; head: number; readonly closed: boolean };
+/** How far a writer has come in a stream. */
 export type WriterRow = { readonly id: number; readonly n: number; readonly hash: Uint8Array };
 
 /** A log's name in the table: a kind byte or a stream id. */
 export const kindName = (kind: number): Uint8Array => Uint8Array.of(kind);
 
+/** Finds a space’s row. */
 export function spaceRowId(db: Db, space: SpaceId): number | undefined {
   const row = db.sql('SELECT id FROM space WHERE space = ?').get(space);
   return row ? Number(row.id) : undefined;
 }
 
+/** Finds a log’s row. */
 export function findLog(db: Db, spaceId: number, name: Uint8Array): LogRow | undefined {
   const row = db.sql('SELECT id, head, closed FROM log WHERE space = ? AND name = ?').get(spaceId, name);
   return row ? { id: Number(row.id), head: Number(row.head), closed: row.closed !== 0 } : undefined;
 }
 
+/** Finds or makes a log’s row. */
 export function ensureLog(db: Db, spaceId: number, name: Uint8Array): LogRow {
   const found = findLog(db, spaceId, name);
   if (found) return found;
@@ -70,6 +75,7 @@ export function takeSeqs(db: Db, log: LogRow, count: number): number {
   return first;
 }
 
+/** Finds or makes a stream’s row. */
 export function ensureStream(db: Db, logId: number, stream: StreamId): number {
   const found = db.sql('SELECT id FROM stream WHERE log = ? AND stream = ?').get(logId, stream);
   if (found) return Number(found.id);
