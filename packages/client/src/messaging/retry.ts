@@ -1,6 +1,14 @@
 /** Tries something again later, with growing pauses, until the account is closed. At most one attempt waits at a time. */
 
 import type { OpenAccount } from '../account/account.ts';
+import type { LiveLink } from '../link/live-link.ts';
+import type { Platform } from '../platform.ts';
+
+/** What of an account a retry needs. */
+export type RetryAccount = Pick<OpenAccount, 'closed'> & {
+  readonly platform: Pick<Platform, 'clock' | 'random'>;
+  readonly link: Pick<LiveLink, 'onState'>;
+};
 
 /** Attempts at one thing, with growing pauses. */
 export type Retry = {
@@ -10,11 +18,14 @@ export type Retry = {
   readonly done: () => void;
 };
 
-const FIRST_MS = 30_000;
-const LAST_MS = 3_600_000;
+const FIRST_MS = 1_000;
+const LAST_MS = 300_000;
 
-/** Creates a retry of `attempt`, whose pauses double from 30 s to an hour. */
-export function createRetry(account: OpenAccount, attempt: () => void): Retry {
+/**
+ * Creates a retry of `attempt`, whose pauses double from a second to five minutes, each cut by up to a quarter at random: many that
+ * failed together are not to come back together.
+ */
+export function createRetry(account: RetryAccount, attempt: () => void): Retry {
   let pauseMs = FIRST_MS;
   let cancel: (() => void) | undefined;
   const stop = (): void => {
@@ -27,7 +38,9 @@ export function createRetry(account: OpenAccount, attempt: () => void): Retry {
   return {
     later: () => {
       if (cancel || account.closed()) return;
-      cancel = account.platform.clock.timer(pauseMs, () => {
+      const { clock, random } = account.platform;
+      const cut = ((random(1)[0] as number) / 256) * 0.25;
+      cancel = clock.timer(pauseMs * (1 - cut), () => {
         cancel = undefined;
         if (!account.closed()) attempt();
       });
