@@ -14,6 +14,7 @@ import {
 import { type OpenAccount, VAULT_CONTEXT } from './account/account.ts';
 import type { AppSession, SiloContext } from './connect/app-session.ts';
 import { type Connect, createConnect } from './connect/connect.ts';
+import { followExpiry } from './connect/session-expiry.ts';
 import { type Context, createContext } from './context.ts';
 import { SluiceError } from './errors.ts';
 import { createMailbox, createMessaging, type Mailbox, type Messaging } from './messaging/index.ts';
@@ -71,6 +72,7 @@ async function assemble(open: OpenAccount): Promise<Account> {
   const contexts = new Map<string, OwnContext>([[`${open.did}|${VAULT_CONTEXT}`, vault]]);
   mailbox.start();
   await sharing.start();
+  followExpiry(open);
   return {
     did: open.did,
     open,

@@ -330,7 +330,7 @@ function itemToSession(id: string, item: JsonObject, nowMs: number): SessionInfo
     context: String(item.context),
     createdAtMs: Number(item.createdAt),
     expiresAtMs: Number(item.expiresAt),
-    status: item.status !== 'active' ? 'closed' : isOver ? 'expired' : 'active',
+    status: item.status === 'closed' ? 'closed' : isOver || item.status === 'expired' ? 'expired' : 'active',
   };
 }
 

@@ -15,17 +15,21 @@ describe('key epochs of a silo', () => {
   let game: Persona;
   /** The node fails at pushes that announce an epoch. */
   let isBroken = false;
+  let refusals = 0;
+  let offsetMs = 0;
   const wrapStorage = (storage: Storage): Storage => ({
     ...storage,
     push: (job) => {
       const isEpoch = job.parts.some((p) => p.type === 'ctl' && p.parsed.some((c) => c.public.type === 'epoch'));
+      if (isBroken && isEpoch) refusals++;
       return isBroken && isEpoch ? Promise.resolve({ ok: false, code: 'UNAVAILABLE' }) : storage.push(job);
     },
   });
 
   beforeEach(async () => {
     isBroken = false;
-    net = await createTestNetwork({ wrapStorage });
+    refusals = offsetMs = 0;
+    net = await createTestNetwork({ wrapStorage, clock: createSystemClock(() => offsetMs) });
     owner = await net.person('owner');
     game = await net.app('https://game.example');
   });
@@ -145,6 +149,50 @@ describe('key epochs of a silo', () => {
     const asked = await codeOf(stays.session.synced(2_500));
     expect([before, asked]).toEqual([1, 'OFFLINE']);
     expect(await has(stays.context, 'waits')).toBe(true);
+  });
+
+  it('[CON-16] what is written after a session expired is closed to it, and the others write on', async () => {
+    const leaves = await letIn(owner, game, 'Game', { sessionMs: 60_000 });
+    const stays = await letIn(owner, game);
+    await (await siloOf(owner.account)).synced();
+    await owner.account.close();
+    offsetMs = 120_000;
+    isBroken = true;
+    const again = await net.reopen(owner);
+    await again.synced();
+    const statuses = () => again.connect.given().map((s) => s.status);
+    expect(statuses()).toEqual(['expired', 'active']);
+    const silo = await siloOf(again);
+    await until(() => refusals > 0);
+    expect(silo.engine.access.epoch).toBe(0);
+    isBroken = false;
+    await until(() => silo.engine.access.epoch === 2);
+    await save(silo, 'after');
+    await silo.synced();
+    await until(() => has(stays.context, 'after'));
+    await save(stays.context, 'more');
+    await stays.session.synced();
+    await until(() => has(silo, 'more'));
+    expect(leaves.context.engine.keys.epochs.size).toBe(1);
+    await until(() => again.open.keychain.get('session', leaves.info.id)?.status === 'expired');
+    expect(statuses()).toEqual(['expired', 'active']);
+    // Once: neither the next start nor another device does it again.
+    await again.synced();
+    const phone = await net.restore(owner, 'phone');
+    await phone.synced();
+    await again.close();
+    const third = await net.reopen(owner);
+    await third.synced();
+    await Promise.all([(await siloOf(third)).synced(), (await siloOf(phone)).synced()]);
+    expect([(await siloOf(third)).engine.access.epoch, (await siloOf(phone)).engine.access.epoch]).toEqual([2, 2]);
+  });
+
+  it('[CON-16] a session that expires while its owner is connected ends the epoch then', async () => {
+    const { info } = await letIn(owner, game, 'Game', { sessionMs: 300 });
+    const silo = await siloOf(owner.account);
+    await until(() => silo.engine.access.epoch === 2);
+    await until(() => owner.account.open.keychain.get('session', info.id)?.status === 'expired');
+    expect(owner.account.connect.given().map((s) => s.status)).toEqual(['expired']);
   });
 
   it('[CON-11] an app that was let in before is let in again, and both sessions write', async () => {

@@ -27,9 +27,17 @@ import type { Persona, TestNetwork } from '../test-network.ts';
 export type Let = { readonly session: AppSession; readonly info: SessionInfo; readonly context: SiloContext };
 
 /** Has the owner let the app into its silo. */
-export async function letIn(owner: Persona, app: Persona, name = 'Game'): Promise<Let> {
+export async function letIn(
+  owner: Persona,
+  app: Persona,
+  name = 'Game',
+  options: { readonly sessionMs?: number } = {},
+): Promise<Let> {
   const pending = await app.account.connect.request(name);
-  const [outcome, info] = await Promise.all([pending.answer(), owner.account.connect.approve(pending.document)]);
+  const [outcome, info] = await Promise.all([
+    pending.answer(),
+    owner.account.connect.approve(pending.document, options),
+  ]);
   if (outcome.status !== 'connected') throw new Error(outcome.status);
   const account = new VaultAccount(outcome.session, app.account.schemas);
   return { session: outcome.session, info, context: await Network.connect({ account, context: { name } }) };
