@@ -48,13 +48,21 @@ export type Outbox = {
 /** NOTE: no schema can take this name, since a schema's database has no slash. */
 const SENT = 'messages/sent';
 const SHAPE: CollectionShape = {
-  indexes: [{ name: 'state', fields: ['state'] }],
+  indexes: [
+    { name: 'state', fields: ['state'] },
+    { name: 'expiresAt', fields: ['expiresAt'] },
+  ],
   formats: new Map(),
   merges: new Map(),
 };
 const UNSEALABLE: ReadonlySet<string> = new Set(['MESSAGE_TOO_LARGE', 'BAD_MESSAGE', 'UNKNOWN_DID']);
 /** How long a message of another device is left to that device, in ms. */
 const OTHERS_MS = 60_000;
+
+/** How long what was sent can be asked about after its end, in ms. */
+const KEEP_MS = 30 * 24 * 3600 * 1000;
+/** Rows forgotten in one go. */
+const FORGET_STEP = 500;
 
 /** Creates the outbox of an account. */
 export function createOutbox(account: OpenAccount, courier: Courier): Outbox {
@@ -114,12 +122,23 @@ export function createOutbox(account: OpenAccount, courier: Courier): Outbox {
     }
   };
 
+  /** Drops what ended long ago. What still waits is settled first. */
+  const forgetOld = (): void => {
+    const filter = parseFilter({ expiresAt: { $lt: clock.nowMs() - KEEP_MS }, state: { $in: ['sent', 'failed'] } });
+    if (!filter.ok) return;
+    const { records } = rows.query(filter.value, clock.nowMs(), { limit: FORGET_STEP });
+    if (records.length === 0) return;
+    rows.remove(records.map((row) => String(row._id)));
+    home.nudge();
+  };
+
   const flushAll = async (): Promise<void> => {
     let left = false;
     for (const row of queuedRows()) {
       if (!(await sendRow(row))) left = true;
       if (account.closed()) return;
     }
+    forgetOld();
     if (left) retry.later();
     else retry.done();
   };

@@ -51,6 +51,21 @@ describe('a message while the recipient’s node is down', () => {
     expect(owner.account.mailbox.get(sent.id)?.message).toBe('kept');
   });
 
+  it('[MSG-29] what was sent is forgotten 30 days after its end, and not before', async () => {
+    const noted = await sendFrom(clinic.account, 'of 14 days');
+    const asked = await clinic.account.messaging.request(owner.account.did, {
+      requestSchema: 'note',
+      expiresInMs: 20 * DAY,
+    });
+    await clinic.account.close();
+    offsetMs = 45 * DAY;
+    const second = await net.reopen(clinic);
+    await until(() => !keptBy(second).some((row) => row._id === noted.id));
+    expect(keptBy(second).map((row) => row._id)).toEqual([asked.id]);
+    expect(second.messaging.sentStatus(asked.id)).toBe('expired');
+    expect(() => second.messaging.sentStatus(noted.id)).toThrow(/Nothing was sent under this id/);
+  });
+
   it('[MSG-27] is kept also when the DID of the recipient is at the node that is down', async () => {
     await net.stopNode();
     const sent = await sendFrom(clinic.account, 'to somebody never looked up');
