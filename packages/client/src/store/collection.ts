@@ -47,12 +47,14 @@ export type { Explained, QueryOptions } from './run-query.ts';
 import type { NewEntry, SpaceStore, StoredEntry } from './space-store.ts';
 import type { StoreDb } from './store-db.ts';
 
+/** What a schema says of its records: which indexes to keep, which fields are instants, how fields merge. */
 export type CollectionShape = {
   readonly indexes: readonly { readonly name: string; readonly fields: readonly string[] }[];
   readonly formats: FieldFormats;
   readonly merges: MergeRules;
 };
 
+/** What a collection is named and sealed with. `epoch` is the one to seal under; `keyOf` gives undefined for a key that is not here. */
 export type CollectionKeys = {
   readonly stream: StreamId;
   readonly tagKey: StreamTagKey;
@@ -61,6 +63,7 @@ export type CollectionKeys = {
   readonly keyOf: (epoch: number) => AeadKey | undefined;
 };
 
+/** What a collection stands on: the replica, its keys and shape, and the writer in whose name it saves. */
 export type CollectionDeps = {
   readonly db: StoreDb;
   readonly store: SpaceStore;
@@ -75,6 +78,7 @@ export type CollectionDeps = {
   readonly onUnreadable: (stream: StreamId, ls: number) => void;
 };
 
+/** One record to save. `rev` is what it was read as; with `force` that does not matter. */
 export type SaveItem = {
   readonly id: string;
   readonly document: JsonObject;
@@ -84,7 +88,9 @@ export type SaveItem = {
   /** Leaves a record that is there, or was and is deleted, as it is. */
   readonly onlyNew?: boolean;
 };
+/** What became of one item; `unchanged` when the record was like that already and nothing was written. */
 export type Saved = { readonly id: string; readonly rev: string; readonly unchanged: boolean };
+/** A change of one record, by this device (`self`) or another. */
 export type RecordChange = {
   readonly type: 'put' | 'delete';
   readonly id: string;
@@ -92,12 +98,14 @@ export type RecordChange = {
   readonly ls: number;
   readonly origin: 'self' | 'other';
 };
+/** A record with the local number of its latest entry. */
 export type ChangedRecord = { readonly ls: number; readonly tag: Tag; readonly state: RecordState };
 
 /** Records decoded and kept. */
 const CACHE_RECORDS = 2_000;
 const SNAPSHOT_AAD = utf8ToBytes('sluice/snapshot/1');
 
+/** The records of one collection on this device. */
 export type Collection = {
   readonly stream: StreamId;
   readonly streamRow: number;

@@ -19,6 +19,7 @@ import { createHpkeSuite } from './hpke-suite.ts';
 
 /** An X25519 public key, 32 bytes. */
 export type HpkePublicKey = Brand<Uint8Array, 'HpkePublicKey'>;
+/** An X25519 key pair; the secret, 32 bytes, does not print. */
 export type HpkeKeyPair = { readonly publicKey: HpkePublicKey; readonly secret: Redacted<Uint8Array> };
 
 const KEY_BYTES = 32;
@@ -68,6 +69,7 @@ export const openHpke = async (
   sealed: Uint8Array,
 ): Promise<Result<Uint8Array, CannotOpen>> => (await hpkeInUse()).open(keyPair, info, aad, sealed);
 
+/** Sealing and opening on one suite. */
 export type Hpke = { readonly seal: typeof sealHpke; readonly open: typeof openHpke };
 
 /** `sealHpke` and `openHpke` on a given suite. */

@@ -37,14 +37,23 @@ const keyOf =
     return bytes as K;
   };
 
+/** Brands 32 bytes as an account root. Throws TypeError on another length. */
 export const toAccountRoot = keyOf<AccountRoot>('AccountRoot');
+/** Brands 32 bytes as a keychain key. Throws TypeError on another length. */
 export const toKeychainKey = keyOf<KeychainKey>('KeychainKey');
+/** Brands 32 bytes as an epoch key. Throws TypeError on another length. */
 export const toEpochKey = keyOf<EpochKey>('EpochKey');
+/** Brands 32 bytes as a collection key. Throws TypeError on another length. */
 export const toCollectionKey = keyOf<CollectionKey>('CollectionKey');
+/** Brands 32 bytes as a tag secret. Throws TypeError on another length. */
 export const toTagSecret = keyOf<TagSecret>('TagSecret');
+/** Brands 32 bytes as a stream tag key. Throws TypeError on another length. */
 export const toStreamTagKey = keyOf<StreamTagKey>('StreamTagKey');
+/** Brands 32 bytes as a grant key. Throws TypeError on another length. */
 export const toGrantKey = keyOf<GrantKey>('GrantKey');
+/** Brands 32 bytes as a grant secret. Throws TypeError on another length. */
 export const toGrantSecret = keyOf<GrantSecret>('GrantSecret');
+/** Brands 32 bytes as a lane key. Throws TypeError on another length. */
 export const toLaneKey = keyOf<LaneKey>('LaneKey');
 
 /** The keychain key of an account root. Source: spec/crypto.md CRY-13. */

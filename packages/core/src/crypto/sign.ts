@@ -11,6 +11,7 @@ import { primitives } from './backend/primitives-in-use.ts';
 export type SigningSeed = Brand<Uint8Array, 'SigningSeed'>;
 /** An Ed25519 public key, 32 bytes. Its form is checked when it verifies, not here. */
 export type VerifyKey = Brand<Uint8Array, 'VerifyKey'>;
+/** An Ed25519 key pair, held as its seed of 32 bytes, which does not print. */
 export type SigningKey = { readonly publicKey: VerifyKey; readonly seed: Redacted<Uint8Array> };
 
 const KEY_BYTES = 32;

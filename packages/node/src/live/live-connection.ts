@@ -17,12 +17,14 @@ import type { NodeService } from '../service.ts';
 import type { Watch } from './news.ts';
 import { createSubscriptions } from './subscriptions.ts';
 
+/** The socket as a connection sees it. */
 export type LivePort = {
   readonly send: (frame: Uint8Array) => void;
   /** Whether little of what was sent still waits for the client to read. */
   readonly hasRoom: () => boolean;
   readonly close: (reason: string) => void;
 };
+/** One connection at work; the socket tells it what happens. */
 export type LiveConnection = {
   readonly receive: (frame: Uint8Array) => void;
   /** The client has read: there is room again. */
@@ -31,6 +33,7 @@ export type LiveConnection = {
   /** The key that said hello, for logs; undefined before. */
   readonly key: () => VerifyKey | undefined;
 };
+/** What a connection needs of its node. */
 export type LiveDeps = {
   readonly service: NodeService;
   readonly watch: Watch;

@@ -11,12 +11,14 @@ import type { NodeService } from '../service.ts';
 import { createLiveConnection, type LiveDeps } from './live-connection.ts';
 import { createNews, type Watch } from './news.ts';
 
+/** What the live server needs of its node. */
 export type LiveServerDeps = Omit<LiveDeps, 'watch'> & {
   readonly logger: Logger;
   readonly isStopping: () => boolean;
   /** Tells whether this client may open one more connection now. */
   readonly mayOpen: (request: IncomingMessage) => boolean;
 };
+/** Every live connection of a node. */
 export type LiveServer = {
   /** Ends every connection with a reason; those that do not answer are cut off after a second. */
   readonly close: () => Promise<void>;

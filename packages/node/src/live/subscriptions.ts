@@ -7,6 +7,7 @@ import type { SpaceId } from '@sluice/core/base';
 import { type ErrorCode, formatLogName, type LogName, type Page } from '@sluice/core/wire';
 import type { Watch } from './news.ts';
 
+/** What subscriptions ask of their connection and their node. */
 export type SubscriptionPort = {
   readonly read: (
     space: SpaceId,
@@ -37,6 +38,7 @@ type Subscription = {
 /** Subscriptions one connection may hold. */
 const MAX_SUBSCRIPTIONS = 10_000;
 
+/** The subscriptions of one connection. */
 export type Subscriptions = {
   readonly open: (id: number, space: SpaceId, log: LogName, after: number, credit: number) => void;
   readonly credit: (id: number, bytes: number) => void;
@@ -47,6 +49,7 @@ export type Subscriptions = {
   readonly end: () => void;
 };
 
+/** Starts without any subscription. Source: spec/live.md LIVE-2, LIVE-3, LIVE-6. */
 export function createSubscriptions(port: SubscriptionPort): Subscriptions {
   const all = new Map<number, Subscription>();
 

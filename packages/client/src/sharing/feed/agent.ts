@@ -63,6 +63,7 @@ export type AgentGrant = {
   readonly collection: Collection;
 };
 
+/** What an agent needs of its account: store, connection and space, and the device that signs checkpoints. */
 export type AgentDeps = {
   readonly db: StoreDb;
   readonly link: LiveLink;
@@ -76,6 +77,7 @@ export type AgentDeps = {
   readonly onEnded: (grantId: string, how: 'completed' | 'revoked') => void;
 };
 
+/** Keeps the feeds of one space; feeds join and leave while it runs. */
 export type Agent = {
   readonly add: (grant: AgentGrant) => void;
   readonly remove: (grantId: string) => void;

@@ -13,6 +13,7 @@ import {
 import type { Basis } from '@sluice/core/grant';
 import type { StoreDb } from '../../store/store-db.ts';
 
+/** Where an agent stands with one feed. */
 export type FeedProgress = {
   /** Local number up to which records were evaluated; 0 while the first evaluation goes on. */
   readonly ls: number;

@@ -37,18 +37,22 @@ import { createWaiters } from '../../waiters.ts';
 import type { LiveLink } from '../../link/live-link.ts';
 import type { StoreDb } from '../../store/store-db.ts';
 
+/** A record that came or changed, or one that is gone: it left the filter, its window passed, or a sweep did not find it. */
 export type FeedChange = {
   readonly type: 'put' | 'delete';
   readonly id: string;
   readonly record?: JsonObject;
   readonly reason?: 'left' | 'expired' | 'swept';
 };
+/** `backfill` until the first checkpoint verifies, then `live`; `completed`, `revoked` and `alarm` are final. */
 export type FeedStatus = 'backfill' | 'live' | 'completed' | 'revoked' | 'alarm';
+/** Why the feed is not trusted any more. */
 export type FeedAlarm = {
   readonly type: 'tampered';
   readonly what: 'cannot-open' | 'malformed' | 'rollback' | 'digest' | 'count' | 'basis' | 'foreign-signer' | 'swapped';
 };
 
+/** What a reader needs: the local store, the connection made with the pairwise key, and the keys of the grant. */
 export type FeedReaderDeps = {
   readonly db: StoreDb;
   readonly link: LiveLink;
@@ -60,6 +64,7 @@ export type FeedReaderDeps = {
   readonly isOwnersDevice: (signer: VerifyKey, card: Uint8Array) => boolean;
 };
 
+/** The local copy of a feed: verified, queried, and told of. */
 export type FeedReader = {
   readonly start: () => void;
   readonly get: (id: string) => JsonObject | undefined;

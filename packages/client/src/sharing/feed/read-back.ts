@@ -11,6 +11,7 @@ import {
 } from '@sluice/core/grant';
 import { ENTRY_KIND, type Header, type PageEntry } from '@sluice/core/wire';
 
+/** What one authentic entry of a feed says. */
 export type ReadBack =
   | { readonly type: 'put'; readonly tag: Tag; readonly memo: Memo }
   | { readonly type: 'delete'; readonly tag: Tag }

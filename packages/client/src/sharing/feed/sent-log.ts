@@ -4,8 +4,10 @@ import type { StreamId, Tag } from '@sluice/core/base';
 import { createRunningDigest, type Memo, type RunningDigest } from '@sluice/core/grant';
 import type { StoreDb } from '../../store/store-db.ts';
 
+/** A record that was revealed, by pseudonym and fingerprint. */
 export type SentPut = { readonly tag: Tag; readonly memo: Memo };
 
+/** What one grantee holds, as far as the agent knows. */
 export type SentLog = {
   readonly memoOf: (tag: Tag) => Memo | undefined;
   /** Notes what was sent, and what was taken back. Call inside a transaction; when that fails, `reload`. */

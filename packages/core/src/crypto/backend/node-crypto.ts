@@ -20,6 +20,7 @@ type Decipher = {
   final(): Uint8Array;
 };
 
+/** The part of `node:crypto` that is used here, typed by hand: core compiles without Node types. */
 export type NodeCrypto = {
   createHash(algorithm: 'sha256'): Hasher;
   createHmac(algorithm: 'sha256', key: Uint8Array): Hasher;
