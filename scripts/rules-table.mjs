@@ -174,7 +174,7 @@ export const RULES = [
     says: 'the owner’s agent appends nothing after a revoke, whatever the node does',
     changes: [
       {
-        file: 'packages/client/src/sharing/granter.ts',
+        file: 'packages/client/src/sharing/given-grants.ts',
         find: '      agent.remove(grantId);\n',
         replace: '',
       },

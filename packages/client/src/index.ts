@@ -30,7 +30,7 @@ export type { FeedChange, FeedStatus } from './sharing/feed/feed-reader.ts';
 export type { GivenGrant, ReceivedGrant } from './sharing/grant-item.ts';
 export type { GrantDatastore, GrantHandle } from './sharing/grant-handle.ts';
 export type { Preview } from './sharing/preview.ts';
-export type { RequestPreview } from './sharing/granter.ts';
+export type { RequestPreview } from './sharing/consent.ts';
 export type { PendingRequest, RequestAnswer, RequestOptions } from './sharing/requester.ts';
 export type { Sharing } from './sharing/sharing.ts';
 export type { Narrowing, RequestItem } from './sharing/terms.ts';

@@ -8,7 +8,8 @@ import type { Context } from '../context.ts';
 import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
 import type { GrantHandle } from './grant-handle.ts';
 import type { GivenGrant, ReceivedGrant } from './grant-item.ts';
-import { createGranter, type RequestPreview } from './granter.ts';
+import { createConsent, type RequestPreview } from './consent.ts';
+import { createGivenGrants } from './given-grants.ts';
 import { createRequester, type PendingRequest, type RequestOptions, type SentRequest } from './requester.ts';
 import type { Narrowing } from './terms.ts';
 
@@ -45,9 +46,11 @@ export type SharingDeps = { readonly account: OpenAccount; readonly mailbox: Mai
 /** Creates the sharing side of an account. */
 export function createSharing({ account, mailbox, vault }: SharingDeps): Sharing {
   const requester = createRequester(account, mailbox, vault.registry.load);
-  const granter = createGranter(account, mailbox, vault, vault.registry.load);
+  const given = createGivenGrants(account, vault, vault.registry.load);
+  const consents = createConsent(account, mailbox, vault, vault.registry.load, given);
   const { request, pending, close } = requester;
-  const { requests, preview, consent, decline, revoke, start, feedsUpToDate } = granter;
-  const grants = { list: granter.given, received: requester.received, open: requester.open };
+  const { requests, preview, consent, decline } = consents;
+  const { revoke, start, feedsUpToDate } = given;
+  const grants = { list: given.list, received: requester.received, open: requester.open };
   return { request, pending, requests, preview, consent, decline, grants, revoke, start, feedsUpToDate, close };
 }

@@ -1,27 +1,16 @@
-/** The owner's side of sharing: requests that wait, previews, consent, the agent that runs the grants, and the revoke. */
+/** The owner's side of requests: those that wait, what they would reveal, consent and decline. */
 
-import {
-  base64urlToBytes,
-  bytesToHex,
-  type Did,
-  hexToBytes,
-  type JsonObject,
-  toGrantId,
-  toRowId,
-  utf8ToBytes,
-} from '@sluice/core/base';
-import { sealAead, streamId, type TagSecret, toAeadKey, toGrantSecret } from '@sluice/core/crypto';
+import { base64urlToBytes, bytesToHex, type Did, toGrantId } from '@sluice/core/base';
+import { streamId, type TagSecret, toAeadKey, toGrantSecret } from '@sluice/core/crypto';
 import { type GrantTerms, RECEIPT_TYPE, receiptPayload } from '@sluice/core/grant';
 import { signDocument } from '@sluice/core/identity';
-import { type CtlRow, VERB } from '@sluice/core/stream';
 import { STREAM_KIND } from '@sluice/core/wire';
 import type { OpenAccount } from '../account/account.ts';
 import type { Context } from '../context.ts';
 import { SluiceError } from '../errors.ts';
 import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
-import type { ControlChange } from '../space/control-log.ts';
-import { type Agent, createAgent } from './feed/agent.ts';
-import { type GivenGrant, givenToItem, itemToGiven } from './grant-item.ts';
+import type { GivenGrants } from './given-grants.ts';
+import { type GivenGrant, givenToItem } from './grant-item.ts';
 import { consentSentence, type Preview, previewTerms, previewUnknown } from './preview.ts';
 import { syncGrantData } from './sync-grant.ts';
 import { isUnknown, openSyncRequest, STATUS, SYNC_GRANT, SYNC_REQUEST, type SyncRequest } from './sync-request.ts';
@@ -35,79 +24,25 @@ export type RequestPreview = {
   readonly items: readonly Preview[];
 };
 
-/** The owner’s side of sharing. */
-export type Granter = {
+/** The owner’s side of requests. */
+export type Consent = {
   readonly requests: () => Promise<readonly InboxItem[]>;
   readonly preview: (requestId: string, narrowing?: Narrowing) => Promise<RequestPreview>;
   readonly consent: (requestId: string, narrowing?: Narrowing) => Promise<readonly GivenGrant[]>;
   readonly decline: (requestId: string) => Promise<void>;
-  readonly given: () => readonly GivenGrant[];
-  readonly revoke: (grantId: string) => Promise<void>;
-  readonly start: () => Promise<void>;
-  readonly feedsUpToDate: () => boolean;
 };
 
-/** Creates the owner's side of an account. */
-export function createGranter(account: OpenAccount, mailbox: Mailbox, vault: Context, loadSchema: LoadSchema): Granter {
+/** Creates the owner's side of requests. */
+export function createConsent(
+  account: OpenAccount,
+  mailbox: Mailbox,
+  vault: Context,
+  loadSchema: LoadSchema,
+  grants: GivenGrants,
+): Consent {
   const { platform, keychain, home } = account;
   const { clock, random } = platform;
   const signer = { did: account.did, key: account.device, card: account.card };
-
-  const agent: Agent = createAgent({
-    db: account.store.db,
-    link: account.link,
-    engine: home,
-    space: home.keys.space,
-    clock,
-    random,
-    device: account.device,
-    card: account.card,
-    onEnded: (grantId, how) => {
-      const item = keychain.get('grant', grantId);
-      if (item && item.status === 'active') keychain.put('grant', grantId, { ...item, status: how });
-    },
-  });
-  home.setFeeds(agent.source);
-
-  const runGrant = async (grant: GivenGrant): Promise<void> => {
-    const schema = await loadSchema(grant.terms.schema);
-    if (schema.hash !== grant.terms.schemaHash)
-      throw new SluiceError('BAD_SCHEMA', 'The schema is not the one this grant was given for');
-    const collection = vault.registry.openWith(schema, grant.collection);
-    const { grantId, grantee, feed, key, secret, terms } = grant;
-    agent.add({
-      grantId,
-      grantee,
-      feed,
-      key,
-      secret,
-      filter: filterOf(terms, schema),
-      fields: terms.fields,
-      once: terms.duration === 'once',
-      collection,
-    });
-    home.nudge();
-  };
-
-  /** Grants that cannot run here, by id: why. */
-  const problems = new Map<string, string>();
-  /** Runs a grant; one whose schema cannot be had waits and says so, and keeps nobody from the rest of the account. */
-  const run = async (grant: GivenGrant): Promise<void> => {
-    try {
-      await runGrant(grant);
-      problems.delete(grant.grantId);
-    } catch (cause) {
-      if (!(cause instanceof SluiceError)) throw cause;
-      problems.set(grant.grantId, cause.message);
-    }
-  };
-  /** Takes up what the keychain says of a grant, whichever device decided it. */
-  const follow = (id: string, item: JsonObject): Promise<void> => {
-    if (item.status === 'active') return run(itemToGiven(id, item));
-    problems.delete(id);
-    agent.remove(id);
-    return Promise.resolve();
-  };
 
   const openRequest = async (
     requestId: string,
@@ -176,7 +111,7 @@ export function createGranter(account: OpenAccount, mailbox: Mailbox, vault: Con
         receipt,
       }),
     );
-    await home.control(given.map((g): ControlChange => ({ public: granteeRow(g, 'active'), sealed: sealMeaning(g) })));
+    await grants.openRows(given);
     const data = await syncGrantData(
       { grants: given, node: home.keys.node, space: home.keys.space, receipt },
       { id: item.id, hash: request.hash, hpkeKey: request.hpkeKey },
@@ -201,18 +136,6 @@ export function createGranter(account: OpenAccount, mailbox: Mailbox, vault: Con
     );
     return given;
   }
-
-  const sealMeaning = (grant: GivenGrant): Uint8Array | null => {
-    const { ctlKey } = home.keys;
-    return ctlKey
-      ? sealAead(
-          ctlKey,
-          utf8ToBytes('sluice/ctl-meaning/1'),
-          utf8ToBytes(JSON.stringify({ grantee: grant.grantee, purpose: grant.purpose, terms: grant.terms })),
-          random,
-        )
-      : null;
-  };
 
   const openForAnswer = async (
     requestId: string,
@@ -258,7 +181,7 @@ export function createGranter(account: OpenAccount, mailbox: Mailbox, vault: Con
       assertReadAccess(request.items);
       const shown = (await sentencesOf(request, item.from)).join(' ');
       const given = await give(item, request, shown);
-      for (const grant of given) await run(grant);
+      for (const grant of given) await grants.run(grant);
       return given;
     },
     decline: async (requestId) => {
@@ -278,27 +201,6 @@ export function createGranter(account: OpenAccount, mailbox: Mailbox, vault: Con
         },
       );
     },
-    given: () =>
-      keychain.list('grant').map(({ id, item }) => {
-        const problem = problems.get(id);
-        return { ...itemToGiven(id, item), ...(problem ? { problem } : {}) };
-      }),
-    revoke: async (grantId) => {
-      const item = keychain.get('grant', grantId);
-      if (!item) throw new SluiceError('NOT_FOUND', 'There is no such grant');
-      const grant = itemToGiven(grantId, item);
-      if (grant.status === 'revoked') return;
-      // The row first: until the node has it the grant holds, and its feed goes on.
-      await home.control([{ public: granteeRow(grant, 'revoked'), sealed: null }]);
-      agent.remove(grantId);
-      keychain.put('grant', grantId, { ...item, status: 'revoked', revokedAt: clock.nowMs() });
-      home.nudge();
-    },
-    start: async () => {
-      for (const { id, item } of keychain.list('grant')) await follow(id, item);
-      keychain.onArrival('grant', (id, item) => void follow(id, item));
-    },
-    feedsUpToDate: () => problems.size === 0 && agent.upToDate(),
   };
 }
 
@@ -312,16 +214,6 @@ function assertKnown(item: SyncRequest['items'][number]): GrantTerms {
     `There is nothing to share: none of your records has the schema ${item.unknownSchema}`,
   );
 }
-
-const granteeRow = (grant: GivenGrant, status: CtlRow['status']): CtlRow => ({
-  type: 'row',
-  id: toRowId(hexToBytes(grant.grantId)),
-  key: grant.granteeKey,
-  role: 'grantee',
-  access: [{ target: grant.feed, verbs: VERB.read }],
-  status,
-  expiresMs: 0,
-});
 
 /** How a requester is called on screen: its verified domain, or its DID where it has none. */
 const displayName = (did: Did): string =>
