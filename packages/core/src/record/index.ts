@@ -1,3 +1,4 @@
+export { applyFields, type FieldsChange } from './apply-fields.ts';
 export { decodeBody, encodeBody, MAX_RECORD_BYTES } from './body.ts';
 export { compareHlc, createHlc, decodeHlc, encodeHlc, type Hlc, type HlcClock, MAX_DRIFT_MS } from './hlc.ts';
 export { type Loser, type Merged, mergeStates } from './merge.ts';

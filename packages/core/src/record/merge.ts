@@ -76,14 +76,15 @@ function joinSets(mine: SetDraft, theirs: SetDraft | undefined, from: RecordStat
 }
 
 /** Orders by stamp; equal stamps, which no honest writer makes, by value, so that the join stays one. */
-function compareDrafts(a: Draft, b: Draft): number {
+export function compareDrafts(a: Draft, b: Draft): number {
   const order = compareStamps(a.stamp, b.stamp);
   if (order !== 0 || isSameValue(a.value, b.value)) return order;
   if (a.value === undefined || b.value === undefined) return a.value === undefined ? -1 : 1;
   return canonicalJson(a.value) < canonicalJson(b.value) ? -1 : 1;
 }
 
-const isSameValue = (a: JsonValue | undefined, b: JsonValue | undefined): boolean =>
+/** Tells whether two values are equal as JSON; undefined, a removal, equals itself. */
+export const isSameValue = (a: JsonValue | undefined, b: JsonValue | undefined): boolean =>
   a === b || (a !== undefined && b !== undefined && jsonEquals(a, b));
 
 /** A record has one schema for good; should two devices have given it two, the smaller stays. */

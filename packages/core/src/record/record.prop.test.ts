@@ -4,17 +4,8 @@ import { bytesToHex, bytesToUtf8, utf8ToBytes } from '../base/bytes.ts';
 import type { JsonObject, JsonValue } from '../base/json.ts';
 import { decodeBody, encodeBody } from './body.ts';
 import { mergeStates } from './merge.ts';
-import {
-  play,
-  pull,
-  RULES,
-  type Replica,
-  type SealedState,
-  type Step,
-  stateOf,
-  view,
-  writerOf,
-} from './replicas.oracle.ts';
+import { play, pull, RULES, type Replica, type SealedState, stateOf, view, writerOf } from './replicas.oracle.ts';
+import { history, savedDocument, small, tags } from './histories.oracle.ts';
 import { applyDelete, applySave } from './save.ts';
 import { compareStamps, type Stamp } from './stamp.ts';
 import { createState, isDeleted, type RecordState, revOf, toDocument } from './state.ts';
@@ -23,25 +14,6 @@ const SEED = 20261124;
 const holds = (numRuns: number) => ({ seed: SEED, numRuns });
 const HEADER: Stamp = { ms: 1_800_000_000_000, counter: 7, writer: 'e'.repeat(32) };
 
-const small: fc.Arbitrary<JsonValue> = fc.constantFrom<JsonValue>(1, 'x', null, false, [2, 1], { k: 1, j: [{}] });
-const element: fc.Arbitrary<JsonValue> = fc.constantFrom<JsonValue>('x', 'y', 1, { k: 1, j: 2 }, { j: 2, k: 1 });
-const tags: fc.Arbitrary<JsonValue> = fc.oneof(
-  { weight: 8, arbitrary: fc.array(element, { maxLength: 4 }) },
-  { weight: 1, arbitrary: fc.constant('plain') },
-);
-const document: fc.Arbitrary<JsonObject> = fc.record(
-  { a: small, b: small, 7: small, constructor: small, tags },
-  { requiredKeys: [] },
-) as fc.Arbitrary<JsonObject>;
-
-/** Clocks jump by minutes to either side, so that writers are behind and ahead of each other. */
-const turn = { who: fc.nat({ max: 2 }), clockMs: fc.integer({ min: -300_000, max: 300_000 }) };
-const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ type: fc.constant('save' as const), document, ...turn }) },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant('delete' as const), ...turn }) },
-  { weight: 5, arbitrary: fc.record({ type: fc.constant('pull' as const), entry: fc.nat({ max: 40 }), ...turn }) },
-);
-const history = fc.array(step, { minLength: 1, maxLength: 24 });
 const ignore = (): void => {};
 
 const bytesOf = (state: RecordState): string => bytesToUtf8(encodeBody(state, HEADER));
@@ -183,7 +155,7 @@ describe('joining', () => {
 describe('saving', () => {
   it('[REC-6] prop: saving what is shown, or the same document again, changes nothing', () => {
     fc.assert(
-      fc.property(history, document, fc.nat(), (steps, next, ms) => {
+      fc.property(history, savedDocument, fc.nat(), (steps, next, ms) => {
         const { replicas } = play(steps, ignore);
         for (const { state } of replicas) {
           if (state === undefined) continue;
@@ -216,7 +188,7 @@ describe('saving', () => {
 
   it('[REC-7] [REC-8] prop: a delete leaves nothing of what it has seen, and a save after it only itself', () => {
     fc.assert(
-      fc.property(history, document, (steps, next) => {
+      fc.property(history, savedDocument, (steps, next) => {
         const { replicas, entries } = play(steps, ignore);
         for (const { state, known } of replicas) {
           if (state === undefined) continue;
