@@ -7,6 +7,7 @@ import { jsonObject, listOf, needId, whole, withExamples } from '../arguments.ts
 import { orStopped, stillStands, untilStopped } from '../long-running.ts';
 import { plainJson, schemaName, short, when, who } from '../output.ts';
 import type { Settings } from '../settings.ts';
+import { durationWords, fieldWords } from '../terms-words.ts';
 
 type SyncOptions = {
   readonly schema: string;
@@ -86,7 +87,7 @@ function addGrants(app: Command, settings: () => Settings): void {
             owner: g.owner,
             schema: g.terms.schema,
             filter: g.terms.filter,
-            fields: g.terms.fields ?? 'all',
+            fields: g.terms.fields ?? ('all' as const),
             duration: g.terms.duration,
             received: when(g.receivedAtMs),
           }));
@@ -97,9 +98,9 @@ function addGrants(app: Command, settings: () => Settings): void {
               short(g.grantId),
               who(g.owner),
               g.received,
-              g.duration,
+              durationWords(g.duration),
               schemaName(g.schema),
-              typeof g.fields === 'string' ? g.fields : g.fields.join(','),
+              fieldWords(g.fields),
               plainJson(g.filter),
             ]),
             'No grants. To ask for one: sluice app sync DID --schema ID --purpose TEXT',

@@ -7,6 +7,7 @@ import { findId, withExamples } from '../arguments.ts';
 import { confirmed } from '../ask.ts';
 import { plain, plainJson, schemaName, short, when, who } from '../output.ts';
 import type { Settings } from '../settings.ts';
+import { durationWords, fieldWords } from '../terms-words.ts';
 
 export function addVaultGrants(vault: Command, settings: () => Settings): void {
   addGrants(vault, settings);
@@ -28,7 +29,7 @@ function addGrants(vault: Command, settings: () => Settings): void {
             grantee: g.grantee,
             schema: g.terms.schema,
             filter: g.terms.filter,
-            fields: g.terms.fields ?? 'all',
+            fields: g.terms.fields ?? ('all' as const),
             duration: g.terms.duration,
             status: g.status,
             given: when(g.givenAtMs),
@@ -40,10 +41,10 @@ function addGrants(vault: Command, settings: () => Settings): void {
               short(g.grantId),
               who(g.grantee),
               g.status,
-              g.duration,
+              durationWords(g.duration),
               g.given,
               schemaName(g.schema),
-              typeof g.fields === 'string' ? g.fields : g.fields.join(','),
+              fieldWords(g.fields),
               plainJson(g.filter),
             ]),
             'You granted nothing. What is asked of you: sluice vault requests',

@@ -158,6 +158,7 @@ export function createConsent(
           vault.registry.openWith(schema),
           clock.nowMs(),
           displayName(from),
+          toGrantSecret(random(32)),
         );
       }),
     );

@@ -2,7 +2,8 @@
 
 import type { JsonObject } from '@sluice/core/base';
 import { bindFilter, describe, type Filter, parseFilter, parseInstant } from '@sluice/core/filter';
-import { type GrantTerms, project } from '@sluice/core/grant';
+import type { GrantSecret } from '@sluice/core/crypto';
+import { type FieldTerm, type GrantTerms, pathOf, project } from '@sluice/core/grant';
 import type { LoadedSchema } from '../schema/index.ts';
 import type { Collection } from '../store/collection.ts';
 
@@ -12,8 +13,8 @@ export type Preview = {
   readonly sentence: string;
   readonly total: number;
   readonly matching: number;
-  /** Dot paths revealed, or `all`. */
-  readonly fields: readonly string[] | 'all';
+  /** What of each record is revealed, or `all`. */
+  readonly fields: readonly FieldTerm[] | 'all';
   /** First and last instant of the filter's date fields among the matching records, ISO. */
   readonly span?: { readonly from: string; readonly to: string };
   /** The first matching records exactly as the grantee would see them, but for the ids. */
@@ -30,6 +31,8 @@ export function previewTerms(
   collection: Collection,
   nowMs: number,
   who: string,
+  /** Makes the pseudonyms of the sample: any will do, since the grant's own is made at the consent. */
+  secret: GrantSecret,
 ): Preview {
   const test = bindFilter(filter, nowMs);
   const matching: JsonObject[] = [];
@@ -43,7 +46,7 @@ export function previewTerms(
     const record = collection.get(id);
     if (!record || record.schema !== schema.id || !test(record)) continue;
     count++;
-    if (matching.length < SAMPLE) matching.push(project(record, terms.fields, '(an id of its own)'));
+    if (matching.length < SAMPLE) matching.push(project(record, terms.fields, '(an id of its own)', secret));
     for (const [path, format] of dateFields) {
       const value = record[path];
       const at = typeof value === 'string' ? parseInstant(value, format) : undefined;
@@ -77,8 +80,13 @@ export function consentSentence(terms: GrantTerms, schema: LoadedSchema, who: st
   const filter = parseFilter(terms.filter, schema.formats);
   const words = filter.ok ? describe(filter.value) : '';
   const condition = Object.keys(terms.filter).length === 0 ? 'all' : `those where ${words}`;
-  const parts = terms.fields ? `, only ${terms.fields.join(', ')}` : ', the whole records';
-  const time = terms.duration === 'once' ? 'once' : 'from now on, until you revoke it';
+  const parts = terms.fields ? `, only ${terms.fields.map(pathOf).join(', ')}` : ', the whole records';
+  const time =
+    typeof terms.duration === 'object'
+      ? `from now on until ${terms.duration.until}, unless you revoke it before`
+      : terms.duration === 'once'
+        ? 'once'
+        : 'from now on, until you revoke it';
   return `${who} may ${verb} your ${what} (${condition}${parts}), ${time}.`;
 }
 

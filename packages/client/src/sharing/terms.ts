@@ -2,7 +2,15 @@
 
 import type { JsonObject } from '@sluice/core/base';
 import { type Filter, filterFailureText, parseFilter } from '@sluice/core/filter';
-import { type GrantAccess, type GrantDuration, type GrantTerms, parseTerms } from '@sluice/core/grant';
+import {
+  type FieldTerm,
+  type GrantAccess,
+  type GrantDuration,
+  type GrantTerms,
+  parseTerms,
+  pathOf,
+  type WriteTerms,
+} from '@sluice/core/grant';
 import { SluiceError } from '../errors.ts';
 import { inSchema, type LoadedSchema } from '../schema/index.ts';
 
@@ -13,13 +21,20 @@ export type RequestItem = {
   readonly schema: string;
   readonly access?: GrantAccess;
   readonly filter?: JsonObject;
-  readonly fields?: readonly string[];
+  /** A field that is not marked optional is required: the owner gives it as asked or declines. */
+  readonly fields?: readonly FieldTerm[];
   readonly duration?: GrantDuration;
+  /** ISO 8601 duration: how long what was received is kept after the grant's end. */
+  readonly retention?: string;
+  /** ISO 8601 duration: at most one batch in so long. */
+  readonly frequency?: string;
+  /** Needed for any access but `read`. */
+  readonly write?: Partial<WriteTerms> & Pick<WriteTerms, 'operations'>;
 };
 /** What an owner takes away from what was asked. */
 export type Narrowing = {
   readonly filter?: JsonObject;
-  readonly fields?: readonly string[];
+  readonly fields?: readonly FieldTerm[];
   readonly duration?: GrantDuration;
 };
 
@@ -46,6 +61,9 @@ export const toTerms = async (item: RequestItem, loadSchema: LoadSchema): Promis
     filter: item.filter ?? {},
     fields: item.fields,
     duration: item.duration ?? 'standing',
+    retention: item.retention,
+    frequency: item.frequency,
+    write: item.write,
   };
   const parsed = parseTerms(input, schema.formats, filterFailureText as (failure: never) => string);
   if (!parsed.ok)
@@ -60,14 +78,11 @@ export const narrow = async (terms: GrantTerms, narrowing: Narrowing, loadSchema
   const filter = narrowing.filter ? { $and: [terms.filter, narrowing.filter] } : terms.filter;
   const fields = narrowing.fields
     ? terms.fields
-      ? terms.fields.filter((f) => narrowing.fields?.includes(f))
+      ? terms.fields.filter((f) => narrowing.fields?.some((n) => pathOf(n) === pathOf(f)))
       : narrowing.fields
     : terms.fields;
   if (fields && fields.length === 0)
     throw new SluiceError('BAD_REQUEST', 'Nothing of the record would be left to reveal');
   const duration = narrowing.duration === 'once' ? 'once' : terms.duration;
-  return toTerms(
-    { schema: terms.schema, access: terms.access, filter, duration, ...(fields ? { fields } : {}) },
-    loadSchema,
-  );
+  return toTerms({ ...terms, filter, duration, ...(fields ? { fields } : {}) }, loadSchema);
 };

@@ -6,12 +6,13 @@ import type { JsonObject } from '../base/json.ts';
 import { type GrantSecret, recordTag, type StreamTagKey } from '../crypto/keys.ts';
 import { type Filter, matches, nextFlip } from '../filter/index.ts';
 import { encodeFeedRecord, type Memo, recordPrint } from './feed-entry.ts';
+import type { FieldTerm } from './field-term.ts';
 import { granteeRecordId, project } from './projection.ts';
 
 /** What a grant reveals: which records, and what of them. */
 export type FeedRule = {
   readonly filter: Filter;
-  readonly fields: readonly string[] | undefined;
+  readonly fields: readonly FieldTerm[] | undefined;
   readonly secret: GrantSecret;
   readonly tagKey: StreamTagKey;
 };
@@ -48,7 +49,7 @@ export function diffRecord(
   const expiresMs = nextFlip(rule.filter, record, nowMs);
   const plaintext = encodeFeedRecord({
     id: place.id,
-    record: project(record, rule.fields, place.id),
+    record: project(record, rule.fields, place.id, rule.secret),
     ...(expiresMs === undefined ? {} : { expiresMs }),
   });
   const print = recordPrint(plaintext);

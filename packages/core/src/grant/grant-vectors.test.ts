@@ -38,6 +38,12 @@ const terms: JsonObject = {
   duration: 'standing',
   fields: ['date', 'kind'],
 };
+const WRITE: JsonObject = {
+  operations: ['delete'],
+  fields: ['note', 'kind', 'note'],
+  policy: 'auto',
+  perDay: 1_000_000,
+};
 const TERMS = [
   { name: 'a filtered part, chosen fields, live', given: terms, read: terms },
   { name: 'fields in any order and twice', given: { ...terms, fields: ['kind', 'date', 'kind'] }, read: terms },
@@ -46,10 +52,68 @@ const TERMS = [
     given: { ...without(without(terms, 'fields'), 'filter'), duration: 'once' },
     read: { ...without(terms, 'fields'), filter: {}, duration: 'once' },
   },
+  {
+    name: 'an end, a retention and a frequency',
+    given: { ...terms, duration: { until: '2026-10-15T14:00:00+02:00' }, retention: 'P1Y', frequency: 'PT1H' },
+    read: { ...terms, duration: { until: '2026-10-15T12:00:00.000Z' }, retention: 'P1Y', frequency: 'PT1H' },
+  },
+  {
+    name: 'an end on a day means its beginning',
+    given: { ...terms, duration: { until: '2026-10-15' } },
+    read: { ...terms, duration: { until: '2026-10-15T00:00:00.000Z' } },
+  },
+  {
+    name: 'optional and changed fields, in any order and twice',
+    given: {
+      ...terms,
+      fields: [
+        { path: 'price', transform: { round: 0.5 } },
+        { path: 'kind' },
+        { optional: true, path: 'place', transform: 'pseudonym' },
+        { path: 'price', transform: { round: 0.5 } },
+        { path: 'place.street', optional: true },
+        { path: 'date', transform: 'year' },
+        { path: 'note.author', transform: 'drop' },
+        'note',
+      ],
+    },
+    read: {
+      ...terms,
+      fields: [
+        { path: 'date', transform: 'year' },
+        'kind',
+        'note',
+        { path: 'note.author', transform: 'drop' },
+        { path: 'place', optional: true, transform: 'pseudonym' },
+        { path: 'place.street', optional: true },
+        { path: 'price', transform: { round: 0.5 } },
+      ],
+    },
+  },
+  {
+    name: 'all but what is dropped',
+    given: { ...terms, fields: [{ path: 'kind', transform: 'drop' }] },
+    read: { ...terms, fields: [{ path: 'kind', transform: 'drop' }] },
+  },
+  {
+    name: 'writing, as little as need be said',
+    given: { ...without(terms, 'fields'), access: 'write', write: { operations: ['update', 'insert', 'update'] } },
+    read: {
+      ...without(terms, 'fields'),
+      access: 'write',
+      write: { operations: ['insert', 'update'], policy: 'propose', perDay: 10_000 },
+    },
+  },
+  {
+    name: 'reading and writing, all said',
+    given: { ...terms, access: 'readwrite', write: WRITE },
+    read: { ...terms, access: 'readwrite', write: { ...WRITE, fields: ['kind', 'note'] } },
+  },
   { name: 'what else is there falls away', given: { ...terms, more: 1 }, read: terms },
 ];
 const of = (name: string, given: JsonValue, error: JsonObject) => ({ name, given, error });
 const badTerms = (field: string): JsonObject => ({ type: 'bad-terms', field });
+const fields = (...list: readonly JsonValue[]): JsonObject => ({ ...terms, fields: list });
 const TERMS_REFUSED = [
   of('a list', [], badTerms('shape')),
   of('no schema', without(terms, 'schema'), badTerms('schema')),
@@ -62,6 +126,57 @@ const TERMS_REFUSED = [
   of('a reserved field', { ...terms, fields: ['_id'] }, badTerms('fields')),
   of('a field of nine steps', { ...terms, fields: ['a.b.c.d.e.f.g.h.i'] }, badTerms('fields')),
   of('a field that is no text', { ...terms, fields: [1] }, badTerms('fields')),
+  of('a field of another shape', fields({ path: 'kind', hidden: true }), badTerms('fields')),
+  of('a field without a path', fields({ optional: true }), badTerms('fields')),
+  of('a reserved field, changed', fields({ path: '_id', transform: 'pseudonym' }), badTerms('fields')),
+  of('a path into a prototype', fields('a.__proto__'), badTerms('fields')),
+  of('optional as a text', fields({ path: 'kind', optional: 'yes' }), badTerms('fields')),
+  of('an unknown transform', fields({ path: 'kind', transform: 'hash' }), badTerms('fields')),
+  of('rounding to nothing', fields({ path: 'price', transform: { round: 0 } }), badTerms('fields')),
+  of('rounding with more', fields({ path: 'price', transform: { round: 1, from: 2 } }), badTerms('fields')),
+  of('the year of what is no date', fields({ path: 'kind', transform: 'year' }), badTerms('fields')),
+  of('an optional drop', fields({ path: 'kind', optional: true, transform: 'drop' }), badTerms('fields')),
+  of('one path in two ways', fields('kind', { path: 'kind', transform: 'pseudonym' }), badTerms('fields')),
+  of('one path required and optional', fields('kind', { path: 'kind', optional: true }), badTerms('fields')),
+  of(
+    'a change inside of a change',
+    fields({ path: 'place', transform: 'pseudonym' }, { path: 'place.street', transform: 'drop' }),
+    badTerms('fields'),
+  ),
+  of('no duration', without(terms, 'duration'), badTerms('duration')),
+  of('an end without a zone', { ...terms, duration: { until: '2026-10-15T14:00:00' } }, badTerms('duration')),
+  of('an end on a day that is none', { ...terms, duration: { until: '2026-02-30' } }, badTerms('duration')),
+  of(
+    'an end beyond the year 9999',
+    { ...terms, duration: { until: '9999-12-31T23:59:59-01:00' } },
+    badTerms('duration'),
+  ),
+  of('an end with more', { ...terms, duration: { until: '2026-10-15', or: 1 } }, badTerms('duration')),
+  of('a retention that is no duration', { ...terms, retention: '1 year' }, badTerms('retention')),
+  of('a retention of nothing', { ...terms, retention: 'P0D' }, badTerms('retention')),
+  of('a frequency as a number', { ...terms, frequency: 3600 }, badTerms('frequency')),
+  of('a frequency over 100 years', { ...terms, frequency: 'P101Y' }, badTerms('frequency')),
+  of('write terms with read access', { ...terms, write: WRITE }, badTerms('write')),
+  of('write access without its terms', { ...terms, access: 'readwrite' }, badTerms('write')),
+  of('fields to read without reading', { ...terms, access: 'write', write: WRITE }, badTerms('fields')),
+  ...[
+    ['no operations', { operations: [] }],
+    ['an unknown operation', { operations: ['merge'] }],
+    ['a nested field to write', { fields: ['a.b'] }],
+    ['a reserved field to write', { fields: ['_id'] }],
+    ['no fields to write in a list', { fields: [] }],
+    ['an unknown policy', { policy: 'ask' }],
+    ['no writes a day', { perDay: 0 }],
+    ['half a write a day', { perDay: 0.5 }],
+    ['too many writes a day', { perDay: 1_000_001 }],
+    ['a member of write terms that is not known', { unless: 1 }],
+  ].map(([name, change]) =>
+    of(
+      String(name),
+      { ...terms, access: 'readwrite', write: { ...WRITE, ...(change as JsonObject) } },
+      badTerms('write'),
+    ),
+  ),
   of('a filter that cannot be read', { ...terms, filter: { a: { $where: '1' } } }, { type: 'bad-filter' }),
   of('a window on what is no instant', { ...terms, filter: { kind: { $within: 'P1D' } } }, { type: 'bad-filter' }),
 ];
@@ -227,7 +342,7 @@ describe('vectors/grant.json', () => {
     await expect(second.vectorText(await grantVectors())).toMatchFileSnapshot(FILE.pathname);
   });
 
-  it('[GRANT-16] terms are read as stated, and others refused with their reason', () => {
+  it('[GRANT-16] [GRANT-21] [GRANT-22] terms are read as stated, and others refused with their reason', () => {
     for (const { name, given, read: expected } of read().terms)
       expect(readTerms(given), name).toMatchObject({ ok: true, value: { terms: expected } });
     for (const { name, given, error } of read().termsRefused)

@@ -1,6 +1,16 @@
 export * from './digest.ts';
 export * from './feed-diff.ts';
 export * from './feed-entry.ts';
+export {
+  type FieldTerm,
+  type FieldTransform,
+  isDrop,
+  isOptional,
+  liesIn,
+  pathOf,
+  transformOf,
+} from './field-term.ts';
 export * from './projection.ts';
 export * from './receipt.ts';
 export * from './terms.ts';
+export { DEFAULT_WRITES_PER_DAY, type WriteOperation, type WritePolicy, type WriteTerms } from './write-terms.ts';

@@ -2,12 +2,14 @@
 
 import { isJsonObject, type JsonObject } from '../base/json.ts';
 import { err, ok, type Result } from '../base/result.ts';
-import { type FieldFormats, type Filter, parseFilter } from '../filter/index.ts';
+import { type FieldFormats, type Filter, parseFilter, parseInstant, parseSpan } from '../filter/index.ts';
+import { type FieldTerm, parseFields } from './field-term.ts';
+import { parseWriteTerms, type WriteTerms } from './write-terms.ts';
 
-/** What a grantee may do. This version grants `read` alone. */
+/** What a grantee may do. */
 export type GrantAccess = 'read' | 'write' | 'readwrite';
-/** `once`: one evaluation, then complete. `standing`: live until revoked. */
-export type GrantDuration = 'once' | 'standing';
+/** `once`: one evaluation, then complete. `standing`: live until revoked. `until`: live until an instant, ISO 8601 in UTC with ms. */
+export type GrantDuration = 'once' | 'standing' | { readonly until: string };
 
 /** The terms of one item of a request, and of the one grant that consent makes of it. */
 export type GrantTerms = {
@@ -16,26 +18,46 @@ export type GrantTerms = {
   readonly schemaHash: string;
   readonly access: GrantAccess;
   readonly filter: JsonObject;
-  /** Dot paths to reveal; absent means whole records. */
-  readonly fields?: readonly string[];
+  /** What of each record is revealed; absent means whole records. */
+  readonly fields?: readonly FieldTerm[];
   readonly duration: GrantDuration;
+  /** ISO 8601 duration: how long the grantee keeps what it got after the grant's end. Absent: it keeps nothing. */
+  readonly retention?: string;
+  /** ISO 8601 duration: at most one batch in so long. Absent: live. */
+  readonly frequency?: string;
+  /** Exactly when access is not `read`. */
+  readonly write?: WriteTerms;
 };
 
 /** Terms that one request holds at most. */
 export const MAX_REQUEST_ITEMS = 16;
 /** In UTF-16 units. */
 export const MAX_SCHEMA_ID = 512;
-const MAX_FIELDS = 64;
-const FIELD = /^[A-Za-z_][A-Za-z0-9_]{0,63}(\.[A-Za-z0-9_]{1,64}){0,7}$/;
-/** Fields that name or time a record rather than describe it; they cannot be asked for one by one. */
-const RESERVED = new Set(['_id', '_rev', 'schema']);
+/** An instant as `Date` writes the years 0 to 9999. */
+const INSTANT_LENGTH = 24;
 
 /** What is wrong with terms. */
 export type TermsFailure =
-  | { readonly type: 'bad-terms'; readonly field: 'schema' | 'schemaHash' | 'access' | 'fields' | 'duration' | 'shape' }
+  | {
+      readonly type: 'bad-terms';
+      readonly field:
+        | 'schema'
+        | 'schemaHash'
+        | 'access'
+        | 'fields'
+        | 'duration'
+        | 'retention'
+        | 'frequency'
+        | 'write'
+        | 'shape';
+    }
   | { readonly type: 'bad-filter'; readonly text: string };
 
-/** Reads untrusted terms into a fresh object. The filter is checked against the schema's formats. */
+/**
+ * Reads untrusted terms into a fresh object in their normal form. The filter is checked against the schema's formats.
+ *
+ * Source: spec/grant.md GRANT-16, GRANT-21, GRANT-22.
+ */
 export function parseTerms(
   input: unknown,
   formats: FieldFormats,
@@ -44,13 +66,19 @@ export function parseTerms(
   const bad = (field: Extract<TermsFailure, { type: 'bad-terms' }>['field']): Result<never, TermsFailure> =>
     err({ type: 'bad-terms', field });
   if (!isJsonObject(input)) return bad('shape');
-  const { schema, schemaHash, access, filter, fields, duration } = input;
+  const { schema, schemaHash, access, filter, retention, frequency } = input;
   if (typeof schema !== 'string' || schema.length === 0 || schema.length > MAX_SCHEMA_ID) return bad('schema');
   if (typeof schemaHash !== 'string' || !/^[0-9a-f]{64}$/.test(schemaHash)) return bad('schemaHash');
   if (access !== 'read' && access !== 'write' && access !== 'readwrite') return bad('access');
-  if (duration !== 'once' && duration !== 'standing') return bad('duration');
-  const list = parseFields(fields);
-  if (list === 'bad') return bad('fields');
+  const duration = parseDuration(input.duration);
+  if (!duration) return bad('duration');
+  const fields = input.fields === undefined ? undefined : parseFields(input.fields, formats);
+  // Who reads nothing has no use for a choice of fields; it would only mislead the owner.
+  if (input.fields !== undefined && (!fields || access === 'write')) return bad('fields');
+  if (!isSpan(retention)) return bad('retention');
+  if (!isSpan(frequency)) return bad('frequency');
+  const write = access === 'read' ? undefined : parseWriteTerms(input.write);
+  if ((access === 'read') !== (input.write === undefined) || (access !== 'read' && !write)) return bad('write');
   const parsed = parseFilter(filter ?? {}, formats);
   if (!parsed.ok) return err({ type: 'bad-filter', text: filterText(parsed.error as never) });
   const terms: GrantTerms = {
@@ -59,16 +87,25 @@ export function parseTerms(
     access,
     filter: parsed.value.source,
     duration,
-    ...(list ? { fields: list } : {}),
+    ...(fields ? { fields } : {}),
+    ...(retention ? { retention } : {}),
+    ...(frequency ? { frequency } : {}),
+    ...(write ? { write } : {}),
   };
   return ok({ terms, filter: parsed.value });
 }
 
-function parseFields(fields: unknown): readonly string[] | undefined | 'bad' {
-  if (fields === undefined) return undefined;
-  if (!Array.isArray(fields) || fields.length === 0 || fields.length > MAX_FIELDS) return 'bad';
-  const names = fields.filter(
-    (f): f is string => typeof f === 'string' && FIELD.test(f) && !RESERVED.has(f) && !f.includes('__proto__'),
-  );
-  return names.length === fields.length ? [...new Set(names)].sort() : 'bad';
+/** The instant at which a grant ends by itself, in ms; undefined when it names none. */
+export const endsAtMs = ({ duration }: Pick<GrantTerms, 'duration'>): number | undefined =>
+  typeof duration === 'object' ? Date.parse(duration.until) : undefined;
+
+function parseDuration(input: unknown): GrantDuration | undefined {
+  if (input === 'once' || input === 'standing') return input;
+  if (!isJsonObject(input) || Object.keys(input).length !== 1 || typeof input.until !== 'string') return undefined;
+  const at = parseInstant(input.until, 'date-time');
+  const until = at === undefined ? '' : new Date(at).toISOString();
+  return until.length === INSTANT_LENGTH ? { until } : undefined;
 }
+
+const isSpan = (value: unknown): value is string | undefined =>
+  value === undefined || (typeof value === 'string' && parseSpan(value) !== undefined);

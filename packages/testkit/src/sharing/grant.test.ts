@@ -128,7 +128,7 @@ describe('asking for and giving grants', () => {
     expect(await ask({ fields: ['_rev'] })).toBe('BAD_REQUEST');
     expect(await ask({ schema: 'no/such' })).toBe('UNKNOWN_SCHEMA');
     expect(await ask({ filter: { content: { $where: 'code' } } })).toBe('BAD_FILTER');
-    expect(await ask({ access: 'readwrite' })).toBe('BAD_REQUEST');
+    expect(await ask({ access: 'readwrite', write: { operations: ['insert'] } })).toBe('BAD_REQUEST');
     expect(
       await codeOf(
         app.account.sharing.request(owner.account.did, {
@@ -156,7 +156,14 @@ describe('asking for and giving grants', () => {
     if (!schema.ok) throw new Error('no schema');
     const { id, hash } = schema.value;
     const sent = await sendRequest([
-      { schema: id, schemaHash: hash, access: 'readwrite', filter: {}, duration: 'standing' },
+      {
+        schema: id,
+        schemaHash: hash,
+        access: 'readwrite',
+        filter: {},
+        duration: 'standing',
+        write: { operations: ['insert'] },
+      },
     ]);
     expect(await codeOf(owner.account.sharing.preview(sent))).toBe('BAD_REQUEST');
     expect(await codeOf(owner.account.sharing.consent(sent))).toBe('BAD_REQUEST');

@@ -33,6 +33,7 @@ import {
   type FeedPlace,
   type FeedRule,
   feedTag,
+  type FieldTerm,
   sealCheckpoint,
   sealFeedDelete,
   sealFeedPut,
@@ -58,7 +59,7 @@ export type AgentGrant = {
   readonly key: AeadKey;
   readonly secret: GrantSecret;
   readonly filter: Filter;
-  readonly fields: readonly string[] | undefined;
+  readonly fields: readonly FieldTerm[] | undefined;
   readonly once: boolean;
   readonly collection: Collection;
 };
