@@ -1,3 +1,5 @@
+export * from './attestation.ts';
+export * from './consent-receipt.ts';
 export * from './digest.ts';
 export * from './feed-diff.ts';
 export * from './feed-entry.ts';
@@ -12,5 +14,6 @@ export {
 } from './field-term.ts';
 export * from './projection.ts';
 export * from './receipt.ts';
+export * from './revoke-certificate.ts';
 export * from './terms.ts';
 export { DEFAULT_WRITES_PER_DAY, type WriteOperation, type WritePolicy, type WriteTerms } from './write-terms.ts';
