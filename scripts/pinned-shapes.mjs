@@ -6,6 +6,7 @@
 import { FEED_SHAPES } from '../packages/core/src/grant/feed-entry.ts';
 import { MESSAGE_SHAPES } from '../packages/core/src/message/sealed-message.ts';
 import { CTL_SHAPES } from '../packages/core/src/stream/ctl-entry.ts';
+import { ROW_STATEMENT_SHAPES } from '../packages/core/src/stream/row-statement.ts';
 import { GENESIS_SHAPES } from '../packages/core/src/stream/genesis.ts';
 import { WIRE_SCHEMA } from '../packages/core/src/wire/schema.ts';
 
@@ -16,6 +17,7 @@ export const PINNED_SHAPES = {
   ...WIRE_SCHEMA,
   genesis: described(GENESIS_SHAPES),
   ctl: described(CTL_SHAPES),
+  rowStatement: described(ROW_STATEMENT_SHAPES),
   message: described(MESSAGE_SHAPES),
   feed: described(FEED_SHAPES),
 };

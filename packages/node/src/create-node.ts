@@ -59,7 +59,7 @@ export async function createNode(deps: NodeDeps): Promise<SluiceNode> {
   let stopping = false;
   const isStopping = (): boolean => stopping;
 
-  const service = createService({ storage, clock, random, did: identity.did, policy });
+  const service = createService({ storage, clock, random, identity, policy });
   const limiters = createLimiters(deps.limits ?? {}, clock, random, listen.proxies ?? []);
   const authenticate = createAuthenticator(publicUrl, clock);
   const wakeups = createWakeups(clock);

@@ -1,8 +1,16 @@
 /** What the node does, without a transport: the checks that come before the storage. HTTP and the live connection both call this. */
 
-import type { Clock, Did, Random, SpaceId } from '@sluice/core/base';
+import {
+  bytesToHex,
+  type Clock,
+  type Did,
+  type Random,
+  type RowId,
+  type SpaceId,
+  type StreamId,
+} from '@sluice/core/base';
 import { type SigningKey, type VerifyKey, writerId } from '@sluice/core/crypto';
-import { access, isNamed, logTarget, openGenesis } from '@sluice/core/stream';
+import { access, isNamed, isOwners, logTarget, openGenesis, signRowStatement } from '@sluice/core/stream';
 import {
   decodePush,
   type ErrorCode,
@@ -12,10 +20,13 @@ import {
   MAX_MESSAGE_BYTES,
   type Page,
   type PushAnswer,
+  streamKind,
   type WireFailure,
 } from '@sluice/core/wire';
+import { createServedNumbers } from './served-numbers.ts';
 import { checkParts } from './storage/checked-part.ts';
 import type { Outcome, Storage } from './storage/port.ts';
+import { REFUSALS } from './storage/refusals.ts';
 
 /** `open`: anybody may create a space (limited for each address). `invite`: only with an invite code of the operator. */
 export type SpacePolicy = { readonly type: 'open' } | { readonly type: 'invite'; readonly codes: ReadonlySet<string> };
@@ -25,7 +36,7 @@ export type ServiceDeps = {
   readonly storage: Storage;
   readonly clock: Clock;
   readonly random: Random;
-  readonly did: Did;
+  readonly identity: NodeIdentity;
   readonly policy: SpacePolicy;
 };
 
@@ -43,6 +54,8 @@ export type NodeService = {
   ) => Promise<Outcome<PushAnswer>>;
   readonly push: (space: SpaceId, requester: VerifyKey, push: Uint8Array) => Promise<Outcome<PushAnswer>>;
   readonly pull: (space: SpaceId, requester: VerifyKey, log: LogName, after: number, whole: boolean) => Outcome<Page>;
+  /** How a row stands and how far its feed was served, for a device of the owner to keep as a proof; signed by the node. */
+  readonly rowStatement: (space: SpaceId, requester: VerifyKey, row: RowId) => Outcome<Uint8Array>;
   /** Whether the key may read the log now. */
   readonly mayRead: (space: SpaceId, requester: VerifyKey, log: LogName) => ErrorCode | 'allowed';
   readonly deposit: (space: SpaceId, messages: readonly Uint8Array[]) => Promise<Outcome<number>>;
@@ -56,13 +69,15 @@ const refuse = (code: ErrorCode): { readonly ok: false; readonly code: ErrorCode
 const wireCode = (failure: WireFailure): ErrorCode => (failure.type === 'too-large' ? 'TOO_LARGE' : 'MALFORMED');
 
 /** Creates the service over a storage. */
-export function createService({ storage, clock, did, policy }: ServiceDeps): NodeService {
+export function createService({ storage, clock, identity, policy }: ServiceDeps): NodeService {
+  const { did, key: nodeKey } = identity;
+  const served = createServedNumbers();
   const mayRead = (space: SpaceId, requester: VerifyKey, log: LogName): ErrorCode | 'allowed' => {
     const state = storage.accessState(space);
     // An unknown space and a forbidden one look the same, so that nobody can probe for spaces.
     if (!state) return 'FORBIDDEN';
     const verdict = access(state, requester, logTarget(log), 'read', clock.nowMs());
-    return verdict === 'allowed' ? 'allowed' : verdict === 'revoked' ? 'REVOKED' : 'FORBIDDEN';
+    return verdict === 'allowed' ? 'allowed' : REFUSALS[verdict];
   };
 
   const push = async (space: SpaceId, requester: VerifyKey, bytes: Uint8Array): Promise<Outcome<PushAnswer>> => {
@@ -94,9 +109,30 @@ export function createService({ storage, clock, did, policy }: ServiceDeps): Nod
       const verdict = mayRead(space, requester, log);
       if (verdict !== 'allowed') return refuse(verdict);
       const page = storage.readPage({ space, log, after, except: writerId(requester), whole, nowMs: clock.nowMs() });
+      const state = storage.accessState(space);
+      if (log.type === 'stream' && state && !isOwners(state, requester, clock.nowMs()))
+        served.note(space, log.stream, page.cursor);
       return { ok: true, value: page };
     },
     mayRead,
+    rowStatement: (space, requester, row) => {
+      const state = storage.accessState(space);
+      const nowMs = clock.nowMs();
+      if (!state || !isOwners(state, requester, nowMs)) return refuse('FORBIDDEN');
+      const found = state.rows.get(bytesToHex(row));
+      if (!found) return refuse('NOT_FOUND');
+      const feed = found.access.map((a) => a.target as StreamId).find((target) => streamKind(target) === 'feed');
+      const statement = {
+        space,
+        row,
+        status: found.status,
+        ctlHead: storage.head(space, { type: 'ctl' }),
+        feedHead: feed ? storage.head(space, { type: 'stream', stream: feed }) : 0,
+        served: feed ? served.of(space, feed) : null,
+        nowMs,
+      };
+      return { ok: true, value: signRowStatement(nodeKey, statement) };
+    },
     deposit: async (space, messages) => {
       if (messages.length === 0 || messages.length > MAX_DEPOSIT)
         return refuse(messages.length === 0 ? 'MALFORMED' : 'TOO_LARGE');

@@ -14,6 +14,7 @@ export const adminRow = (device: VerifyKey): CtlRow => ({
   access: [],
   status: 'active',
   expiresMs: 0,
+  perDay: 0,
 });
 
 /** The root's first control entry in a space: the row of its first device. */

@@ -134,4 +134,5 @@ const ownRow = ({ row, key }: AppSessionDeps): CtlRow => ({
   ],
   status: 'revoked',
   expiresMs: 0,
+  perDay: 0,
 });

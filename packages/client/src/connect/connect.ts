@@ -346,4 +346,5 @@ const sessionRow = (item: JsonObject, status: CtlRow['status']): CtlRow => ({
   ],
   status,
   expiresMs: Number(item.expiresAt),
+  perDay: 0,
 });

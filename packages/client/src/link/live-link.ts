@@ -145,6 +145,7 @@ export function openLiveLink(
     send({
       type: 'sub',
       id: sub.id,
+      key: 0,
       space: sub.space,
       log: formatLogName(sub.log),
       after: sub.events.cursor(),
@@ -280,7 +281,7 @@ export function openLiveLink(
       const id = nextId++;
       return new Promise((resolve, reject) => {
         waiting.set(id, { line: lineOf(space, { type: 'own' }), resolve, reject });
-        send({ type: 'push', id, space, push });
+        send({ type: 'push', id, key: 0, space, push });
       });
     },
     state: () => state,

@@ -8,6 +8,7 @@ import {
   ok,
   parseJson,
   type Result,
+  type RowId,
   type SpaceId,
 } from '@sluice/core/base';
 import type { SigningKey } from '@sluice/core/crypto';
@@ -50,6 +51,8 @@ export type NodeHttp = {
     key: SigningKey,
     invite?: string,
   ) => Promise<Result<PushAnswer, NodeFailure>>;
+  /** What the node states of an access row, still to be opened (`openRowStatement`). */
+  readonly rowStatement: (space: SpaceId, row: RowId, key: SigningKey) => Promise<Result<Uint8Array, NodeFailure>>;
   readonly deposit: (space: SpaceId, messages: readonly Uint8Array[]) => Promise<Result<null, NodeFailure>>;
   readonly getRecovery: (locator: Uint8Array, auth: SigningKey) => Promise<Result<Uint8Array, NodeFailure>>;
   readonly putRecovery: (locator: Uint8Array, auth: SigningKey, box: Uint8Array) => Promise<Result<null, NodeFailure>>;
@@ -112,6 +115,11 @@ export function createNodeHttp(platform: Platform, node: Pick<NodeAddress, 'url'
       if (!answer.ok) return answer;
       const decoded = decodePushAnswer(answer.value.body);
       return decoded.ok ? ok(decoded.value) : err({ type: 'offline' });
+    },
+    rowStatement: async (space, row, key) => {
+      const path = `/v1/spaces/${bytesToBase64url(space)}/rows/${bytesToBase64url(row)}`;
+      const answer = await call({ method: 'GET', path, key, maxBytes: 4096 });
+      return answer.ok ? ok(answer.value.body) : answer;
     },
     deposit: (space, messages) =>
       done({ method: 'POST', path: `/v1/spaces/${bytesToBase64url(space)}/inbox`, body: encodeCbor([...messages]) }),

@@ -132,4 +132,5 @@ const granteeRow = (grant: GivenGrant, status: CtlRow['status']): CtlRow => ({
   access: [{ target: grant.feed, verbs: VERB.read }],
   status,
   expiresMs: 0,
+  perDay: 0,
 });

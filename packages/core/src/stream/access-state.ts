@@ -37,8 +37,8 @@ export type CtlFailure =
   | { readonly type: 'fork' }
   | { readonly type: 'known' };
 
-/** Whether a key may do something. `revoked`: a row allowed it once. */
-export type Verdict = 'allowed' | 'revoked' | 'forbidden';
+/** Whether a key may do something. `revoked`: a row allowed it once. `paused`: a row allows it again when the owner goes on. */
+export type Verdict = 'allowed' | 'paused' | 'revoked' | 'forbidden';
 
 /** The epoch that a space is born with; its key is in no entry. */
 export const FIRST_EPOCH = 1;
@@ -98,13 +98,32 @@ export function access(
 ): Verdict {
   // The root is never a row; it opens everything so that twelve words alone can join a new device.
   if (equalBytes(key, state.root)) return 'allowed';
-  let sawRevoked = false;
+  let verdict: Verdict = 'forbidden';
   for (const row of state.rows.values()) {
     if (!equalBytes(row.key, key) || !opens(row, target, VERB[verb])) continue;
     if (isLive(row, nowMs)) return 'allowed';
-    sawRevoked = true;
+    if (row.status === 'paused' && !isExpired(row, nowMs)) verdict = 'paused';
+    else if (verdict === 'forbidden') verdict = 'revoked';
   }
-  return sawRevoked ? 'revoked' : 'forbidden';
+  return verdict;
+}
+
+/** Whether the key is one of the owner's: the root, a device or an agent, live now. */
+export const isOwners = (state: AccessState, key: VerifyKey, nowMs: number): boolean =>
+  equalBytes(key, state.root) ||
+  [...state.rows.values()].some(
+    (row) => equalBytes(row.key, key) && (row.role === 'admin' || row.role === 'agent') && isLive(row, nowMs),
+  );
+
+/** How a feed or lane stands, by the row of the one it was opened for: `revoked` also when no row names it. */
+export function grantStanding(state: AccessState, stream: Uint8Array, nowMs: number): 'open' | 'paused' | 'revoked' {
+  let standing: 'paused' | 'revoked' = 'revoked';
+  for (const row of state.rows.values()) {
+    if (row.role !== 'grantee' || !row.access.some((a) => equalBytes(a.target, stream))) continue;
+    if (isLive(row, nowMs)) return 'open';
+    if (row.status === 'paused' && !isExpired(row, nowMs)) standing = 'paused';
+  }
+  return standing;
 }
 
 /** Whether the key is the root or stands in any row, live or not. */
@@ -134,8 +153,9 @@ export function writerKey(
 }
 
 /** Tells whether a row grants anything at this time. */
-export const isLive = (row: AccessRow, nowMs: number): boolean =>
-  row.status === 'active' && (row.expiresMs === 0 || nowMs < row.expiresMs);
+export const isLive = (row: AccessRow, nowMs: number): boolean => row.status === 'active' && !isExpired(row, nowMs);
+
+const isExpired = (row: AccessRow, nowMs: number): boolean => row.expiresMs !== 0 && nowMs >= row.expiresMs;
 
 function opens(row: AccessRow, target: AccessTarget, verb: number): boolean {
   if (row.role === 'admin') return true;
@@ -147,14 +167,14 @@ function matchesTarget(allowed: Uint8Array, target: AccessTarget): boolean {
   return target.stream !== undefined && equalBytes(allowed, target.stream);
 }
 
-function maySign(state: AccessState, ctl: CtlEntry, nowMs: number): Verdict {
+function maySign(state: AccessState, ctl: CtlEntry, nowMs: number): Exclude<Verdict, 'paused'> {
   if (equalBytes(ctl.signer, state.root)) return 'allowed';
-  let verdict: Verdict = 'forbidden';
+  let verdict: Exclude<Verdict, 'paused'> = 'forbidden';
   for (const row of state.rows.values()) {
     if (!equalBytes(row.key, ctl.signer)) continue;
     if (row.role === 'admin' && isLive(row, nowMs)) return 'allowed';
     if (isOwnRevocation(row, ctl)) {
-      if (row.status === 'active') return 'allowed';
+      if (row.status !== 'revoked') return 'allowed';
       // A row ends once: whoever was shut out may not go on writing that it is.
       verdict = 'revoked';
     }

@@ -29,9 +29,11 @@ const rowShape = tuple(
   ['key', fixed(32)],
   ['role', oneOf(...ROLES)],
   ['access', list(accessShape, 64)],
-  ['status', oneOf('active', 'revoked')],
+  ['status', oneOf('active', 'paused', 'revoked')],
   /** ms since the Unix epoch, or 0 for no end. */
   ['expiresMs', uint()],
+  /** Entries a day that the key may write into lanes; 0 for no limit. */
+  ['perDay', uint(2 ** 32 - 1)],
 );
 /**
  * A new key epoch: entries of kind own under an older one are refused from here on. The key is HPKE-sealed to the remaining rows; all who
@@ -75,7 +77,7 @@ export type CtlEntryFailure = { readonly type: 'malformed' } | { readonly type: 
 const encodePublic = (p: CtlPublic): Uint8Array => {
   const value: CborValue =
     p.type === 'row'
-      ? ['row', p.id, p.key, p.role, p.access.map((a) => [a.target, a.verbs]), p.status, p.expiresMs]
+      ? ['row', p.id, p.key, p.role, p.access.map((a) => [a.target, a.verbs]), p.status, p.expiresMs, p.perDay]
       : ['epoch', p.epoch, p.commitment, p.keys.map((k) => [k.row, k.sealed])];
   return encodeCbor(value);
 };

@@ -42,6 +42,7 @@ type RowValue = {
   readonly access: readonly { readonly target: string; readonly verbs: number }[];
   readonly status: string;
   readonly expiresMs: number;
+  readonly perDay: number;
 };
 type EpochValue = {
   readonly type: 'epoch';
@@ -59,6 +60,7 @@ const row = (who: Who, role: Role, more: Partial<RowValue> = {}): RowValue => ({
   access: [],
   status: 'active',
   expiresMs: 0,
+  perDay: 0,
   ...more,
 });
 /** Kind `own` of the space to read and write, and the control log to read. */
@@ -70,7 +72,16 @@ const SILO = [
 /** CTL-3. */
 const publicArray = (p: PublicValue): unknown[] =>
   p.type === 'row'
-    ? ['row', unhex(p.id), unhex(p.key), p.role, p.access.map((a) => [unhex(a.target), a.verbs]), p.status, p.expiresMs]
+    ? [
+        'row',
+        unhex(p.id),
+        unhex(p.key),
+        p.role,
+        p.access.map((a) => [unhex(a.target), a.verbs]),
+        p.status,
+        p.expiresMs,
+        p.perDay,
+      ]
     : ['epoch', p.epoch, unhex(p.commitment), p.keys.map((k) => [unhex(k.row), unhex(k.sealed)])];
 
 type Draft = {
@@ -390,7 +401,7 @@ const toPublic = (p: PublicValue): CtlPublic =>
         id: toRowId(hexToBytes(p.id)),
         key: hexToBytes(p.key),
         role: p.role as Role,
-        status: p.status as 'active' | 'revoked',
+        status: p.status as 'active' | 'paused' | 'revoked',
         access: p.access.map((a) => ({ target: hexToBytes(a.target), verbs: a.verbs })),
       }
     : {

@@ -122,6 +122,7 @@ describe('control', () => {
     access: [],
     status: 'active',
     expiresMs: 0,
+    perDay: 0,
     ...more,
   });
   type State = ReturnType<typeof createAccessState>;

@@ -32,6 +32,11 @@ export const ERROR_TABLE = {
     title: 'The key has no access row that allows this. Ask the owner for access.',
   },
   REVOKED: { status: 403, retry: 'never', title: 'The access was revoked. Ask the owner for new access.' },
+  PAUSED: {
+    status: 403,
+    retry: 'after',
+    title: 'The owner has paused this access. Wait until it goes on.',
+  },
   INVITE_REQUIRED: {
     status: 403,
     retry: 'never',
@@ -89,6 +94,12 @@ export const ERROR_TABLE = {
   TOO_LARGE: { status: 413, retry: 'never', title: 'The request is over a size limit. Send less at a time.' },
   RATE_LIMITED: { status: 429, retry: 'backoff', title: 'Too many requests. Wait and try again.' },
   QUOTA: { status: 429, retry: 'backoff', title: 'The space or inbox is full. Remove something or raise the quota.' },
+  LANE_FULL: {
+    status: 429,
+    retry: 'backoff',
+    title:
+      'The lane holds as many entries as it may until the owner has decided, or got as many as it may today. Wait.',
+  },
   INTERNAL: {
     status: 500,
     retry: 'backoff',

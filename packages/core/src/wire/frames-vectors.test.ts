@@ -13,6 +13,7 @@ const FILE = new URL('../../../../vectors/frames.json', import.meta.url);
 
 const own = fill(16, 1);
 const feed = fill(16, 4);
+const lane = fill(16, 5);
 const [writer, tag, hash, space] = [fill(16, 0xa), fill(16, 0xb), fill(32, 0xc), fill(32, 0xd)];
 const [header, body, memo, seal] = [fill(3, 0x11), fill(4, 0x22), fill(5, 0x33), fill(6, 0x44)];
 
@@ -93,6 +94,7 @@ const CASES: readonly Case[] = [
     value: [
       { type: 'sealed', stream: own, entries: [{ header, body }], seal },
       { type: 'ctl', entries: [{ header, body }] },
+      { type: 'trim', stream: lane, upTo: 7 },
       { type: 'drain', tags: [tag] },
       {
         type: 'feed',
@@ -108,6 +110,7 @@ const CASES: readonly Case[] = [
     wire: [
       ['sealed', own, [[header, body]], seal],
       ['ctl', [[header, body]]],
+      ['trim', lane, 7],
       ['drain', [tag]],
       [
         'feed',
@@ -128,16 +131,22 @@ const CASES: readonly Case[] = [
   {
     form: 'client',
     name: 'subscribe',
-    value: { type: 'sub', id: 1, space, log: 'own', after: 0, credit: 65_536 },
-    wire: ['sub', 1, space, 'own', 0, 65_536],
+    value: { type: 'sub', id: 1, key: 0, space, log: 'own', after: 0, credit: 65_536 },
+    wire: ['sub', 1, 0, space, 'own', 0, 65_536],
+  },
+  {
+    form: 'client',
+    name: 'one more key',
+    value: { type: 'key', key: 3, proof: body },
+    wire: ['key', 3, body],
   },
   { form: 'client', name: 'credit', value: { type: 'credit', id: 1, bytes: 4096 }, wire: ['credit', 1, 4096] },
   { form: 'client', name: 'unsubscribe', value: { type: 'unsub', id: 1 }, wire: ['unsub', 1] },
   {
     form: 'client',
     name: 'push, its bytes as in a request',
-    value: { type: 'push', id: 2, space, push: Uint8Array.of(0x80) },
-    wire: ['push', 2, space, Uint8Array.of(0x80)],
+    value: { type: 'push', id: 2, key: 0, space, push: Uint8Array.of(0x80) },
+    wire: ['push', 2, 0, space, Uint8Array.of(0x80)],
   },
   {
     form: 'server',

@@ -25,11 +25,20 @@ const did = text(1100) as unknown as Shape<Did>;
 /** The shape of what a client sends (spec/live.md). */
 export const clientFrameShape = union({
   hello: tuple(['proof', bytes(1024)]),
-  /** `log` as in a pull; `credit` in bytes of pages. */
-  sub: tuple(['id', uint()], ['space', fixed<SpaceId>(32)], ['log', text(32)], ['after', uint()], ['credit', uint()]),
+  /** One more key that speaks on this connection, under a number of the client's choice other than 0, which is the hello's. */
+  key: tuple(['key', uint()], ['proof', bytes(1024)]),
+  /** `key` says which key asks; `log` as in a pull; `credit` in bytes of pages. */
+  sub: tuple(
+    ['id', uint()],
+    ['key', uint()],
+    ['space', fixed<SpaceId>(32)],
+    ['log', text(32)],
+    ['after', uint()],
+    ['credit', uint()],
+  ),
   credit: tuple(['id', uint()], ['bytes', uint()]),
   unsub: tuple(['id', uint()]),
-  push: tuple(['id', uint()], ['space', fixed<SpaceId>(32)], ['push', bytes(MAX_PUSH_BYTES)]),
+  push: tuple(['id', uint()], ['key', uint()], ['space', fixed<SpaceId>(32)], ['push', bytes(MAX_PUSH_BYTES)]),
 });
 /** The shape of what a node sends (spec/live.md). */
 export const serverFrameShape = union({
@@ -50,14 +59,16 @@ const wireClient = (f: ClientFrame): CborValue => {
   switch (f.type) {
     case 'hello':
       return ['hello', f.proof];
+    case 'key':
+      return ['key', f.key, f.proof];
     case 'sub':
-      return ['sub', f.id, f.space, f.log, f.after, f.credit];
+      return ['sub', f.id, f.key, f.space, f.log, f.after, f.credit];
     case 'credit':
       return ['credit', f.id, f.bytes];
     case 'unsub':
       return ['unsub', f.id];
     case 'push':
-      return ['push', f.id, f.space, f.push];
+      return ['push', f.id, f.key, f.space, f.push];
   }
 };
 

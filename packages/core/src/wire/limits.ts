@@ -26,6 +26,10 @@ export const PAGE_BYTES = 1024 * 1024;
 export const MAX_PAGE_ITEMS = 10_000;
 /** Own streams and lanes of one space that one key writes. */
 export const MAX_WRITER_STREAMS = 1_000;
+/** Entries of one lane that wait for the owner’s decision. */
+export const MAX_LANE_ENTRIES = 10_000;
+/** Keys that speak on one connection beside the one that said hello. */
+export const MAX_CONNECTION_KEYS = 10_000;
 /** One answer left at a drop. */
 export const MAX_DROP_BYTES = 64 * 1024;
 /** One recovery box. */

@@ -23,6 +23,8 @@ export const pushPartShape = union({
     ['term', uint()],
     ['entries', list(feedEntryShape, MAX_BATCH_ENTRIES)],
   ),
+  /** Drops what is left of a lane up to a number: it was decided, and what was accepted is stored. */
+  trim: tuple(['stream', fixed<StreamId>(16)], ['upTo', uint()]),
   /** Drops inbox entries by tag. */
   drain: tuple(['tags', list(fixed<Tag>(16), MAX_BATCH_ENTRIES)]),
 });
@@ -60,6 +62,8 @@ const wirePart = (part: PushPart): CborValue => {
         part.term,
         part.entries.map((e: FeedEntry) => [e.header, e.body, e.memo]),
       ];
+    case 'trim':
+      return ['trim', part.stream, part.upTo];
     case 'drain':
       return ['drain', part.tags];
   }

@@ -240,7 +240,7 @@ describe('the log', () => {
     await fixture.call('/v1/query-canary/%', { headers });
     await fixture.call(`${owned.path}/inbox`, { method: 'POST', body: encodeCbor([new Uint8Array(40)]) });
     const live = await openLive(fixture, device);
-    live.send({ type: 'sub', id: 1, space: owned.space, log: 'own', after: 0, credit: 1 });
+    live.send({ type: 'sub', id: 1, key: 0, space: owned.space, log: 'own', after: 0, credit: 1 });
     await live.next('page');
     live.socket.close();
     await until(() => lines.some((line) => line.includes('/v1/live')));

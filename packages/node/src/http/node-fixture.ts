@@ -11,6 +11,7 @@ import {
   type SpaceId,
   toDid,
   toRowId,
+  type StreamId,
   toStreamId,
   toTag,
 } from '@sluice/core/base';
@@ -214,6 +215,7 @@ export function createTestSpace(
       access: [],
       status: 'active',
       expiresMs: 0,
+      perDay: 0,
       ...row,
     } as const;
     const entry = createCtlEntry(root, ctlStreamId(space), at, pub, null);
@@ -241,13 +243,14 @@ export const putSpace = (
 /** The one own stream these tests write to. */
 const OWN_STREAM = toStreamId(new Uint8Array(16).fill(1));
 
-/** A push of sealed entries of the own stream, one for each text, and the hash that the writer's next seal names. */
+/** A push of sealed entries of the own stream, or another, one for each text, and the hash that the writer's next seal names. */
 export function ownPush(
   writer: SigningKey,
   { clock, random }: Pick<NodeFixture, 'clock' | 'random'>,
   firstN: number,
   texts: readonly string[],
   previous: Uint8Array = NO_SEAL,
+  stream: StreamId = OWN_STREAM,
 ): { readonly push: Uint8Array; readonly hash: Uint8Array } {
   const entries = texts.map((text, i): Entry => {
     const header = {
@@ -260,10 +263,10 @@ export function ownPush(
       superseded: [],
       expiresMs: null,
     };
-    return sealEntry(toAeadKey(new Uint8Array(32).fill(9)), OWN_STREAM, header, new TextEncoder().encode(text), random);
+    return sealEntry(toAeadKey(new Uint8Array(32).fill(9)), stream, header, new TextEncoder().encode(text), random);
   });
-  const seal = createSeal(writer, OWN_STREAM, firstN, entries, previous);
-  return { push: encodePush([{ type: 'sealed', stream: OWN_STREAM, entries, seal }]), hash: sealHash(seal) };
+  const seal = createSeal(writer, stream, firstN, entries, previous);
+  return { push: encodePush([{ type: 'sealed', stream, entries, seal }]), hash: sealHash(seal) };
 }
 
 /** Resolves when the fact holds; the test's own time limit ends a wait in vain. */

@@ -1,6 +1,14 @@
 /** Reads the parts of a request strictly, each in one spelling, and writes answers. A wrong form throws a Problem. */
 
-import { base64urlToBytes, bytesToBase64url, bytesToUtf8, type SpaceId, toSpaceId } from '@sluice/core/base';
+import {
+  base64urlToBytes,
+  bytesToBase64url,
+  bytesToUtf8,
+  type RowId,
+  type SpaceId,
+  toRowId,
+  toSpaceId,
+} from '@sluice/core/base';
 import { readShape, type Shape } from '@sluice/core/wire';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Outcome } from '../storage/port.ts';
@@ -36,19 +44,22 @@ export function textOf(bytes: Uint8Array): string {
 }
 
 /** Reads a 32-byte id in base64url, and gives it back in its one spelling. */
-export const idOf = (text: string): string => bytesToBase64url(idBytes(text));
+export const idOf = (text: string): string => bytesToBase64url(idBytes(text, 32));
 
 /** Reads a space id in base64url. */
-export const spaceOf = (text: string): SpaceId => toSpaceId(idBytes(text));
+export const spaceOf = (text: string): SpaceId => toSpaceId(idBytes(text, 32));
 
-function idBytes(text: string): Uint8Array {
+/** Reads a row id in base64url. */
+export const rowOf = (text: string): RowId => toRowId(idBytes(text, 16));
+
+function idBytes(text: string, length: number): Uint8Array {
   let id: Uint8Array | undefined;
   try {
     id = base64urlToBytes(text);
   } catch {
     // Answered below like any other wrong form.
   }
-  if (id?.length !== 32) throw new Problem('MALFORMED');
+  if (id?.length !== length) throw new Problem('MALFORMED');
   return id;
 }
 

@@ -26,6 +26,7 @@ import {
   type Query,
   sendCbor,
   sizeLimit,
+  rowOf,
   spaceOf,
   unwrap,
   waitMsOf,
@@ -80,6 +81,12 @@ export function registerSpaceRoutes(app: FastifyInstance, deps: RouteDeps): void
       if (page.head !== after || leftMs <= 0 || gone.aborted || isStopping()) return sendCbor(reply, encodePage(page));
       await wakeups.wait(spaceNewsName(space), leftMs, gone);
     }
+  });
+
+  app.get<{ Params: { space: string; row: string } }>('/v1/spaces/:space/rows/:row', async (request, reply) => {
+    const key = await signer(request);
+    const { space, row } = request.params;
+    return sendCbor(reply, unwrap(service.rowStatement(spaceOf(space), key, rowOf(row))));
   });
 
   app.post<SpaceRoute>(

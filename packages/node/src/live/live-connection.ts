@@ -8,6 +8,7 @@ import {
   decodeClientFrame,
   encodeServerFrame,
   type ErrorCode,
+  MAX_CONNECTION_KEYS,
   MAX_FRAME_BYTES,
   parseLogName,
   PROTOCOL_VERSION,
@@ -53,6 +54,8 @@ const MAX_PUSHES = 64;
 export function createLiveConnection(port: LivePort, { service, watch, did, clock, random }: LiveDeps): LiveConnection {
   const nonce = random(16);
   let key: VerifyKey | undefined;
+  /** Keys that speak here, by the client's number; the one that said hello is 0. */
+  const keys = new Map<number, VerifyKey>();
   let open = true;
   let pushes = 0;
 
@@ -65,12 +68,10 @@ export function createLiveConnection(port: LivePort, { service, watch, did, cloc
     open = false;
     port.close(reason);
   };
-  const asKey = <T>(use: (key: VerifyKey) => T, otherwise: T): T => (key ? use(key) : otherwise);
 
   const subscriptions = createSubscriptions({
-    read: (space, log, after, whole) =>
-      asKey((k) => service.pull(space, k, log, after, whole), { ok: false, code: 'UNAUTHENTICATED' as ErrorCode }),
-    mayRead: (space, log) => asKey((k) => service.mayRead(space, k, log), 'UNAUTHENTICATED' as ErrorCode | 'allowed'),
+    read: (k, space, log, after, whole) => service.pull(space, k, log, after, whole),
+    mayRead: (k, space, log) => service.mayRead(space, k, log),
     watch,
     hasRoom: port.hasRoom,
     sendPage: (id, page) => send({ type: 'page', id, page }),
@@ -80,10 +81,12 @@ export function createLiveConnection(port: LivePort, { service, watch, did, cloc
     if (!key && open) fail('no hello');
   });
 
-  const push = (k: VerifyKey, frame: Extract<ClientFrame, { type: 'push' }>): void => {
+  const push = (frame: Extract<ClientFrame, { type: 'push' }>): void => {
+    const k = keys.get(frame.key);
     const refuse = (code: ErrorCode): void => {
       send({ type: 'refused', id: frame.id, code, nowMs: clock.nowMs() });
     };
+    if (!k) return refuse('UNAUTHENTICATED');
     if (pushes >= MAX_PUSHES) return refuse('RATE_LIMITED');
     pushes++;
     service
@@ -93,19 +96,28 @@ export function createLiveConnection(port: LivePort, { service, watch, did, cloc
       .finally(() => pushes--);
   };
 
-  const handle = (frame: ClientFrame, k: VerifyKey): void => {
+  const addKey = ({ key: number, proof }: Extract<ClientFrame, { type: 'key' }>): void => {
+    const hello = verifyHello(proof, did, nonce, clock.nowMs());
+    if (!hello.ok || keys.has(number) || keys.size > MAX_CONNECTION_KEYS) return fail('bad key');
+    keys.set(number, hello.value);
+  };
+
+  const handle = (frame: ClientFrame): void => {
     switch (frame.type) {
+      case 'key':
+        return addKey(frame);
       case 'sub': {
         const log = parseLogName(frame.log);
-        if (!log) return void send({ type: 'closed', id: frame.id, code: 'MALFORMED' });
-        return subscriptions.open(frame.id, frame.space, log, frame.after, frame.credit);
+        const k = keys.get(frame.key);
+        if (!log || !k) return void send({ type: 'closed', id: frame.id, code: log ? 'UNAUTHENTICATED' : 'MALFORMED' });
+        return subscriptions.open(frame.id, k, frame.space, log, frame.after, frame.credit);
       }
       case 'credit':
         return subscriptions.credit(frame.id, frame.bytes);
       case 'unsub':
         return subscriptions.close(frame.id);
       case 'push':
-        return push(k, frame);
+        return push(frame);
       case 'hello':
         return fail('second hello');
     }
@@ -118,11 +130,12 @@ export function createLiveConnection(port: LivePort, { service, watch, did, cloc
       if (!key && bytes.length > MAX_HELLO_BYTES) return fail('too large before hello');
       const frame = decodeClientFrame(bytes);
       if (!frame.ok || bytes.length > MAX_FRAME_BYTES) return fail('malformed frame');
-      if (key) return handle(frame.value, key);
+      if (key) return handle(frame.value);
       const hello =
         frame.value.type === 'hello' ? verifyHello(frame.value.proof, did, nonce, clock.nowMs()) : undefined;
       if (!hello?.ok) return fail('bad hello');
       key = hello.value;
+      keys.set(0, key);
       cancelHello();
       send({ type: 'ready', nowMs: clock.nowMs() });
     },

@@ -126,7 +126,7 @@ describe('opening a live connection', () => {
   it('[LIVE-1] ends when anything else comes before the hello', async () => {
     const { fixture, space } = await startShared();
     const client = await connectLive(fixture);
-    client.send({ type: 'sub', id: 1, space: space.space, log: 'own', after: 0, credit: CREDIT });
+    client.send({ type: 'sub', id: 1, key: 0, space: space.space, log: 'own', after: 0, credit: CREDIT });
     expect(await client.closed).toBe('1008 bad hello');
     expect(client.frames.map((f) => f.type)).toEqual(['welcome']);
   });
@@ -175,7 +175,15 @@ describe('a live connection', () => {
     fixture.clock.advance(30 * SECOND);
     await pinged;
     // A second round trip, so that the pong has arrived before the next ping is due.
-    answers.send({ type: 'sub', id: 9, space: createTestSpace('none', device).space, log: 'own', after: 0, credit: 1 });
+    answers.send({
+      type: 'sub',
+      id: 9,
+      key: 0,
+      space: createTestSpace('none', device).space,
+      log: 'own',
+      after: 0,
+      credit: 1,
+    });
     await answers.next('closed');
     fixture.clock.advance(30 * SECOND);
     silent.socket.resume();
@@ -187,9 +195,15 @@ describe('a live connection', () => {
     const { fixture, space } = await startShared();
     const writer = await openLive(fixture, device);
     const client = await openLive(fixture, reader);
-    client.send({ type: 'sub', id: 1, space: space.space, log: 'own', after: 0, credit: CREDIT });
+    client.send({ type: 'sub', id: 1, key: 0, space: space.space, log: 'own', after: 0, credit: CREDIT });
     await client.next('page', ({ page }) => page.entries.length === 0);
-    writer.send({ type: 'push', id: 7, space: space.space, push: ownPush(device, fixture, 1, ['a', 'b']).push });
+    writer.send({
+      type: 'push',
+      id: 7,
+      key: 0,
+      space: space.space,
+      push: ownPush(device, fixture, 1, ['a', 'b']).push,
+    });
     expect((await writer.next('pushed')).answer.parts).toEqual([{ type: 'ok', head: 2 }]);
     expect((await client.next('page', ({ page }) => page.head === 2)).page.entries.length).toBe(2);
   });
@@ -207,10 +221,10 @@ describe('a live connection', () => {
     const client = await openLive(fixture, device);
     isBroken = true;
     const { push } = ownPush(device, fixture, 1, ['a']);
-    client.send({ type: 'push', id: 1, space: space.space, push });
+    client.send({ type: 'push', id: 1, key: 0, space: space.space, push });
     expect(await client.next('refused')).toMatchObject({ id: 1, code: 'INTERNAL' });
     isBroken = false;
-    client.send({ type: 'push', id: 2, space: space.space, push });
+    client.send({ type: 'push', id: 2, key: 0, space: space.space, push });
     expect(await client.next('pushed')).toMatchObject({ id: 2 });
   });
 
@@ -228,10 +242,10 @@ describe('a live connection', () => {
     const space = createTestSpace('one', device);
     await putSpace(fixture, space, device);
     const [unlucky, writer] = [await openLive(fixture, device), await openLive(fixture, device)];
-    unlucky.send({ type: 'sub', id: 1, space: space.space, log: 'own', after: 0, credit: CREDIT });
+    unlucky.send({ type: 'sub', id: 1, key: 0, space: space.space, log: 'own', after: 0, credit: CREDIT });
     await unlucky.next('page');
     brokenFor = 1;
-    writer.send({ type: 'push', id: 1, space: space.space, push: ownPush(device, fixture, 1, ['a']).push });
+    writer.send({ type: 'push', id: 1, key: 0, space: space.space, push: ownPush(device, fixture, 1, ['a']).push });
     expect(await writer.next('pushed')).toMatchObject({ id: 1 });
     expect(await unlucky.closed).toBe('1011 internal');
   });
@@ -239,7 +253,7 @@ describe('a live connection', () => {
   it('[LIVE-2] a subscriber that gives no credit costs a cursor, not a buffer, and catches up when it does', async () => {
     const { fixture, space, push } = await startShared();
     const client = await openLive(fixture, reader);
-    client.send({ type: 'sub', id: 1, space: space.space, log: 'own', after: 0, credit: CREDIT });
+    client.send({ type: 'sub', id: 1, key: 0, space: space.space, log: 'own', after: 0, credit: CREDIT });
     await client.next('page');
     const text = 'x'.repeat(MB / 2);
     let previous: Uint8Array | undefined;
@@ -249,7 +263,15 @@ describe('a live connection', () => {
       previous = batch.hash;
     }
     // An answer to a later frame shows that everything the node was going to send has arrived.
-    client.send({ type: 'sub', id: 2, space: createTestSpace('none', device).space, log: 'own', after: 0, credit: 1 });
+    client.send({
+      type: 'sub',
+      id: 2,
+      key: 0,
+      space: createTestSpace('none', device).space,
+      log: 'own',
+      after: 0,
+      credit: 1,
+    });
     await client.next('closed', ({ id }) => id === 2);
     expect(sum(client.pageSizes)).toBeGreaterThanOrEqual(CREDIT);
     expect(sum(client.pageSizes)).toBeLessThanOrEqual(CREDIT + Math.max(...client.pageSizes));
@@ -263,7 +285,7 @@ describe('a live connection', () => {
   it('[LIVE-2] a subscriber that does not read at all is not sent more than its credit', async () => {
     const { fixture, space, push } = await startShared();
     const client = await openLive(fixture, reader);
-    client.send({ type: 'sub', id: 1, space: space.space, log: 'own', after: 0, credit: CREDIT });
+    client.send({ type: 'sub', id: 1, key: 0, space: space.space, log: 'own', after: 0, credit: CREDIT });
     await client.next('page');
     client.socket.pause();
     const text = 'x'.repeat(MB / 2);
@@ -274,7 +296,15 @@ describe('a live connection', () => {
       previous = batch.hash;
     }
     client.socket.resume();
-    client.send({ type: 'sub', id: 2, space: createTestSpace('none', device).space, log: 'own', after: 0, credit: 1 });
+    client.send({
+      type: 'sub',
+      id: 2,
+      key: 0,
+      space: createTestSpace('none', device).space,
+      log: 'own',
+      after: 0,
+      credit: 1,
+    });
     await client.next('closed', ({ id }) => id === 2);
     expect(sum(client.pageSizes)).toBeLessThanOrEqual(CREDIT + Math.max(...client.pageSizes));
   });
@@ -282,7 +312,7 @@ describe('a live connection', () => {
   it('[LIVE-3] a revoke ends the subscription at once, and nothing written after it is sent', async () => {
     const { fixture, space, push, setRow } = await startShared();
     const client = await openLive(fixture, reader);
-    client.send({ type: 'sub', id: 1, space: space.space, log: 'own', after: 0, credit: CREDIT });
+    client.send({ type: 'sub', id: 1, key: 0, space: space.space, log: 'own', after: 0, credit: CREDIT });
     await client.next('page');
     const first = ownPush(device, fixture, 1, ['before']);
     await push(first.push);
@@ -290,7 +320,7 @@ describe('a live connection', () => {
     expect((await setRow('revoked')).status).toBe(200);
     expect(await client.next('closed')).toMatchObject({ id: 1, code: 'REVOKED' });
     await push(ownPush(device, fixture, 2, ['after'], first.hash).push);
-    client.send({ type: 'sub', id: 2, space: space.space, log: 'own', after: 0, credit: CREDIT });
+    client.send({ type: 'sub', id: 2, key: 0, space: space.space, log: 'own', after: 0, credit: CREDIT });
     expect(await client.next('closed', ({ id }) => id === 2)).toMatchObject({ code: 'REVOKED' });
     expect(client.frames.some((f) => f.type === 'page' && f.page.head > 1)).toBe(false);
   });
@@ -309,7 +339,7 @@ describe('a live connection', () => {
     const space = createTestSpace('one', device);
     await putSpace(fixture, space, device);
     const client = await openLive(fixture, device);
-    client.send({ type: 'sub', id: 1, space: space.space, log: 'own', after: 0, credit: CREDIT });
+    client.send({ type: 'sub', id: 1, key: 0, space: space.space, log: 'own', after: 0, credit: CREDIT });
     await client.next('page');
     client.socket.terminate();
     expect(await client.closed).toMatch(/^1006/);

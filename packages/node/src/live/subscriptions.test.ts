@@ -1,9 +1,11 @@
 import { toSpaceId } from '@sluice/core/base';
+import { toVerifyKey } from '@sluice/core/crypto';
 import type { ErrorCode, Page } from '@sluice/core/wire';
 import { describe, expect, it } from 'vitest';
 import { createSubscriptions } from './subscriptions.ts';
 
 const SPACE = toSpaceId(new Uint8Array(32).fill(1));
+const KEY = toVerifyKey(new Uint8Array(32).fill(2));
 const PAGE_COST = 100;
 
 /** Subscriptions over a log of numbers, five on a page, each page of one size. */
@@ -20,7 +22,7 @@ function overLog(head: number) {
     return { cursor, head: log.head, more, nowMs: 0, whole: whole && !more, ...lists };
   };
   const subscriptions = createSubscriptions({
-    read: (_space, _log, after, whole) => ({ ok: true, value: page(after, whole) }),
+    read: (_key, _space, _log, after, whole) => ({ ok: true, value: page(after, whole) }),
     mayRead: () => 'allowed',
     watch: (_space, log, wake) => {
       if (log === 'own') wakes.add(wake);
@@ -44,7 +46,7 @@ function overLog(head: number) {
 describe('subscriptions', () => {
   it('[LIVE-6] a page costs its size, and is sent while any credit is left', () => {
     const { subscriptions, sent } = overLog(20);
-    subscriptions.open(1, SPACE, { type: 'own' }, 0, PAGE_COST + 1);
+    subscriptions.open(1, KEY, SPACE, { type: 'own' }, 0, PAGE_COST + 1);
     expect(sent.map(({ cursor }) => cursor)).toEqual([5, 10]);
     subscriptions.credit(1, PAGE_COST - 1);
     expect(sent).toHaveLength(2);
@@ -55,7 +57,7 @@ describe('subscriptions', () => {
   it('[LIVE-2] no page is read while the connection has no room, and the next goes on where it stopped', () => {
     const { subscriptions, sent, grow, socket } = overLog(20);
     socket.room = 2;
-    subscriptions.open(1, SPACE, { type: 'own' }, 0, 1000 * PAGE_COST);
+    subscriptions.open(1, KEY, SPACE, { type: 'own' }, 0, 1000 * PAGE_COST);
     grow(25);
     expect(sent.map(({ cursor }) => cursor)).toEqual([5, 10]);
     socket.room = 10;
@@ -65,8 +67,8 @@ describe('subscriptions', () => {
 
   it('[LIVE-7] the first answer comes even with nothing new, and the one that reaches the head is whole', () => {
     const { subscriptions, sent, grow } = overLog(7);
-    subscriptions.open(1, SPACE, { type: 'own' }, 7, 1000);
-    subscriptions.open(2, SPACE, { type: 'own' }, 0, 1000);
+    subscriptions.open(1, KEY, SPACE, { type: 'own' }, 7, 1000);
+    subscriptions.open(2, KEY, SPACE, { type: 'own' }, 0, 1000);
     expect(sent).toEqual([
       { id: 1, cursor: 7, whole: true },
       { id: 2, cursor: 5, whole: false },
@@ -83,8 +85,8 @@ describe('subscriptions', () => {
 
   it('an id in use is refused and the subscription under it goes on', () => {
     const { subscriptions, sent, closed, grow } = overLog(1);
-    subscriptions.open(1, SPACE, { type: 'own' }, 0, 1000);
-    subscriptions.open(1, SPACE, { type: 'own' }, 0, 1000);
+    subscriptions.open(1, KEY, SPACE, { type: 'own' }, 0, 1000);
+    subscriptions.open(1, KEY, SPACE, { type: 'own' }, 0, 1000);
     expect(closed).toEqual([{ id: 1, code: 'EXISTS' }]);
     grow(2);
     expect(sent.map(({ cursor }) => cursor)).toEqual([1, 2]);
@@ -95,7 +97,7 @@ describe('subscriptions', () => {
 
   it('an ended or closed subscription watches nothing', () => {
     const { subscriptions, wakes } = overLog(5);
-    for (const id of [1, 2, 3]) subscriptions.open(id, SPACE, { type: 'own' }, 0, 1000);
+    for (const id of [1, 2, 3]) subscriptions.open(id, KEY, SPACE, { type: 'own' }, 0, 1000);
     subscriptions.close(2);
     expect(wakes.size).toBe(2);
     subscriptions.end();

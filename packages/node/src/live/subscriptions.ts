@@ -4,19 +4,21 @@
  */
 
 import type { SpaceId } from '@sluice/core/base';
+import type { VerifyKey } from '@sluice/core/crypto';
 import { type ErrorCode, formatLogName, type LogName, type Page } from '@sluice/core/wire';
 import type { Watch } from './news.ts';
 
 /** What subscriptions ask of their connection and their node. */
 export type SubscriptionPort = {
   readonly read: (
+    key: VerifyKey,
     space: SpaceId,
     log: LogName,
     after: number,
     whole: boolean,
   ) => { ok: true; value: Page } | { ok: false; code: ErrorCode };
   readonly watch: Watch;
-  readonly mayRead: (space: SpaceId, log: LogName) => ErrorCode | 'allowed';
+  readonly mayRead: (key: VerifyKey, space: SpaceId, log: LogName) => ErrorCode | 'allowed';
   /** Whether the connection takes more at present; when it does again, `resume` has to be called. */
   readonly hasRoom: () => boolean;
   /** Sends a page and returns its size in bytes. */
@@ -25,6 +27,7 @@ export type SubscriptionPort = {
 };
 
 type Subscription = {
+  readonly key: VerifyKey;
   readonly space: SpaceId;
   readonly log: LogName;
   /** Ends the watch for news. */
@@ -40,7 +43,8 @@ const MAX_SUBSCRIPTIONS = 10_000;
 
 /** The subscriptions of one connection. */
 export type Subscriptions = {
-  readonly open: (id: number, space: SpaceId, log: LogName, after: number, credit: number) => void;
+  /** Opens a subscription that `key` asks for. */
+  readonly open: (id: number, key: VerifyKey, space: SpaceId, log: LogName, after: number, credit: number) => void;
   readonly credit: (id: number, bytes: number) => void;
   readonly close: (id: number) => void;
   /** Goes on where there was no room. */
@@ -65,7 +69,7 @@ export function createSubscriptions(port: SubscriptionPort): Subscriptions {
     const sub = all.get(id);
     if (!sub) return;
     while (sub.news && sub.credit > 0 && port.hasRoom()) {
-      const page = port.read(sub.space, sub.log, sub.cursor, sub.first);
+      const page = port.read(sub.key, sub.space, sub.log, sub.cursor, sub.first);
       if (!page.ok) return drop(id, page.code);
       sub.news = page.value.more;
       if (page.value.cursor <= sub.cursor && !sub.first) return;
@@ -77,7 +81,7 @@ export function createSubscriptions(port: SubscriptionPort): Subscriptions {
 
   const recheck = (id: number): void => {
     const sub = all.get(id);
-    const verdict = sub ? port.mayRead(sub.space, sub.log) : 'allowed';
+    const verdict = sub ? port.mayRead(sub.key, sub.space, sub.log) : 'allowed';
     if (verdict !== 'allowed') drop(id, verdict);
   };
   const news = (id: number): void => {
@@ -89,7 +93,7 @@ export function createSubscriptions(port: SubscriptionPort): Subscriptions {
   };
 
   return {
-    open: (id, space, log, after, credit) => {
+    open: (id, key, space, log, after, credit) => {
       if (all.has(id) || all.size >= MAX_SUBSCRIPTIONS) return port.sendClosed(id, all.has(id) ? 'EXISTS' : 'QUOTA');
       const stops = [port.watch(space, formatLogName(log), () => news(id))];
       // A control entry may close any subscription of the space, so each asks again.
@@ -97,7 +101,7 @@ export function createSubscriptions(port: SubscriptionPort): Subscriptions {
       const stop = (): void => {
         for (const end of stops) end();
       };
-      all.set(id, { space, log, stop, cursor: after, credit, first: true, news: true });
+      all.set(id, { key, space, log, stop, cursor: after, credit, first: true, news: true });
       pump(id);
     },
     credit: (id, bytes) => {

@@ -36,6 +36,7 @@ export type CheckedPart =
       readonly entries: readonly FeedEntry[];
       readonly headers: readonly Header[];
     }
+  | { readonly type: 'trim'; readonly stream: StreamId; readonly upTo: number }
   | { readonly type: 'drain'; readonly tags: readonly Tag[] };
 
 /** Checks the parts of one push by one requester. The first failing part decides. */
@@ -76,6 +77,8 @@ function checkPart(space: SpaceId, part: PushPart, requester: VerifyKey): Result
       if (streamKind(part.stream) !== 'feed' || headers.length === 0) return err('MALFORMED');
       return ok({ ...part, headers });
     }
+    case 'trim':
+      return streamKind(part.stream) === 'lane' ? ok(part) : err('MALFORMED');
     case 'drain':
       return ok(part);
   }

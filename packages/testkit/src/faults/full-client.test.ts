@@ -219,4 +219,5 @@ const sessionRow = (): CtlPublic => ({
   access: [],
   status: 'active',
   expiresMs: 0,
+  perDay: 0,
 });

@@ -36,7 +36,15 @@ serveSteps({
           if (frame.value.type === 'welcome')
             send({ type: 'hello', proof: signHello(key, frame.value.node, frame.value.nonce, clock.nowMs()) });
           else if (frame.value.type === 'ready')
-            send({ type: 'sub', id: 1, space: toSpaceId(hexToBytes(space)), log: 'own', after: seen.cursor, credit });
+            send({
+              type: 'sub',
+              id: 1,
+              key: 0,
+              space: toSpaceId(hexToBytes(space)),
+              log: 'own',
+              after: seen.cursor,
+              credit,
+            });
           else if (frame.value.type === 'page') {
             const { page } = frame.value;
             // What came before is not counted twice.

@@ -179,4 +179,5 @@ const sessionRow = (key: SigningKey): CtlPublic => ({
   access: [{ target: Uint8Array.of(STREAM_KIND.own), verbs: VERB.read + VERB.write }],
   status: 'active',
   expiresMs: 0,
+  perDay: 0,
 });

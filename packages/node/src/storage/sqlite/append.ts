@@ -12,6 +12,8 @@ import {
 } from '@sluice/core/wire';
 import type { Db } from '@sluice/sqlite';
 import type { CheckedPart } from '../checked-part.ts';
+import type { PushJob } from '../port.ts';
+import { takeLaneRoom } from './lanes.ts';
 import { killEntry } from './seals.ts';
 import { ensureLog, ensureStream, ensureWriter, kindName, type LogRow, Refused, takeSeqs } from './tables.ts';
 
@@ -30,7 +32,7 @@ export function appendSealed(
   spaceId: number,
   part: Part<'sealed'>,
   access: AccessState,
-  nowMs: number,
+  { requester, nowMs }: Pick<PushJob, 'requester' | 'nowMs'>,
 ): Appended {
   const name = part.kind === 'own' ? kindName(STREAM_KIND.own) : part.stream;
   const log = ensureLog(db, spaceId, name);
@@ -41,6 +43,7 @@ export function appendSealed(
   if (part.seal.firstN !== writer.n + 1) throw new Refused('GAP');
   if (!equalBytes(part.seal.previous, writer.hash)) throw new Refused('FORK');
 
+  if (part.kind === 'lane') takeLaneRoom(db, log.id, part.entries.length, access, part.stream, requester, nowMs);
   const firstSeq = takeSeqs(db, log, part.entries.length);
   db.sql('UPDATE writer SET n = ?, hash = ? WHERE id = ?').run(lastN, part.sealHash, writer.id);
   const size = part.entries.reduce((sum, entry) => sum + entry.body.length, 0);

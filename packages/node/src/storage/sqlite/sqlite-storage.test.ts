@@ -90,6 +90,7 @@ class Fixture {
       access,
       status,
       expiresMs: 0,
+      perDay: 0,
     };
   }
   async create(device: SigningKey) {

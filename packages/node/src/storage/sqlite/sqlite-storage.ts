@@ -8,6 +8,8 @@ import {
   copyAccessState,
   createAccessState,
   ctlStreamId,
+  grantStanding,
+  isOwners,
   openCtlEntry,
   openGenesis,
 } from '@sluice/core/stream';
@@ -15,10 +17,12 @@ import { formatLogName, type LogName, type PartAnswer, type PushAnswer, STREAM_K
 import { type Db, type DbOptions, openDb } from '@sluice/sqlite';
 import type { CheckedPart } from '../checked-part.ts';
 import type { PushJob, Storage, TouchedLog } from '../port.ts';
+import { REFUSALS } from '../refusals.ts';
 import { appendCtl, type Appended, appendFeed, appendSealed } from './append.ts';
 import { createBlobTable } from './blobs.ts';
 import { createCommitQueue } from './commit-queue.ts';
 import { depositAll, drainInbox, INBOX_QUOTA, type InboxQuota } from './inbox.ts';
+import { emptyRevokedFeeds, trimLane } from './lanes.ts';
 import { logTableName, readPage } from './read-page.ts';
 import { findLog, kindName, Refused, spaceRowId, TABLES } from './tables.ts';
 
@@ -137,18 +141,27 @@ function answerPart(
         part.kind === 'own' ? { kind: 'own', stream: part.stream } : { kind: 'lane', stream: part.stream },
       );
       return done(
-        appendSealed(db, spaceId, part, state, job.nowMs),
+        appendSealed(db, spaceId, part, state, job),
         part.kind === 'own' ? { type: 'own' } : { type: 'stream', stream: part.stream },
       );
-    case 'ctl':
-      return done(appendCtl(db, spaceId, job.space, part, state, job.nowMs), { type: 'ctl' });
+    case 'ctl': {
+      const appended = appendCtl(db, spaceId, job.space, part, state, job.nowMs);
+      emptyRevokedFeeds(db, spaceId, part.parsed, state);
+      return done(appended, { type: 'ctl' });
+    }
+    case 'trim':
+      if (!isOwners(state, job.requester, job.nowMs)) throw new Refused('FORBIDDEN');
+      mayWrite(state, job, { kind: 'lane', stream: part.stream });
+      return { type: 'ok', head: trimLane(db, spaceId, part.stream, part.upTo) };
     case 'drain':
       mayWrite(state, job, { kind: 'inbox' });
       return done(drainInbox(db, spaceId, part, job.nowMs), { type: 'inbox' });
     case 'feed':
       try {
         mayWrite(state, job, { kind: 'feed', stream: part.stream });
-        if (!feedIsOpen(state, part.stream, job.nowMs)) throw new Refused('REVOKED');
+        // A feed takes entries while some live row reads it: after the revoke there is nobody left to write to.
+        const standing = grantStanding(state, part.stream, job.nowMs);
+        if (standing !== 'open') throw new Refused(REFUSALS[standing]);
         return done(
           db.transact(() => appendFeed(db, spaceId, part, job.nowMs)),
           { type: 'stream', stream: part.stream },
@@ -162,16 +175,7 @@ function answerPart(
 
 function mayWrite(state: AccessState, job: PushJob, target: Parameters<typeof access>[2]): void {
   const verdict = access(state, job.requester, target, 'write', job.nowMs);
-  if (verdict !== 'allowed') throw new Refused(verdict === 'revoked' ? 'REVOKED' : 'FORBIDDEN');
-}
-
-/** A feed takes entries while some live row reads it: after the revoke there is nobody left to write to. */
-function feedIsOpen(state: AccessState, stream: Uint8Array, nowMs: number): boolean {
-  for (const row of state.rows.values()) {
-    const open = row.status === 'active' && (row.expiresMs === 0 || nowMs < row.expiresMs);
-    if (open && row.access.some((a) => equalBytes(a.target, stream))) return true;
-  }
-  return false;
+  if (verdict !== 'allowed') throw new Refused(REFUSALS[verdict]);
 }
 
 function headOf(db: Db, space: SpaceId, log: LogName): number {
