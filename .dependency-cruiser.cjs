@@ -5,7 +5,7 @@
  */
 
 const CORE_LAYERS = ['base', 'wire', 'crypto', 'identity', 'stream', 'record', 'filter', 'message', 'grant'];
-const TEST_ONLY = '\\.(test|contract|oracle|bench)\\.tsx?$';
+const TEST_ONLY = '(\\.(test|contract|oracle|bench)|-fixture)\\.tsx?$';
 const CLIENT_NODE = '^packages/client/src/node/';
 const WORKSPACE = '(packages/[^/]+|apps/[^/]+|schemas|examples|bench)';
 
@@ -132,7 +132,7 @@ module.exports = {
     },
     {
       name: 'test-code-stays-in-tests',
-      comment: 'Shipped code does not import tests, oracles or benches.',
+      comment: 'Shipped code does not import tests, their fixtures, oracles or benches.',
       severity: 'error',
       from: { pathNot: [TEST_ONLY, '^(packages/testkit|bench|scripts)/'] },
       to: { path: TEST_ONLY },

@@ -235,6 +235,28 @@ describe('check-tests', () => {
   });
 });
 
+describe('check-unused', () => {
+  it('names the export, the file and the dependency that nothing uses, and what its tests alone keep', () => {
+    project.write('packages/core/src/base/index.ts', "export { used } from './thing.ts';\n");
+    project.write('packages/core/src/base/thing.ts', 'export const used = 1;\nexport const dead = 2;\n');
+    project.write(
+      'packages/client/src/index.ts',
+      "import { used } from '@sluice/core/base';\nexport const api = used;\n",
+    );
+    project.write('packages/client/src/gone.ts', 'export const gone = 1;\n');
+    project.write('packages/client/src/helper.ts', 'export const help = 1;\n');
+    project.write('packages/client/src/client.test.ts', "import { help } from './helper.ts';\nhelp.toFixed();\n");
+    const { exitCode, output } = project.run('scripts/check-unused.mjs');
+    const [withTests = '', withoutTests = ''] = output.split('without tests:');
+    expect(withTests).toMatch(/^dead +packages\/core\/src\/base\/thing.ts:2/m);
+    expect(withTests).toMatch(/^uuid +packages\/client\/package.json/m);
+    expect(withTests).toContain('packages/client/src/gone.ts');
+    expect(withTests).not.toMatch(/^(used|api|help) |helper.ts/m);
+    expect(withoutTests).toContain('packages/client/src/helper.ts');
+    expect(exitCode).toBe(1);
+  });
+});
+
 describe('biome.json', () => {
   const BIOME = 'node_modules/@biomejs/biome/bin/biome';
   const REFUSED = {

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const SHARED_FILES = ['package.json', 'biome.json', 'tsconfig.base.json', '.dependency-cruiser.cjs'];
+const SHARED_FILES = ['package.json', 'biome.json', 'tsconfig.base.json', '.dependency-cruiser.cjs', 'knip.config.ts'];
 const WORKSPACES = ['core', 'client', 'node', 'sqlite', 'testkit'];
 
 export type Outcome = { readonly exitCode: number; readonly output: string };

@@ -30,6 +30,7 @@ export const CHECKS = [
       '.dependency-cruiser.cjs',
     ],
   },
+  { name: 'unused code', command: ['scripts/check-unused.mjs'] },
   { name: 'types of tests', command: [TSC, '-p', 'scripts/tsconfig.tests.json'] },
   { name: 'spec citations', command: ['scripts/check-spec.mjs'] },
   { name: 'assertions', command: ['scripts/check-tests.mjs'] },

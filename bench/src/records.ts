@@ -4,7 +4,7 @@ import type { JsonObject } from '@sluice/core/base';
 
 /** A bundled schema, so that its ahead-compiled validator is part of what is measured. */
 export const SCHEMA = 'health/measurement';
-export const RECORD_BYTES = 1024;
+const RECORD_BYTES = 1024;
 export const MATCHING = { type: 'bloodPressure', date: { $gte: '2026-06-01T00:00:00Z' } } as const;
 
 const WORDS =

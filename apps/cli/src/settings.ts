@@ -5,7 +5,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, createSystemClock } from '@sluice/core/base';
 import type { Platform } from '@sluice/client';
-import { createNodePlatform, readDevHostsNow } from '@sluice/client/node';
+import { createNodePlatform, readDevHosts } from '@sluice/client/node';
 import { readPassphrase } from './ask.ts';
 import { UsageError } from './exit-codes.ts';
 import type { Io } from './io.ts';
@@ -61,7 +61,7 @@ export function readSettings(options: GlobalOptions, io: Io): Settings {
     setAsOf: (iso) => {
       offsetMs = instantOf(iso) - Date.now();
     },
-    platform: createNodePlatform(dev ? { clock, devHosts: () => readDevHostsNow(devHosts) } : { clock }),
+    platform: createNodePlatform(dev ? { clock, devHosts: () => readDevHosts(devHosts) } : { clock }),
     output: createOutput(options.json ?? false, io),
     passphrase: (use) => readPassphrase(io, options.passphraseFile, use === 'new'),
     ...(options.argon2 === 'floor' ? { argon2: FLOOR } : {}),

@@ -33,7 +33,7 @@ export type Shell = {
   readonly close: () => Promise<void>;
 };
 
-export const PASSPHRASE = 'a passphrase for tests';
+const PASSPHRASE = 'a passphrase for tests';
 const NARROW = 80;
 
 export function openShell(): Shell {

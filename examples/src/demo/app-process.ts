@@ -17,14 +17,14 @@ import {
   SluiceError,
   VaultAccount,
 } from '@sluice/client';
-import { createNodePlatform, openNodeStore, readDevHostsNow, writeDevHosts } from '@sluice/client/node';
+import { createNodePlatform, openNodeStore, readDevHosts, writeDevHosts } from '@sluice/client/node';
 import { publishApp, TEST_ARGON2 } from '@sluice/testkit';
 import { serveSteps } from './process-link.ts';
 import { createMovableClock } from './shared-clock.ts';
 
 const [store = '', devHosts = '', asOf = '', origin = ''] = process.argv.slice(2);
 const clock = createMovableClock(Number(asOf));
-const platform = createNodePlatform({ clock, devHosts: () => readDevHostsNow(devHosts) });
+const platform = createNodePlatform({ clock, devHosts: () => readDevHosts(devHosts) });
 const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 
 const { account } = await Account.create({

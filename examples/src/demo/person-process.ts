@@ -3,14 +3,14 @@
 import { readFileSync } from 'node:fs';
 import { base64urlToBytes, type JsonObject } from '@sluice/core/base';
 import { Account, readFhirBundle } from '@sluice/client';
-import { createNodePlatform, openNodeStore, readDevHostsNow } from '@sluice/client/node';
+import { createNodePlatform, openNodeStore, readDevHosts } from '@sluice/client/node';
 import { TEST_ARGON2 } from '@sluice/testkit';
 import { serveSteps } from './process-link.ts';
 import { createMovableClock } from './shared-clock.ts';
 
 const [store = '', devHosts = '', asOf = ''] = process.argv.slice(2);
 const clock = createMovableClock(Number(asOf));
-const platform = createNodePlatform({ clock, devHosts: () => readDevHostsNow(devHosts) });
+const platform = createNodePlatform({ clock, devHosts: () => readDevHosts(devHosts) });
 const base = { platform, passphrase: 'a passphrase for the demo', argon2: TEST_ARGON2 };
 const NODE = 'https://node.sluice.test';
 let account: Account;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { toDid } from '@sluice/core/base';
 import { decodePage } from '@sluice/core/wire';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openLive } from './http/live-client.ts';
+import { openLive } from './http/live-client-fixture.ts';
 import {
   createTestSpace,
   keyOf,

@@ -32,7 +32,7 @@ import { rowOf, startEpoch } from './epoch-start.ts';
 /** How long a request waits for its answer, in ms. */
 const REQUEST_MS = 10 * 60_000;
 /** How long a session lasts unless the owner says otherwise, in ms. */
-export const SESSION_MS = 30 * 24 * 3600 * 1000;
+const SESSION_MS = 30 * 24 * 3600 * 1000;
 const LONG_POLL_S = 20;
 const SYNC_MS = 30_000;
 /** How long to wait after an answer that is none, in ms: a drop is open to all, and asking for the next at once would use up the node's patience. */

@@ -26,7 +26,7 @@ export type InboxDrain = {
 type Opened = { readonly tag: Tag; readonly result: Awaited<ReturnType<typeof openMessage>> };
 
 /** Messages whose sender cannot be looked up that wait at the node at once; it holds 10,000 of all kinds. */
-export const MAX_UNDECIDED = 500;
+const MAX_UNDECIDED = 500;
 
 /** Creates the drain of an account's inbox into its home collection. */
 export function createInboxDrain(

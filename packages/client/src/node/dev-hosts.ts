@@ -9,12 +9,7 @@ import { isDevAddress, isDnsName } from '@sluice/core/identity';
  *
  * Result: empty if there is no file, and then the fetch refuses everything. Throws on a line of another form, with its number.
  */
-export async function readDevHosts(path: string): Promise<ReadonlyMap<string, string>> {
-  return readDevHostsNow(path);
-}
-
-/** The same at once, for a platform that asks at every use. */
-export function readDevHostsNow(path: string): ReadonlyMap<string, string> {
+export function readDevHosts(path: string): ReadonlyMap<string, string> {
   const hosts = new Map<string, string>();
   const lines = readIfPresent(path).split('\n');
   for (const [index, line] of lines.entries()) {

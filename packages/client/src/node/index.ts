@@ -1,4 +1,4 @@
 export { createHardenedFetch } from './hardened-fetch.ts';
-export { readDevHosts, readDevHostsNow, writeDevHosts } from './dev-hosts.ts';
+export { readDevHosts, writeDevHosts } from './dev-hosts.ts';
 export { createNodePlatform, type NodePlatformOptions } from './node-platform.ts';
 export { openNodeStore } from './node-store.ts';

@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '@sluice/core/base';
 import { bundledAliases } from '@sluice/schemas';
 import { describe, expect, it } from 'vitest';
-import { describeBundled, type LoadedSchema } from './index.ts';
+import { describeBundled, type LoadedSchema } from './loaded-schema.ts';
 import { createInterpreter } from './interpreter.ts';
 import { restrictSchema } from './restrict-schema.ts';
 

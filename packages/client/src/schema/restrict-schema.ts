@@ -18,9 +18,9 @@ export type RestrictedSchema = {
 };
 
 /** Characters of a text under `pattern`, and items of a list under `uniqueItems` (compared pair by pair), at most. */
-export const MAX_PATTERN_TEXT = 1024;
+const MAX_PATTERN_TEXT = 1024;
 /** The longest list that `uniqueItems` compares (SCH-5). */
-export const MAX_UNIQUE_ITEMS = 256;
+const MAX_UNIQUE_ITEMS = 256;
 /** Schemas applied to one value through `$ref`, `allOf` and the like, one inside the other. */
 const MAX_CHAIN = 128;
 

@@ -26,9 +26,9 @@ export type SchemaLoader = {
 export type SchemaLoaderDeps = Partial<Pick<Platform, 'fetchText' | 'readFile'>>;
 
 /** The largest schema from elsewhere (SCH-3). */
-export const MAX_SCHEMA_BYTES = 256 * 1024;
+const MAX_SCHEMA_BYTES = 256 * 1024;
 /** The deepest schema from elsewhere (SCH-3). */
-export const MAX_SCHEMA_DEPTH = 32;
+const MAX_SCHEMA_DEPTH = 32;
 const FETCH_MS = 10_000;
 
 /**

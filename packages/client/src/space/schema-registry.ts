@@ -36,7 +36,7 @@ export type SchemaRegistry = {
 const DATABASE_NAME = /^[\p{L}\p{N}][\p{L}\p{N} ._:-]{0,127}$/u;
 
 /** What a collection needs to know of its schema. */
-export const shapeOf = (schema: LoadedSchema): CollectionShape => ({
+const shapeOf = (schema: LoadedSchema): CollectionShape => ({
   indexes: schema.indexes,
   formats: schema.formats,
   merges: schema.merges,
@@ -46,7 +46,7 @@ export const shapeOf = (schema: LoadedSchema): CollectionShape => ({
  * The collection behind a datastore. Only a bundled schema's own database has the bare name: two schemas from elsewhere that claim one
  * name never meet in one collection, and none takes that of a collection the client keeps for itself.
  */
-export function collectionName(schemaId: string, ownDatabase: string, database: string): string {
+function collectionName(schemaId: string, ownDatabase: string, database: string): string {
   if (database === ownDatabase && bundledSchemas.has(schemaId)) return database;
   return `${database}#${bytesToHex(sha256(utf8ToBytes(schemaId)).subarray(0, 8))}`;
 }

@@ -33,7 +33,7 @@ export type SpaceKeys = {
 };
 
 /** The number of the newest epoch held. */
-export const newestEpoch = (keys: SpaceKeys): number => Math.max(...keys.epochs.keys());
+const newestEpoch = (keys: SpaceKeys): number => Math.max(...keys.epochs.keys());
 
 /** The number of the newest epoch held that was announced: what is sealed under a later one, others could not open. */
 const sealingEpoch = (keys: SpaceKeys, announced: number): number => {

@@ -13,7 +13,7 @@ export type Clock = {
 };
 
 /** The longest delay a platform timer carries without overflowing: 24 days in ms. */
-export const MAX_TIMER_MS = 24 * 24 * 3600 * 1000;
+const MAX_TIMER_MS = 24 * 24 * 3600 * 1000;
 
 type Timers = {
   setTimeout(run: () => void, ms: number): unknown;

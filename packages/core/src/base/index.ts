@@ -1,4 +1,3 @@
-export type { Brand } from './brand.ts';
 export * from './bytes.ts';
 export * from './canonical-json.ts';
 export * from './clock.ts';

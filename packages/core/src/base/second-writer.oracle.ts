@@ -30,7 +30,7 @@ export const sha256 = (...parts: readonly Uint8Array[]): Bytes =>
 export const hmac = (key: Uint8Array, data: Uint8Array): Bytes =>
   Uint8Array.from(createHmac('sha256', key).update(data).digest());
 /** CRY-2. */
-export const derive = (parent: Uint8Array, label: string): Bytes =>
+const derive = (parent: Uint8Array, label: string): Bytes =>
   new Uint8Array(hkdfSync('sha256', parent, new Uint8Array(0), utf8(`sluice/${label}`), 32));
 
 /** CRY-8. */
@@ -41,7 +41,7 @@ export const sign = (seed: Uint8Array, domain: string, ...parts: readonly Uint8A
 export const publicKey = (seed: Uint8Array): Bytes => Uint8Array.from(sodium.crypto_sign_seed_keypair(seed).publicKey);
 
 /** CRY-6, by the definition of Padmé in words: as many low bits are zero as the length has bits beyond its exponent's size plus one. */
-export function pad(plaintext: Uint8Array): Bytes {
+function pad(plaintext: Uint8Array): Bytes {
   const length = 4 + plaintext.length;
   const bits = length.toString(2).length;
   const kept = (bits - 1).toString(2).length + 1;

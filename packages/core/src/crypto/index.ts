@@ -3,11 +3,9 @@ export * from './hash.ts';
 export {
   createHpkeKeyPair,
   type HpkeKeyPair,
-  type HpkePublicKey,
   hpkeKeyPairFromSecret,
   openHpke,
   sealHpke,
-  toHpkePublicKey,
 } from './hpke.ts';
 export * from './keys.ts';
 export * from './padme.ts';

@@ -14,7 +14,7 @@ export type Argon2Params = { readonly memoryKiB: number; readonly passes: number
 export type UnwrapOptions = { readonly allowWeak?: boolean };
 
 /** The cost of a passphrase unless a caller says otherwise: memory in KiB, passes, lanes. */
-export const DEFAULT_ARGON2: Argon2Params = { memoryKiB: 64 * 1024, passes: 3, lanes: 1 };
+const DEFAULT_ARGON2: Argon2Params = { memoryKiB: 64 * 1024, passes: 3, lanes: 1 };
 /** The least that is opened without `allowWeak`. */
 export const FLOOR_ARGON2: Argon2Params = { memoryKiB: 19 * 1024, passes: 2, lanes: 1 };
 /** The most that is opened: whoever can change the box must not get to exhaust memory. */

@@ -89,7 +89,7 @@ function values(record: JsonValue, path: readonly string[]): Found {
 }
 
 /** A date, date-time or partial date by luxon alone. */
-export function naiveInstant(value: JsonValue): number | undefined {
+function naiveInstant(value: JsonValue): number | undefined {
   if (typeof value !== 'string' || !/^\d{4}(-\d\d(-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?)?)?$/.test(value))
     return undefined;
   const at = DateTime.fromISO(value, { zone: 'utc' });

@@ -7,9 +7,9 @@ import type { FieldFormat, FieldFormats } from './formats.ts';
 import { parseInstant, parseSpan } from './instant.ts';
 
 /** The deepest filter, in operators one inside the other (FIL-2). */
-export const MAX_FILTER_DEPTH = 8;
+const MAX_FILTER_DEPTH = 8;
 /** The largest filter, in conditions (FIL-2). */
-export const MAX_FILTER_NODES = 128;
+const MAX_FILTER_NODES = 128;
 const MAX_LIST = 256;
 const MAX_TEXT = 1024;
 const MAX_SOURCE = 16 * 1024;

@@ -12,7 +12,7 @@ export type World = {
   readonly record: JsonObject;
 };
 
-export const SPANS = ['P1M', 'P6M', 'P1Y', 'P30D', 'P7D', 'PT36H', 'P1Y2M3DT4H', 'P1M1D'] as const;
+const SPANS = ['P1M', 'P6M', 'P1Y', 'P30D', 'P7D', 'PT36H', 'P1Y2M3DT4H', 'P1M1D'] as const;
 /** `x` and `day` stand both in the record and in elements of `list`, to trap a planner that confuses them. */
 const FIELDS = ['a', 'x', 'day', 'when', 'deep.x', 'deep.at', 'list.x', 'list.day'] as const;
 const INDEXED = [['when'], ['a', 'when'], ['x'], ['day'], ['deep.at', 'a'], ['list.day', 'a'], ['list.x']] as const;

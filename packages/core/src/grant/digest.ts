@@ -9,17 +9,11 @@ const MODULUS = 1n << 256n;
 /** The share of one record: SHA-256 of tag and print, as an integer. */
 const share = (tag: Tag, print: Uint8Array): bigint => BigInt(`0x${bytesToHex(sha256(tag, print))}`);
 
-/** Sums the shares of a set of records. Shape: 32 bytes, big-endian. */
-export function feedDigest(rows: Iterable<{ readonly tag: Tag; readonly print: Uint8Array }>): Uint8Array {
-  let sum = 0n;
-  for (const { tag, print } of rows) sum = (sum + share(tag, print)) % MODULUS;
-  return digestBytes(sum);
-}
-
 /** A digest kept up to date. */
 export type RunningDigest = {
   readonly add: (tag: Tag, print: Uint8Array) => void;
   readonly remove: (tag: Tag, print: Uint8Array) => void;
+  /** 32 bytes, big-endian. */
   readonly value: () => Uint8Array;
   readonly count: () => number;
   readonly copy: () => RunningDigest;

@@ -117,7 +117,7 @@ const checkpointShape = tuple(
   ['signature', fixed(64)],
 );
 const memoShape = tuple(['print', fixed(16)], ['expiresMs', nullable(uint())]);
-/** For the pin of the wire schema. */
+/** For the pin of the wire schema. @internal */
 export const FEED_SHAPES = { memo: memoShape, checkpoint: checkpointShape, signed: checkpointBody };
 
 /** Seals a checkpoint (CKPT) or the end of a once-off feed (END), signed by the agent's device. */

@@ -11,7 +11,7 @@ import { toAeadKey } from '../crypto/aead.ts';
 import { recordTag, streamId, streamTagKey, toGrantSecret, toTagSecret } from '../crypto/keys.ts';
 import { signingKeyFromSeed } from '../crypto/sign.ts';
 import { decodeHeader, ENTRY_KIND } from '../wire/header.ts';
-import { createRunningDigest, feedDigest } from './digest.ts';
+import { createRunningDigest } from './digest.ts';
 import {
   checkpointTag,
   coarseExpiry,
@@ -387,7 +387,6 @@ describe('vectors/feed.json', () => {
   it('[FEED-8] [FEED-10] [FEED-20] digests and bases come out as stated', () => {
     for (const { rows, digest } of read().digests) {
       const parsed = rows.map((row) => ({ tag: toTag(hexToBytes(row.tag)), print: hexToBytes(row.print) }));
-      expect(hex(feedDigest(parsed))).toBe(digest);
       const running = createRunningDigest();
       const extra = { tag: toTag(fill(16, 0xee)), print: fill(16, 0xff) };
       for (const row of [extra, ...parsed]) running.add(row.tag, row.print);

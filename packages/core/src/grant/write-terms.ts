@@ -18,7 +18,7 @@ export type WriteTerms = {
 /** Writes a day that terms allow when they name no other number. */
 export const DEFAULT_WRITES_PER_DAY = 10_000;
 /** The most writes a day that terms can name. */
-export const MAX_WRITES_PER_DAY = 1_000_000;
+const MAX_WRITES_PER_DAY = 1_000_000;
 const OPERATIONS: readonly WriteOperation[] = ['insert', 'update', 'delete'];
 const MEMBERS = ['operations', 'fields', 'policy', 'perDay'];
 

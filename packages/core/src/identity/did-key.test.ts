@@ -3,7 +3,8 @@ import { base58 } from '@scure/base';
 import { describe, expect, it } from 'vitest';
 import { hexToBytes } from '../base/bytes.ts';
 import { toVerifyKey } from '../crypto/sign.ts';
-import { decodeMultikey, didKey, encodeMultikey, parseDidKey, sealingKeyOf } from './did-key.ts';
+import { decodeMultikey, encodeMultikey, parseDidKey, sealingKeyOf } from './did-key.ts';
+import { didKey } from './did-key-fixture.ts';
 
 /** The first example of the did:key specification. */
 const EXAMPLE = 'did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK';

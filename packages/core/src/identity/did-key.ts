@@ -3,7 +3,6 @@
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { base58 } from '@scure/base';
 import { concatBytes } from '../base/bytes.ts';
-import { type Did, toDid } from '../base/ids.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import { toVerifyKey, type VerifyKey } from '../crypto/sign.ts';
 
@@ -36,9 +35,6 @@ export function decodeMultikey(kind: KeyKind, text: unknown): Result<Uint8Array,
   if (bytes.length !== KEY_BYTES + 2 || bytes[0] !== first || bytes[1] !== second) return err({ type: 'malformed' });
   return ok(bytes.slice(2));
 }
-
-/** The did:key of an Ed25519 public key. */
-export const didKey = (publicKey: VerifyKey): Did => toDid(`did:key:${encodeMultikey('ed25519', publicKey)}`);
 
 /**
  * Reads the Ed25519 key a did:key names.

@@ -26,13 +26,6 @@ export function parseDidWeb(did: string): Result<DidWeb, { readonly type: 'malfo
   return ok(path.length === 0 ? { url, origin } : { url });
 }
 
-/** Where the document of a did:web lives. Throws TypeError if it is not a well-formed did:web. */
-export function didWebUrl(did: Did): URL {
-  const parsed = parseDidWeb(did);
-  if (!parsed.ok) throw new TypeError('not a did:web');
-  return parsed.value.url;
-}
-
 /** The https origin a did:web speaks for, or undefined if it is another method, malformed or names a path. */
 export function didWebOrigin(did: Did): string | undefined {
   const parsed = parseDidWeb(did);

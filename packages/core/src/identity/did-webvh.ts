@@ -72,6 +72,8 @@ export async function createWebvh(creation: WebvhCreation): Promise<WebvhLogText
  * Appends one change to a log: other keys, another document, another node.
  *
  * Errors: those of `resolveWebvhLog`; invalid-log also when `updateKey` is not one the last entry committed to.
+ *
+ * @internal No client changes a DID yet; what nodes and readers make of a changed one is tested with it.
  */
 export async function updateWebvh(update: WebvhUpdate): Promise<Result<WebvhLogText, DidFailure>> {
   const current = verifyWebvhLog(update.log, update.clock.nowMs());
@@ -96,6 +98,8 @@ export async function updateWebvh(update: WebvhUpdate): Promise<Result<WebvhLogT
  * Ends a DID for good, in two entries: the first lays pre-rotation down, the second deactivates.
  *
  * Errors: as `updateWebvh`.
+ *
+ * @internal As `updateWebvh`.
  */
 export async function deactivateWebvh(
   last: Pick<WebvhUpdate, 'log' | 'updateKey' | 'clock'>,

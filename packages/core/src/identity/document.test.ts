@@ -6,7 +6,7 @@ import { sha256 } from '../crypto/hash.ts';
 import { type SigningKey, sign, signingKeyFromSeed } from '../crypto/sign.ts';
 import { encodeCbor } from '../wire/cbor.ts';
 import { createDeviceCard } from './device-card.ts';
-import { didKey } from './did-key.ts';
+import { didKey } from './did-key-fixture.ts';
 import { MAX_PAYLOAD_BYTES, openDocument, signDocument } from './document.ts';
 
 const keyOf = (n: number): SigningKey => signingKeyFromSeed(new Uint8Array(32).fill(n));

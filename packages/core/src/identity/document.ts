@@ -42,7 +42,7 @@ const MAX_TYPE_CHARS = 64;
 /** The JSON text of one document, in bytes. */
 export const MAX_PAYLOAD_BYTES = 64 * 1024;
 /** One encoded document, in bytes. */
-export const MAX_DOCUMENT_BYTES = MAX_PAYLOAD_BYTES + MAX_CARD_BYTES + 2048;
+const MAX_DOCUMENT_BYTES = MAX_PAYLOAD_BYTES + MAX_CARD_BYTES + 2048;
 const LIMITS = { maxBytes: MAX_PAYLOAD_BYTES, maxDepth: 16 };
 
 const bodyShape = tuple(

@@ -10,4 +10,4 @@ export * from './http/hello.ts';
 export * from './http/http-signature.ts';
 export * from './http/nonce-cache.ts';
 export * from './resolver.ts';
-export { type VerifiedLog, verifyWebvhLog } from './webvh/verify-log.ts';
+export { verifyWebvhLog } from './webvh/verify-log.ts';

@@ -4,7 +4,7 @@ import { type Did, toDid } from '../base/ids.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import { signingKeyFromSeed } from '../crypto/sign.ts';
 import { buildDidDocument } from './did-document.ts';
-import { didKey } from './did-key.ts';
+import { didKey } from './did-key-fixture.ts';
 import { createWebvh, updateWebvh, webvhLogUrl } from './did-webvh.ts';
 import { createDidResolver, createMemoryPinStore, DID_CACHE_TTL_MS, type FetchFailure } from './resolver.ts';
 

@@ -20,7 +20,7 @@ import { bytes, fixed, nullable, oneOf, readShape, type ShapeOf, text, tuple, ui
  * How far a message may be dated ahead of the reader's clock, in ms: nodes allow each of the two clocks 5 minutes of error, and a message
  * that both nodes would have let pass must not be lost.
  */
-export const MAX_MESSAGE_AHEAD_MS = 10 * 60_000;
+const MAX_MESSAGE_AHEAD_MS = 10 * 60_000;
 /** The longest a message may live, in ms: readers remember ids that long. */
 export const MAX_MESSAGE_LIFE_MS = 30 * 24 * 3600 * 1000;
 const DOMAIN = 'sluice/msg/1';
@@ -85,7 +85,7 @@ const innerShape = tuple(
   ['signature', fixed(64)],
 );
 
-/** For the pin of the wire schema. */
+/** For the pin of the wire schema. @internal */
 export const MESSAGE_SHAPES = { header: headerShape, inner: innerShape };
 
 /** Why a message cannot be sealed. */

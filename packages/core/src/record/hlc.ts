@@ -23,7 +23,6 @@ export const MAX_DRIFT_MS = 120_000;
 export const MAX_HLC_MS = 2 ** 48 - 1;
 /** The largest counter of an instant, 16 bits. */
 export const MAX_HLC_COUNTER = 2 ** 16 - 1;
-const SIZE_BYTES = 8;
 
 /** Creates a clock that goes on after `start`. */
 export function createHlc(clock: Pick<Clock, 'nowMs'>, start: Hlc = { ms: 0, counter: 0 }): HlcClock {
@@ -57,14 +56,7 @@ export function hlcAfter(hlc: Hlc): Hlc {
 /** Orders instants: negative, zero or positive. */
 export const compareHlc = (a: Hlc, b: Hlc): number => a.ms - b.ms || a.counter - b.counter;
 
-/** Encodes an instant: ms[6] || counter[2], big-endian, so that byte order is time order. */
-export function encodeHlc(hlc: Hlc): Uint8Array {
-  const out = new Uint8Array(SIZE_BYTES);
-  writeHlc(out, 0, hlc);
-  return out;
-}
-
-/** Writes the 8 bytes of an instant at an offset. */
+/** Writes the 8 bytes of an instant at an offset: ms[6] || counter[2], big-endian, so that byte order is time order. */
 export function writeHlc(out: Uint8Array, at: number, { ms, counter }: Hlc): void {
   const high = Math.floor(ms / 2 ** 32);
   out[at] = high >>> 8;
@@ -75,11 +67,4 @@ export function writeHlc(out: Uint8Array, at: number, { ms, counter }: Hlc): voi
   out[at + 5] = ms;
   out[at + 6] = counter >>> 8;
   out[at + 7] = counter;
-}
-
-/** Decodes what `encodeHlc` wrote. Throws TypeError on another length. */
-export function decodeHlc(bytes: Uint8Array): Hlc {
-  if (bytes.length !== SIZE_BYTES) throw new TypeError('an instant is 8 bytes');
-  const view = new DataView(bytes.buffer, bytes.byteOffset, SIZE_BYTES);
-  return { ms: view.getUint16(0) * 2 ** 32 + view.getUint32(2), counter: view.getUint16(6) };
 }

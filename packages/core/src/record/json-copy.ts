@@ -3,7 +3,7 @@
 import type { JsonObject, JsonValue } from '../base/json.ts';
 
 /** Nesting of a document, the document itself being the first level. */
-export const MAX_DOCUMENT_DEPTH = 64;
+const MAX_DOCUMENT_DEPTH = 64;
 /** The level at which a field's value stands. */
 const FIELD_LEVEL = 2;
 

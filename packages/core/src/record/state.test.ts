@@ -3,7 +3,7 @@ import { bytesToHex, concatBytes, hexToBytes } from '../base/bytes.ts';
 import type { JsonObject, JsonValue } from '../base/json.ts';
 import { sha256 } from '../crypto/hash.ts';
 import { decodeBody, encodeBody } from './body.ts';
-import { encodeHlc } from './hlc.ts';
+import { encodeHlc } from './hlc-fixture.ts';
 import { mergeStates } from './merge.ts';
 import { applyDelete, applySave } from './save.ts';
 import type { Stamp } from './stamp.ts';

@@ -43,9 +43,9 @@ export type RecordState = {
 };
 
 /** Names that are not ordinary fields. */
-export const BASE_FIELDS: ReadonlySet<string> = new Set(['_id', '_rev', 'schema', 'insertedAt', 'modifiedAt']);
+const BASE_FIELDS: ReadonlySet<string> = new Set(['_id', '_rev', 'schema', 'insertedAt', 'modifiedAt']);
 /** Fields of a document that is saved. */
-export const MAX_FIELDS = 1_024;
+const MAX_FIELDS = 1_024;
 /** Fields of a state, removed ones included: merging may bring more together than one document may have. */
 export const MAX_STATE_FIELDS = 4_096;
 /** The latest time a Date can show, in ms; the earliest is its negative. */

@@ -59,7 +59,7 @@ const bodyShape = tuple(
   ['signer', fixed(32)],
   ['signature', fixed(64)],
 );
-/** For the pin of the wire schema. */
+/** For the pin of the wire schema. @internal */
 export const CTL_SHAPES = { body: bodyShape, public: ctlPublicShape };
 
 /** A control entry that was read. That its signer may sign is for the access state to say. */

@@ -20,7 +20,7 @@ export type Genesis = { readonly space: SpaceId; readonly root: VerifyKey; reado
 
 const recordShape = tuple(['version', oneOf(1)], ['root', fixed(32)], ['node', text(1100)], ['nonce', fixed(16)]);
 const signedShape = tuple(['record', bytes(MAX_BYTES)], ['signature', fixed(64)]);
-/** For the pin of the wire schema. */
+/** For the pin of the wire schema. @internal */
 export const GENESIS_SHAPES = { record: recordShape, signed: signedShape };
 
 /** Creates a signed genesis for a space on one node. */

@@ -39,7 +39,7 @@ const MAX_MS = 2 ** 48 - 1;
 const MAX_COUNTER = 2 ** 16 - 1;
 
 /** The shape of a superseded head. */
-export const headRefShape = tuple(['writer', fixed<WriterId>(16)], ['n', uint()]);
+const headRefShape = tuple(['writer', fixed<WriterId>(16)], ['n', uint()]);
 /** The shape of a header, its version first. */
 export const headerShape = tuple(
   ['version', oneOf(VERSION)],

@@ -76,6 +76,6 @@ export const wirePage = (p: Page): CborValue => [
 ];
 /** Encodes a page. */
 export const encodePage = (page: Page): Uint8Array => encodeCbor(wirePage(page));
-/** Reads a page. Errors: malformed, too-large. */
+/** Reads a page by itself, as a pull over HTTP answers it; our client takes pages in frames. Errors: malformed, too-large. @internal */
 export const decodePage = (input: Uint8Array): Result<Page, WireFailure> =>
   readShape(pageShape, input, MAX_FRAME_BYTES);

@@ -12,7 +12,7 @@ import { sealShapes } from './seal.ts';
 /** Raised with every change of the wire schema. */
 export const PROTOCOL_VERSION = 1;
 
-/** The shapes of this layer, as data. The pin covers those of higher layers, too. */
+/** The shapes of this layer, as data. The pin covers those of higher layers, too. @internal */
 export const WIRE_SCHEMA: JsonValue = {
   header: headerShape.description,
   entry: entryShape.description,

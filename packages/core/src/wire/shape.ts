@@ -112,7 +112,7 @@ export function readShape<T>(shape: Shape<T>, input: Uint8Array, maxBytes: numbe
 }
 
 /** Reads an already decoded value as a shape. */
-export function fromCbor<T>(shape: Shape<T>, value: CborValue): Result<T, WireFailure> {
+function fromCbor<T>(shape: Shape<T>, value: CborValue): Result<T, WireFailure> {
   try {
     return ok(shape.read(value));
   } catch (cause) {

@@ -6,7 +6,7 @@ import { encodeCbor, PROTOCOL_VERSION } from '@sluice/core/wire';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createHttpServer } from './http-server.ts';
-import { openLive } from './live-client.ts';
+import { openLive } from './live-client-fixture.ts';
 import {
   type Answer,
   createHandClock,

@@ -36,7 +36,7 @@ import { openSqliteStorage } from '../storage/sqlite/sqlite-storage.ts';
 
 export const NODE_DID = toDid('did:web:node.sluice.test');
 export const NODE_URL = 'https://node.sluice.test';
-export const START_MS = Date.UTC(2026, 0, 5, 12);
+const START_MS = Date.UTC(2026, 0, 5, 12);
 
 /** Time moves only by `advance`, which runs the timers that come due. */
 export type HandClock = Clock & {

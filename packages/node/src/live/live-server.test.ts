@@ -3,7 +3,7 @@ import { toDid } from '@sluice/core/base';
 import { signHello } from '@sluice/core/identity';
 import { encodePush, MAX_FRAME_BYTES, PROTOCOL_VERSION } from '@sluice/core/wire';
 import { afterEach, describe, expect, it } from 'vitest';
-import { connectLive, openLive } from '../http/live-client.ts';
+import { connectLive, openLive } from '../http/live-client-fixture.ts';
 import {
   createTestSpace,
   keyOf,

@@ -44,7 +44,7 @@ export function opAt(seed: string, n: number): Op {
 }
 
 /** Changes `state` to what it is after the write. */
-export function applyOp(state: Map<string, string>, op: Op): void {
+function applyOp(state: Map<string, string>, op: Op): void {
   if (op.type === 'put') for (const r of op.records) state.set(`${op.store}/${r._id}`, contentOf(r));
   else if (op.type === 'delete') state.delete(`${op.store}/${op.id}`);
 }

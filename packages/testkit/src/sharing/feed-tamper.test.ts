@@ -14,8 +14,8 @@ import {
 import {
   type Basis,
   checkpointTag,
+  createRunningDigest,
   encodeFeedRecord,
-  feedDigest,
   openFeedPut,
   openMemo,
   recordPrint,
@@ -52,6 +52,11 @@ describe('a grantee’s reader against tampering', () => {
     const print = recordPrint(plaintext);
     return { tag, print, entry: sealFeedPut(keys, place(), tag, plaintext, { print, expiresMs: null }, systemRandom) };
   };
+  const digestOf = (rows: readonly { tag: Tag; print: Uint8Array }[]): Uint8Array => {
+    const digest = createRunningDigest();
+    for (const { tag, print } of rows) digest.add(tag, print);
+    return digest.value();
+  };
   const checkpoint = (
     rows: readonly { tag: Tag; print: Uint8Array }[],
     more: { basis?: Basis; ms?: number; signer?: SigningKey; count?: number } = {},
@@ -61,7 +66,7 @@ describe('a grantee’s reader against tampering', () => {
       place(more.ms),
       checkpointTag(tagKey),
       ENTRY_KIND.CKPT,
-      { count: more.count ?? rows.length, digest: feedDigest(rows), basis: more.basis ?? [{ writer, n: 1 }], card },
+      { count: more.count ?? rows.length, digest: digestOf(rows), basis: more.basis ?? [{ writer, n: 1 }], card },
       more.signer ?? device,
       systemRandom,
     );
