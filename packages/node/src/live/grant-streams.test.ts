@@ -13,7 +13,7 @@ import {
   MAX_LANE_ENTRIES,
 } from '@sluice/core/wire';
 import { afterEach, describe, expect, it } from 'vitest';
-import { connectLive, openLive } from '../http/live-client.ts';
+import { connectLive, openLive } from '../http/live-client-fixture.ts';
 import {
   createTestSpace,
   keyOf,
@@ -165,7 +165,7 @@ describe('a feed', () => {
     expect(await read(FEED)).toMatchObject({ entries: [{ seq: 1 }, { seq: 2 }] });
   });
 
-  it('[FEED-22] is emptied by the revoke, and its owner reads nothing of it either', async () => {
+  it('[FEED-24] is emptied by the revoke, and its owner reads nothing of it either', async () => {
     const { append, setRow, read } = await startGrant();
     await append(1);
     expect(await read(FEED, device)).toMatchObject({ entries: [{}] });
