@@ -323,7 +323,7 @@ describe('the command line against a real node', () => {
       '--fields',
       'content',
       '--purpose',
-      'To follow',
+      'To follow\u0085\u{E0041}',
     ]);
     const [, id = ''] = await asking.said(/Request (\w+); waiting/);
     asking.stop();
@@ -345,6 +345,17 @@ describe('the command line against a real node', () => {
     await following.said(/"ready":true/);
     await shell.json(['vault', 'save', 'note'], { input: '{"content":"Live"}' });
     await following.said(/"event":"put".*"content":"Live"/);
+    const receipt = await shell.json<{ receipt_id: string }>(['vault', 'receipt', short]);
+    expect(receipt).toMatchObject({
+      content: { pii_processing: { purposes: [{ purpose: 'To follow\u0085\u{E0041}' }] } },
+    });
+    const shown = await shell.run(['vault', 'receipt', short]);
+    expect(shown.out).toContain('"purpose": "To follow\\u0085\\udb40\\udc41"');
+    expect(JSON.parse(shown.out)).toEqual(receipt);
+    const saved = join(shell.home, 'receipt.json');
+    expect(await shell.json(['vault', 'receipt', short, '--out', saved])).toEqual({ grantId, file: saved });
+    expect(JSON.parse(readFileSync(saved, 'utf8'))).toEqual(receipt);
+    expect((await shell.run(['vault', 'receipt', 'ffffffff'])).code).toBe(EXIT.invalid);
     expect(await shell.json(['vault', 'revoke', short])).toEqual({ ended: 1 });
     await following.said(/"event":"status".*"status":"revoked"/);
     following.stop();

@@ -32,6 +32,7 @@ export type { GrantDatastore, GrantHandle } from './sharing/grant-handle.ts';
 export type { Preview } from './sharing/preview.ts';
 export type { RequestPreview } from './sharing/consent.ts';
 export type { PendingRequest, RequestAnswer, RequestOptions } from './sharing/requester.ts';
+export type { Receipts } from './sharing/receipts.ts';
 export type { Sharing } from './sharing/sharing.ts';
 export type { Narrowing, RequestItem } from './sharing/terms.ts';
 export { LinkOffline, LinkRefusal, type LiveLink, openLiveLink } from './link/live-link.ts';

@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander';
 import type { Settings } from '../settings.ts';
+import { addVaultActivity } from './vault-activity.ts';
 import { addVaultGrants } from './vault-grants.ts';
 import { addVaultImport } from './vault-import.ts';
 import { addVaultInbox } from './vault-inbox.ts';
@@ -11,6 +12,14 @@ import { addVaultRequests } from './vault-requests.ts';
 
 /** Adds them in the order in which help lists them. */
 export function addVaultCommands(vault: Command, settings: () => Settings): void {
-  for (const add of [addVaultLife, addVaultImport, addVaultRecords, addVaultInbox, addVaultRequests, addVaultGrants])
+  for (const add of [
+    addVaultLife,
+    addVaultImport,
+    addVaultRecords,
+    addVaultInbox,
+    addVaultRequests,
+    addVaultGrants,
+    addVaultActivity,
+  ])
     add(vault, settings);
 }

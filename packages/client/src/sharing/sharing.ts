@@ -10,6 +10,7 @@ import type { GrantHandle } from './grant-handle.ts';
 import type { GivenGrant, ReceivedGrant } from './grant-item.ts';
 import { createConsent, type RequestPreview } from './consent.ts';
 import { createGivenGrants } from './given-grants.ts';
+import { createReceipts, type Receipts } from './receipts.ts';
 import { createRequester, type PendingRequest, type RequestOptions, type SentRequest } from './requester.ts';
 import type { Narrowing } from './terms.ts';
 
@@ -32,6 +33,8 @@ export type Sharing = {
     readonly received: () => readonly ReceivedGrant[];
     readonly open: (grantId: string) => Promise<GrantHandle>;
   };
+  /** Proofs of the consents this account gave. */
+  readonly receipts: Receipts;
   /** Ends a grant: from the node's answer on, nothing is served or accepted. */
   readonly revoke: (grantId: string) => Promise<void>;
   /** Starts the agent over every active grant of this account. */
@@ -52,5 +55,19 @@ export function createSharing({ account, mailbox, vault }: SharingDeps): Sharing
   const { requests, preview, consent, decline } = consents;
   const { revoke, start, feedsUpToDate } = given;
   const grants = { list: given.list, received: requester.received, open: requester.open };
-  return { request, pending, requests, preview, consent, decline, grants, revoke, start, feedsUpToDate, close };
+  const receipts = createReceipts(account, mailbox, given.list);
+  return {
+    request,
+    pending,
+    requests,
+    preview,
+    consent,
+    decline,
+    grants,
+    receipts,
+    revoke,
+    start,
+    feedsUpToDate,
+    close,
+  };
 }

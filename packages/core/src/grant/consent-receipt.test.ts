@@ -136,9 +136,9 @@ describe('a consent receipt in the structure of ISO/IEC TS 27560', () => {
     return toConsentReceipt({
       ...(isWithRequest ? { request: hexToBytes(vectors.request.document) } : {}),
       receipt: { ...(await opened()), document: hexToBytes(receipt.document) },
-      ...(isAccepted
-        ? { acceptance: { ...must(await openAcceptance(accepted, await opened(), deps)), document: accepted } }
-        : {}),
+      acceptances: isAccepted
+        ? [{ ...must(await openAcceptance(accepted, await opened(), deps)), document: accepted }]
+        : [],
       parties: [
         { id: OWNER, role: 'PII principal' },
         { id: APP, role: 'PII controller', name: 'clinic.example', url: 'https://clinic.example' },
@@ -240,10 +240,13 @@ describe('a consent receipt in the structure of ISO/IEC TS 27560', () => {
   });
 
   it('[RCPT-10] is checked by anybody from the file alone, accepted or not, with the request or its hash', async () => {
-    expect(await check(await make())).toMatchObject({ ok: true, value: { acceptance: { grants: [FIRST, SECOND] } } });
+    expect(await check(await make())).toMatchObject({
+      ok: true,
+      value: { acceptances: [{ grants: [FIRST, SECOND] }] },
+    });
     const alone = must(await check(await make(false, false)));
     expect(alone.receipt.hash).toBe(receipt.hash);
-    expect(alone.acceptance).toBeUndefined();
+    expect(alone.acceptances).toEqual([]);
   });
 
   it('[RCPT-10] is refused when the request in it is not the grantee’s, whatever the owner signed', async () => {
@@ -256,7 +259,13 @@ describe('a consent receipt in the structure of ISO/IEC TS 27560', () => {
       const content = { owner: OWNER, grantee: APP, requestHash, purpose, shown, grants, givenAtMs };
       const document = signReceipt(content, owner);
       const receipt = must(await openReceipt(document, { owner: OWNER, grantee: APP, requestHash }, deps));
-      const json = toConsentReceipt({ request, receipt: { ...receipt, document }, parties: [], events: [] });
+      const json = toConsentReceipt({
+        request,
+        receipt: { ...receipt, document },
+        acceptances: [],
+        parties: [],
+        events: [],
+      });
       return check(json);
     };
     expect(await outcome({ did: APP, key: signingKeyFromSeed(fill(32, 0x11)) })).toMatchObject({ ok: true });
@@ -275,7 +284,11 @@ describe('a consent receipt in the structure of ISO/IEC TS 27560', () => {
       return copy;
     };
     const documentAt = (name: string): Uint8Array =>
-      base64urlToBytes(String(((good.sluice_evidence as JsonObject)[name] as JsonObject).document));
+      base64urlToBytes(
+        String(
+          name.split('/').reduce((node, step) => node[step] as JsonObject, good.sluice_evidence as JsonObject).document,
+        ),
+      );
     expect(await check(put('receipt_id', good.receipt_id as unknown as string))).toMatchObject({ ok: true });
     const first = 'content/pii_processing/purposes/0';
     for (const [path, value] of [
@@ -289,11 +302,11 @@ describe('a consent receipt in the structure of ISO/IEC TS 27560', () => {
       [`${first}/pii_controllers/0`, OWNER],
       [`${first}/sluice_grant/terms/filter`, {}],
       ['content/event/0/event_time', '2020-01-01T00:00:00.000Z'],
-      ['sluice_evidence/acceptance/accepted_at', '2020-01-01T00:00:00.000Z'],
+      ['sluice_evidence/acceptances/0/accepted_at', '2020-01-01T00:00:00.000Z'],
       ['sluice_evidence/request/sha256', '00'.repeat(32)],
     ] as const)
       expect(await check(put(path, value)), path).toMatchObject({ ok: false });
-    for (const name of ['request', 'receipt', 'acceptance'])
+    for (const name of ['request', 'receipt', 'acceptances/0'])
       for (const part of [0.02, 0.3, 0.6, 0.99]) {
         const document = documentAt(name);
         const at = Math.floor(document.length * part);

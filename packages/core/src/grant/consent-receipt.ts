@@ -11,7 +11,7 @@ import { base64urlToBytes, bytesToBase64url, bytesToHex, hexToBytes, utf8ToBytes
 import { canonicalJson, jsonEquals } from '../base/canonical-json.ts';
 import { type Did, isDid } from '../base/ids.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../base/json.ts';
-import { err, ok, type Result } from '../base/result.ts';
+import { ok, type Result } from '../base/result.ts';
 import { sha256 } from '../crypto/hash.ts';
 import { piiInformation } from './pii-information.ts';
 import {
@@ -52,7 +52,8 @@ export type ConsentReceiptParts = {
   /** The request's document, if it is still there; its hash is in the receipt. */
   readonly request?: Uint8Array;
   readonly receipt: OpenedReceipt & { readonly document: Uint8Array };
-  readonly acceptance?: OpenedAcceptance & { readonly document: Uint8Array };
+  /** What the grantee accepted, at once or grant by grant. */
+  readonly acceptances: readonly (OpenedAcceptance & { readonly document: Uint8Array })[];
   readonly parties: readonly ConsentParty[];
   readonly events: readonly ConsentEvent[];
   /** Where the sealed records lie until the grantee fetches them. */
@@ -66,7 +67,7 @@ const ASKED_OF_PARTY = ['party_address', 'party_name', 'party_contact', 'party_t
 
 /** Turns a consent into a consent receipt of ISO/IEC TS 27560. The same parts always give the same JSON. */
 export function toConsentReceipt(parts: ConsentReceiptParts): JsonObject {
-  const { receipt, acceptance } = parts;
+  const { receipt, acceptances } = parts;
   const purposes = receipt.grants.map((grant) => purposeOf(grant, parts));
   const parties = parts.parties.map(partyOf);
   const content: JsonObject = {
@@ -91,22 +92,18 @@ export function toConsentReceipt(parts: ConsentReceiptParts): JsonObject {
         ...(parts.request ? { document: bytesToBase64url(parts.request) } : {}),
       },
       receipt: { sha256: receipt.hash, document: bytesToBase64url(receipt.document) },
-      ...(acceptance
-        ? {
-            acceptance: {
-              sha256: acceptance.hash,
-              accepted_at: new Date(acceptance.acceptedAtMs).toISOString(),
-              grants: acceptance.grants,
-              document: bytesToBase64url(acceptance.document),
-            },
-          }
-        : {}),
+      acceptances: acceptances.map((a) => ({
+        sha256: a.hash,
+        accepted_at: new Date(a.acceptedAtMs).toISOString(),
+        grants: a.grants,
+        document: bytesToBase64url(a.document),
+      })),
     },
   };
 }
 
 /** What a consent receipt proves once it was checked. */
-export type ProvenConsent = { readonly receipt: OpenedReceipt; readonly acceptance?: OpenedAcceptance };
+export type ProvenConsent = { readonly receipt: OpenedReceipt; readonly acceptances: readonly OpenedAcceptance[] };
 
 /**
  * Checks a consent receipt that somebody shows: both sides signed, each document names the one before, and what the receipt says of
@@ -132,12 +129,12 @@ export async function openConsentReceipt(
   if (!receipt.ok) return receipt;
   const asked = request ? await openSigned(request, REQUEST_TYPE, receipt.value.grantee, deps) : undefined;
   if (asked && !asked.ok) return asked;
-  const acceptance = await acceptanceOf(objectAt(evidence, 'acceptance'), receipt.value, deps);
-  if (!acceptance.ok) return acceptance;
+  const acceptances = await acceptancesOf(evidence?.acceptances, receipt.value, deps);
+  if (!acceptances.ok) return acceptances;
   const again = toConsentReceipt({
     ...(request ? { request } : {}),
     receipt: { ...receipt.value, document },
-    ...(acceptance.value ? { acceptance: acceptance.value } : {}),
+    acceptances: acceptances.value,
     parties: [],
     events: [],
     ...storageOf(content),
@@ -152,19 +149,24 @@ export async function openConsentReceipt(
   }
   const id = bytesToHex(sha256(utf8ToBytes(canonicalJson(content))));
   if (!isJsonObject(json) || json.receipt_id !== id) return malformed('receipt_id');
-  return ok({ receipt: receipt.value, ...(acceptance.value ? { acceptance: acceptance.value } : {}) });
+  return ok({ receipt: receipt.value, acceptances: acceptances.value });
 }
 
-async function acceptanceOf(
-  stated: JsonObject | undefined,
+async function acceptancesOf(
+  stated: JsonValue | undefined,
   receipt: OpenedReceipt,
   deps: ProofDeps,
-): Promise<Result<ConsentReceiptParts['acceptance'], ProofFailure>> {
-  if (!stated) return ok(undefined);
-  const document = bytesAt(stated, 'document');
-  if (!document) return err({ type: 'malformed', field: 'sluice_evidence' });
-  const opened = await openAcceptance(document, receipt, deps);
-  return opened.ok ? ok({ ...opened.value, document }) : opened;
+): Promise<Result<ConsentReceiptParts['acceptances'], ProofFailure>> {
+  if (!Array.isArray(stated)) return malformed('sluice_evidence');
+  const acceptances: (OpenedAcceptance & { readonly document: Uint8Array })[] = [];
+  for (const part of stated as readonly JsonValue[]) {
+    const document = isJsonObject(part) ? bytesAt(part, 'document') : undefined;
+    if (!document) return malformed('sluice_evidence');
+    const opened = await openAcceptance(document, receipt, deps);
+    if (!opened.ok) return opened;
+    acceptances.push({ ...opened.value, document });
+  }
+  return ok(acceptances);
 }
 
 function purposeOf(grant: OpenedReceipt['grants'][number], { receipt, storage }: ConsentReceiptParts): JsonObject {

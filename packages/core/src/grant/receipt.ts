@@ -113,13 +113,14 @@ export type ProofFailure =
   | { readonly type: 'wrong-grants' };
 
 /**
- * Opens a receipt: the owner signed it, for this grantee, in answer to this request.
+ * Opens a receipt: the owner signed it, for this grantee, in answer to this request. Without a `requestHash` the request is the receipt's
+ * own word; that is for an owner who has the receipt, but no longer the request.
  *
  * Source: spec/receipt.md RCPT-1 to RCPT-3; vectors/receipt.json.
  */
 export async function openReceipt(
   document: Uint8Array,
-  expected: { readonly owner: Did; readonly grantee: Did; readonly requestHash: Uint8Array },
+  expected: { readonly owner: Did; readonly grantee: Did; readonly requestHash?: Uint8Array },
   deps: ProofDeps,
 ): Promise<Result<OpenedReceipt, ProofFailure>> {
   const opened = await openSigned(document, RECEIPT_TYPE, expected.owner, deps);
@@ -128,7 +129,8 @@ export async function openReceipt(
   if (!receipt.ok) return receipt;
   const { owner, grantee, request } = receipt.value;
   if (owner !== expected.owner || grantee !== expected.grantee) return err({ type: 'wrong-party' });
-  return request === bytesToHex(expected.requestHash) ? receipt : err({ type: 'wrong-request' });
+  const isForThat = expected.requestHash === undefined || request === bytesToHex(expected.requestHash);
+  return isForThat ? receipt : err({ type: 'wrong-request' });
 }
 
 /**

@@ -1,0 +1,115 @@
+/** Receipts of the grants this account gave, as JSON that anybody can check (spec/receipt.md). Must not know how grants run or end. */
+
+import { base64urlToBytes, type Did, type JsonObject, ok } from '@sluice/core/base';
+import {
+  type ConsentEvent,
+  type ConsentParty,
+  type ConsentReceiptParts,
+  openAcceptance,
+  type OpenedReceipt,
+  openReceipt,
+  type ProofDeps,
+  toConsentReceipt,
+} from '@sluice/core/grant';
+import type { OpenAccount } from '../account/account.ts';
+import { SluiceError } from '../errors.ts';
+import type { Mailbox } from '../messaging/mailbox.ts';
+import type { GivenGrant } from './grant-item.ts';
+
+/** Type of the message with which a grantee accepts what it was given. */
+export const SYNC_ACCEPT = 'inbox/type/syncAccept';
+
+/** The proofs of the consents that this account gave. */
+export type Receipts = {
+  /**
+   * The consent that a grant came of, with every grant it gave, in the structure of ISO/IEC TS 27560:2023.
+   *
+   * Errors: NOT_FOUND, UNKNOWN_DID (the grantee accepted, but cannot be looked up now to check that).
+   */
+  readonly export: (grantId: string) => Promise<JsonObject>;
+};
+
+/** Creates the receipts over the grants that were given. */
+export function createReceipts(
+  account: OpenAccount,
+  mailbox: Pick<Mailbox, 'get' | 'list'>,
+  given: () => readonly GivenGrant[],
+): Receipts {
+  const { clock } = account.platform;
+  /** This account’s own key needs no looking up, so that its receipts can be had with nobody online. */
+  const self = { did: account.did, identityKey: account.identityKey.publicKey, sealingKey: account.sealing.publicKey };
+  const deps = (): ProofDeps => ({
+    resolve: async (did) => (did === account.did ? ok(self) : account.resolver.resolve(did)),
+    nowMs: clock.nowMs(),
+  });
+
+  const requestOf = (grant: GivenGrant): Uint8Array | undefined =>
+    documentOf(mailbox.get(grant.requestId)?.data.request);
+
+  /** What the grantee sent in acceptance and holds. Two messages may carry one document. */
+  const acceptancesOf = async (
+    grant: GivenGrant,
+    receipt: OpenedReceipt,
+  ): Promise<ConsentReceiptParts['acceptances']> => {
+    const found = new Map<string, ConsentReceiptParts['acceptances'][number]>();
+    for (const item of mailbox.list({ type: SYNC_ACCEPT })) {
+      const document = documentOf(item.data.acceptance);
+      if (item.from !== grant.grantee || item.data.replyId !== grant.requestId || !document) continue;
+      const opened = await openAcceptance(document, receipt, deps());
+      if (opened.ok) found.set(opened.value.hash, { ...opened.value, document });
+      else if (opened.error.type === 'document' && opened.error.cause.type === 'unresolved')
+        throw new SluiceError('UNKNOWN_DID', 'The acceptance cannot be checked now: its signer cannot be looked up');
+    }
+    return [...found.values()].sort((a, b) => a.acceptedAtMs - b.acceptedAtMs);
+  };
+
+  return {
+    export: async (grantId) => {
+      const grant = given().find((g) => g.grantId === grantId);
+      if (!grant) throw new SluiceError('NOT_FOUND', 'There is no such grant');
+      const receipt = await openReceipt(grant.receipt, { owner: account.did, grantee: grant.grantee }, deps());
+      if (!receipt.ok)
+        throw new SluiceError('BAD_MESSAGE', 'The receipt of this grant is not one that this account signed');
+      const request = requestOf(grant);
+      const { node } = account.home.keys;
+      return toConsentReceipt({
+        ...(request ? { request } : {}),
+        receipt: { ...receipt.value, document: grant.receipt },
+        acceptances: await acceptancesOf(grant, receipt.value),
+        parties: [
+          { id: account.did, role: 'PII principal' },
+          granteeParty(grant.grantee),
+          { id: node.did, role: 'PII processor', url: node.url, type: 'storage node, holds sealed records' },
+        ],
+        events: given()
+          .filter((g) => receipt.value.grants.some((r) => r.grantId === g.grantId))
+          .flatMap((g) => endOf(g, account.did, clock.nowMs())),
+        storage: node.url,
+      });
+    },
+  };
+}
+
+/** A requester is known by its domain where its DID has one, and by nothing else. */
+function granteeParty(did: Did): ConsentParty {
+  const party = { id: did, role: 'PII controller' } as const;
+  if (!did.startsWith('did:web:')) return party;
+  const [host = '', ...path] = did.slice('did:web:'.length).split(':').map(decodeURIComponent);
+  return { ...party, name: [host, ...path].join('/'), url: `https://${[host, ...path].join('/')}` };
+}
+
+function endOf(grant: GivenGrant, owner: Did, nowMs: number): readonly ConsentEvent[] {
+  const { grantId, revokedAtMs, terms } = grant;
+  if (revokedAtMs !== undefined) return [{ grantId, atMs: revokedAtMs, state: 'withdrawn', entity: owner }];
+  if (typeof terms.duration !== 'object') return [];
+  const untilMs = Date.parse(terms.duration.until);
+  return untilMs <= nowMs ? [{ grantId, atMs: untilMs, state: 'expired', entity: owner }] : [];
+}
+
+function documentOf(value: JsonObject[string] | undefined): Uint8Array | undefined {
+  try {
+    return typeof value === 'string' ? base64urlToBytes(value) : undefined;
+  } catch {
+    return undefined;
+  }
+}
