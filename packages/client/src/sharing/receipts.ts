@@ -17,7 +17,7 @@ import type { Mailbox } from '../messaging/mailbox.ts';
 import type { GivenGrant } from './grant-item.ts';
 
 /** Type of the message with which a grantee accepts what it was given. */
-export const SYNC_ACCEPT = 'inbox/type/syncAccept';
+const SYNC_ACCEPT = 'inbox/type/syncAccept';
 
 /** The proofs of the consents that this account gave. */
 export type Receipts = {
