@@ -151,8 +151,8 @@ export const RULES = [
     changes: [
       {
         file: 'packages/core/src/stream/access-state.ts',
-        find: "if (isLive(row, nowMs)) return 'allowed';\n    sawRevoked = true;",
-        replace: "return 'allowed';",
+        find: "|| !opens(row, target, VERB[verb])) continue;\n    if (isLive(row, nowMs)) return 'allowed';",
+        replace: "|| !opens(row, target, VERB[verb])) continue;\n    if (row.status) return 'allowed';",
       },
     ],
     tests: ['packages/testkit/src/sharing/feed.test.ts'],
@@ -163,8 +163,8 @@ export const RULES = [
     changes: [
       {
         file: 'packages/node/src/storage/sqlite/sqlite-storage.ts',
-        find: "if (!feedIsOpen(state, part.stream, job.nowMs)) throw new Refused('REVOKED');",
-        replace: 'void feedIsOpen;',
+        find: "if (standing !== 'open') throw new Refused(REFUSALS[standing]);",
+        replace: 'void [standing, REFUSALS];',
       },
     ],
     tests: ['packages/node/src/storage/sqlite/sqlite-storage.test.ts'],
@@ -235,8 +235,8 @@ export const RULES = [
     changes: [
       {
         file: 'packages/core/src/grant/projection.ts',
-        find: '  if (!fields) {',
-        replace: '  if (!fields || fields.length > 0) {',
+        find: 'shown.length === 0 ? { ...record } : {};',
+        replace: 'shown.length >= 0 ? { ...record } : {};',
       },
     ],
     tests: ['packages/testkit/src/sharing/feed.test.ts'],

@@ -97,6 +97,7 @@ const COLUMNS: { readonly [table: string]: { readonly [column: string]: Reader }
     ...{ hash: derived, bytes: derived },
   },
   inbox: { log, messages: plain, bytes: plain },
+  lane_day: { log, day: plain, entries: plain },
   // A message's tag is the hash of its sealed bytes.
   drained: { log, tag: derived, until: plain },
   // Looked into below. Drops, which are named by the hash of a request, are gone once they were read.
@@ -111,6 +112,7 @@ const ORDER: { readonly [table: string]: readonly string[] } = {
   entry: ['log', 'seq'],
   seal: ['log', 'last_seq'],
   inbox: ['log'],
+  lane_day: ['log'],
   drained: ['log', 'until'],
   blob: ['kind', 'name'],
 };
