@@ -26,6 +26,8 @@ export const TEST_ARGON2 = { memoryKiB: 1024, passes: 1, lanes: 1 } as const;
 
 export type NetworkOptions = {
   readonly clock?: Clock;
+  /** The clock of a participant by name, where it differs from the network's. */
+  readonly clockOf?: (participant: string) => Clock | undefined;
   readonly random?: Random;
   /** Randomness of each participant by name (`node`, a person's, an app's host), instead of one for all. */
   readonly randomOf?: (participant: string) => Random;
@@ -71,7 +73,11 @@ export async function createTestNetwork(options: NetworkOptions = {}): Promise<T
   const accounts = new Set<Account>();
   const key = createSigningKey(random);
   const platformOf = (participant: string): Platform =>
-    createNodePlatform({ clock, random: randomOf(participant), devHosts: () => hosts });
+    createNodePlatform({
+      clock: options.clockOf?.(participant) ?? clock,
+      random: randomOf(participant),
+      devHosts: () => hosts,
+    });
   const platform = platformOf('network');
   let storage: Storage;
   let node: SluiceNode;

@@ -90,7 +90,7 @@ export async function createAccount(
   const keys = createSpaceKeys(platform, node);
   const http = createNodeHttp(platform, node);
 
-  const created = await registerSpace(platform, http, keys, keys.root, device, options.invite);
+  const created = await registerSpace(http, keys, keys.root, device, options.invite);
   if (!created.ok) throw new SluiceError(created.code === 'OFFLINE' ? 'OFFLINE' : `NODE_${created.code}`);
 
   const parts = {
@@ -109,9 +109,9 @@ export async function createAccount(
       document: parts,
       updateKey: updateKeys[0],
       nextKeys,
-      clock,
+      clock: { ...clock, nowMs: http.nowMs },
     });
-    refuseFailure(await http.putDidLog(webvhLogPath(made.did), made.log, device, keys.space));
+    taken(await http.putDidLog(webvhLogPath(made.did), made.log, device, keys.space));
     did = made.did;
     didLog = made.log;
   }
@@ -136,7 +136,7 @@ export async function createAccount(
       ...(didLog === undefined ? {} : { didLog }),
     });
     keychain.put('space', 'home', spaceToItem(keys, { app: did, name: VAULT_CONTEXT }));
-    putDevice(platform, keychain, did, device, identityKey, options.deviceName);
+    putDevice(http.nowMs(), keychain, did, device, identityKey, options.deviceName);
     // Nobody is given words that would open an empty account, should this device be lost in its first minute.
     engine.start();
     await engine.synced(CONNECT_MS);
@@ -180,15 +180,17 @@ export async function restoreAccount(options: RestoreOptions): Promise<OpenAccou
   const recovery = recoveryKeys(entropy.value.reveal());
   const http = createNodeHttp(platform, { url: options.node });
   const box = await http.getRecovery(recovery.locator, recovery.auth);
-  if (!box.ok) throw new SluiceError(box.error.type === 'offline' ? 'OFFLINE' : 'NOT_RECOVERABLE');
-  const secret = openRecoveryBox(recovery.boxKey, box.value);
+  if (!box.ok && box.error.type === 'refused' && box.error.code === 'NOT_FOUND')
+    throw new SluiceError('NOT_RECOVERABLE');
+  const sealed = taken(box);
+  const secret = openRecoveryBox(recovery.boxKey, sealed);
   if (!secret.ok) throw new SluiceError('NOT_RECOVERABLE');
 
   const device = createSigningKey(platform.random);
   await addDeviceByRoot(options, secret.value, device);
   const link = openLiveLink(platform, secret.value.node, device);
   try {
-    await joinHome(options, secret.value, device, link);
+    await joinHome(options, secret.value, device, link, http.nowMs());
     await saveLocal(options, secret.value, device);
     return assembleAccount({ platform, store, secret: secret.value, device, link });
   } catch (cause) {
@@ -235,13 +237,14 @@ async function joinHome(
   secret: AccountSecret,
   device: SigningKey,
   link: LiveLink,
+  nowMs: number,
 ): Promise<void> {
   const { engine, keychain } = openBootstrapHome({ platform, store, secret, device, link });
   engine.start();
   await engine.synced(SYNC_MS);
   const identity = keychain.get('identity', 'me');
   if (!identity) throw new SluiceError('NOT_RECOVERABLE');
-  putDevice(platform, keychain, secret.did, device, signingKeyFromSeed(unpackBytes(identity.identitySeed)), deviceName);
+  putDevice(nowMs, keychain, secret.did, device, signingKeyFromSeed(unpackBytes(identity.identitySeed)), deviceName);
   await engine.synced(SYNC_MS);
   for (const { id, item } of keychain.list('space')) {
     if (id === 'home') continue;
@@ -262,15 +265,15 @@ async function joinHome(
   engine.close();
 }
 
+/** A card dated by a clock that is ahead would speak for nobody, so `issuedAt` is the node's time where they differ. */
 function putDevice(
-  platform: Platform,
+  issuedAt: number,
   keychain: ReturnType<typeof openBootstrapHome>['keychain'],
   did: Did,
   device: SigningKey,
   identityKey: SigningKey,
   name = 'Device',
 ): void {
-  const issuedAt = platform.clock.nowMs();
   const card = createDeviceCard({ did, deviceKey: device.publicKey, issuedAt, name }, identityKey);
   keychain.put('device', bytesToHex(device.publicKey), {
     card: packBytes(card),
@@ -284,13 +287,13 @@ async function storeRecoveryBox(platform: Platform, secret: AccountSecret, phras
   if (!entropy.ok) throw new SluiceError('BAD_PHRASE');
   const recovery = recoveryKeys(entropy.value.reveal());
   const http = createNodeHttp(platform, secret.node);
-  refuseFailure(
+  taken(
     await http.putRecovery(recovery.locator, recovery.auth, sealRecoveryBox(recovery.boxKey, secret, platform.random)),
   );
 }
 
-function refuseFailure(result: Result<null, NodeFailure>): void {
-  if (result.ok) return;
+function taken<T>(result: Result<T, NodeFailure>): T {
+  if (result.ok) return result.value;
   throw new SluiceError(result.error.type === 'offline' ? 'OFFLINE' : `NODE_${result.error.code}`);
 }
 

@@ -223,22 +223,26 @@ async function createSpace(
   device: SigningKey,
 ): Promise<SpaceKeys> {
   const keys = createSpaceKeys(platform, node);
-  const created = await registerSpace(platform, http, keys, keys.root, device);
+  const created = await registerSpace(http, keys, keys.root, device);
   if (!created.ok) throw new SluiceError(created.code === 'OFFLINE' ? 'OFFLINE' : `NODE_${created.code}`);
   return keys;
 }
 
 /** Sends a genesis and the first admin row, signed by the space's root. */
 export async function registerSpace(
-  platform: Platform,
   http: NodeHttp,
   keys: SpaceKeys,
   root: SigningKey,
   device: SigningKey,
   invite?: string,
 ) {
-  const entry = firstAdminEntry(root, keys.space, device.publicKey, { ms: platform.clock.nowMs(), counter: 0 });
-  const answer = await http.createSpace(keys.genesis, encodePush([{ type: 'ctl', entries: [entry] }]), device, invite);
+  const send = () => {
+    const entry = firstAdminEntry(root, keys.space, device.publicKey, { ms: http.nowMs(), counter: 0 });
+    return http.createSpace(keys.genesis, encodePush([{ type: 'ctl', entries: [entry] }]), device, invite);
+  };
+  let answer = await send();
+  // The refusal told the node's time.
+  if (!answer.ok && answer.error.type === 'refused' && answer.error.code === 'CLOCK_SKEW') answer = await send();
   if (answer.ok) return { ok: true } as const;
   return { ok: false, code: answer.error.type === 'offline' ? 'OFFLINE' : answer.error.code } as const;
 }

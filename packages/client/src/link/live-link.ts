@@ -204,7 +204,8 @@ export function openLiveLink(
     switch (frame.type) {
       case 'welcome':
         if (frame.node !== node.did || frame.version !== PROTOCOL_VERSION) return lost();
-        return send({ type: 'hello', proof: signHello(key, node.did, frame.nonce, clock.nowMs()) });
+        // By the node's time: it is what the node compares with, and this clock may be wrong.
+        return send({ type: 'hello', proof: signHello(key, node.did, frame.nonce, frame.nowMs) });
       case 'ready':
         retryMs = FIRST_RETRY_MS;
         setState('ready');

@@ -45,6 +45,8 @@ const TIMEOUT_MS = 20_000;
 
 /** The requests of a node’s HTTP interface, signed by one key (spec/node.md). */
 export type NodeHttp = {
+  /** This clock, or the node's once a request was refused because they differ. */
+  readonly nowMs: () => number;
   readonly createSpace: (
     genesis: Uint8Array,
     push: Uint8Array,
@@ -69,7 +71,19 @@ export type NodeHttp = {
 
 /** Creates the plain-request side of a node. */
 export function createNodeHttp(platform: Platform, node: Pick<NodeAddress, 'url'>): NodeHttp {
+  /** How far the node's clock is from ours, in ms, as far as it mattered. */
+  let aheadMs = 0;
+  const nowMs = (): number => platform.clock.nowMs() + aheadMs;
   const call = async (c: Call): Promise<Result<FetchAnswer, NodeFailure>> => {
+    const answer = await callOnce(c);
+    if (answer.ok || answer.error.type !== 'refused' || answer.error.nowMs === undefined) return answer;
+    const { code, nowMs: nodeMs } = answer.error;
+    if (code !== 'EXPIRED' && code !== 'CLOCK_SKEW') return answer;
+    aheadMs = nodeMs - platform.clock.nowMs();
+    // What is stamped in the body is for the caller to stamp anew; a signature is made anew here.
+    return code === 'EXPIRED' && c.key ? callOnce(c) : answer;
+  };
+  const callOnce = async (c: Call): Promise<Result<FetchAnswer, NodeFailure>> => {
     const url = new URL(c.path, node.url);
     const signed = c.key
       ? await signRequest({
@@ -77,7 +91,7 @@ export function createNodeHttp(platform: Platform, node: Pick<NodeAddress, 'url'
           url: url.href,
           ...(c.body ? { body: c.body } : {}),
           key: c.key,
-          clock: platform.clock,
+          clock: { nowMs },
           random: platform.random,
         })
       : {};
@@ -103,6 +117,7 @@ export function createNodeHttp(platform: Platform, node: Pick<NodeAddress, 'url'
   const recoveryPath = (locator: Uint8Array): string => `/v1/recovery/${bytesToBase64url(locator)}`;
 
   return {
+    nowMs,
     createSpace: async (genesis, push, key, invite) => {
       const headers: Record<string, string> = invite ? { 'sluice-invite': invite } : {};
       const answer = await call({

@@ -1,0 +1,145 @@
+/** Clocks that are a day ahead, a day behind, or jump: of the owner's devices, the agent and the grantee. Nothing is lost by them. */
+
+import { join } from 'node:path';
+import { createSystemClock } from '@sluice/core/base';
+import type { Account, Database, GrantHandle } from '@sluice/client';
+import { afterEach, describe, expect, it } from 'vitest';
+import { post, sharePosts, until } from '../sharing-fixture.ts';
+import { createTestNetwork, type TestNetwork } from '../test-network.ts';
+
+const DAY_MS = 86_400_000;
+const WRONG = [
+  ['a day ahead', DAY_MS],
+  ['a day behind', -DAY_MS],
+] as const;
+
+describe('a clock that is wrong', () => {
+  let net: TestNetwork;
+  /** How far one participant's clock is from everybody's, in ms. */
+  let wrongMs = 0;
+  afterEach(async () => {
+    await net.close();
+    wrongMs = 0;
+  });
+
+  const networkWithWrong = async (participant: string): Promise<void> => {
+    net = await createTestNetwork({
+      clockOf: (name) => (name.split(' ')[0] === participant ? createSystemClock(() => wrongMs) : undefined),
+    });
+  };
+  const notesOf = (account: Account): Promise<Database> => account.vault.openDatabase('notes');
+  const inStep = async (...devices: readonly Account[]): Promise<void> => {
+    for (const device of [...devices, ...devices]) await device.synced();
+  };
+  const textAt = async (account: Account): Promise<unknown> => (await (await notesOf(account)).get('a'))?.text;
+
+  it.each(WRONG)('[HTTP-10] an account is made and restored with a clock %s', async (_, offsetMs) => {
+    await networkWithWrong('owner');
+    wrongMs = offsetMs;
+    const owner = await net.person('owner');
+    await (await notesOf(owner.account)).save({ _id: 'a', text: 'by the first device' });
+    await owner.account.synced();
+    const phone = await net.restore(owner, 'phone');
+    await phone.synced();
+    expect(await textAt(phone)).toBe('by the first device');
+  });
+
+  it.each(WRONG)(
+    '[HTTP-10] [PUSH-4] [REC-4] a device %s loses nothing, and outdoes what it has seen',
+    async (_, offsetMs) => {
+      await networkWithWrong('phone');
+      const owner = await net.person('owner');
+      const laptop = owner.account;
+      await (await notesOf(laptop)).save({ _id: 'a', text: 'first, by laptop' });
+      await laptop.synced();
+      wrongMs = offsetMs;
+      const phone = await net.restore(owner, 'phone');
+      await inStep(phone, laptop);
+      for (const [writer, text] of [
+        [phone, 'second, by phone'],
+        [laptop, 'third, by laptop'],
+        [phone, 'fourth, by phone'],
+      ] as const) {
+        const notes = await notesOf(writer);
+        await notes.save({ ...(await notes.get('a')), text });
+        await inStep(laptop, phone);
+        expect([await textAt(laptop), await textAt(phone)]).toEqual([text, text]);
+      }
+    },
+  );
+
+  it('[PUSH-4] a device whose clock jumps a day forward and back, also across a restart, loses nothing', async () => {
+    await networkWithWrong('phone');
+    const owner = await net.person('owner');
+    let phone = await net.restore(owner, 'phone');
+    const written: string[] = [];
+    for (const [jump, offsetMs] of [0, DAY_MS, -DAY_MS, 0, 30 * DAY_MS, 0].entries()) {
+      wrongMs = offsetMs;
+      const notes = await notesOf(phone);
+      await notes.save({ _id: `note-${jump}`, text: `after jump ${jump}` });
+      await notes.save({ ...(await notes.get('a')), _id: 'a', text: `edit ${jump}` });
+      written.push(`after jump ${jump}`);
+      await phone.synced();
+      expect(await textAt(phone)).toBe(`edit ${jump}`);
+      if (jump % 2 === 1) {
+        await phone.close();
+        phone = await net.reopen({ ...owner, store: join(net.directory, 'phone') });
+      }
+    }
+    await inStep(owner.account, phone);
+    const arrived = await (await notesOf(owner.account)).getMany({}, { limit: 100 });
+    expect(arrived.map((note) => note.text).sort()).toEqual([...written, 'edit 5'].sort());
+  });
+
+  it.each(WRONG)(
+    '[FEED-10] an agent %s appends what it should, and another agent goes on after it',
+    async (_, offsetMs) => {
+      await networkWithWrong('phone');
+      const shared = await sharePosts(net, { filter: { type: 'odd' } });
+      const alarms: unknown[] = [];
+      shared.grant.onAlarm((alarm) => alarms.push(alarm));
+      wrongMs = offsetMs;
+      const phone = await net.restore(shared.owner, 'phone');
+      await inStep(phone);
+      await until(() => phone.sharing.feedsUpToDate());
+      const countIs = (count: number): Promise<unknown> =>
+        until(async () => alarms.length > 0 || (await shared.grant.datastore().count()) === count);
+      const phonePosts = await phone.vault.openDatastore('social/post');
+      // Each agent appends while the other is shut, so that it is known who did.
+      await shared.owner.account.close();
+      await phonePosts.save(post(21));
+      await countIs(6);
+      await phonePosts.delete('post-3');
+      await countIs(5);
+      await phone.close();
+      const laptop = await net.reopen(shared.owner);
+      await laptop.synced();
+      await (await laptop.vault.openDatastore('social/post')).save(post(23));
+      await countIs(6);
+      expect(alarms).toEqual([]);
+      expect(shared.grant.status()).toBe('live');
+      await shared.grant.upToDate();
+    },
+  );
+
+  it.each(WRONG)('[FEED-14] a grantee %s gets what enters, changes and leaves', async (_, offsetMs) => {
+    await networkWithWrong('reader.example');
+    const { posts, grant } = await sharePosts(net, { filter: { type: 'odd' } });
+    const alarms: unknown[] = [];
+    grant.onAlarm((alarm) => alarms.push(alarm));
+    wrongMs = offsetMs;
+    await posts.save(post(21));
+    await posts.save({ ...(await posts.get('post-3')), content: 'changed' });
+    await posts.delete('post-5');
+    await until(
+      async () => (await namesAt(grant)).join() === ['Post 1', 'Post 21', 'Post 3', 'Post 7', 'Post 9'].join(),
+    );
+    expect(await grant.datastore().getMany({ content: 'changed' })).toHaveLength(1);
+    await grant.upToDate();
+    expect(alarms).toEqual([]);
+  });
+});
+
+async function namesAt(grant: GrantHandle): Promise<readonly unknown[]> {
+  return (await grant.datastore().getMany({}, { limit: 100 })).map((record) => record.name).sort();
+}
