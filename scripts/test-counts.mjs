@@ -7,7 +7,7 @@ import { ROOT } from './project-files.mjs';
  * Counts one vitest run.
  *
  * A file that fails outside its tests counts as one failure, a test that did not run as one, and a run that
- * fails although no test did (an unhandled rejection, no tests found, a crash) as one.
+ * fails although no test did (an unhandled rejection, no tests found, a crash, coverage under its floor) as one.
  *
  * @param {string | undefined} reportText the JSON report, absent when vitest died before writing it
  * @param {{ vitestPassed: boolean, isFiltered: boolean }} run whether vitest exited with 0, and whether tests were left out on request
@@ -26,7 +26,10 @@ export function testCounts(reportText, { vitestPassed, isFiltered }) {
     ...files.filter(failsOutsideTests).map((file) => `${relative(ROOT, file.name)}: failed outside its tests`),
     ...idle.map((test) => `${test.path}: did not run: ${test.fullName}`),
   ];
-  if (!vitestPassed && problems.length === 0) problems.push('vitest failed although no test did');
+  if (!vitestPassed && problems.length === 0)
+    problems.push(
+      'vitest failed although no test did: see its output for an unhandled error, or coverage under its floor',
+    );
   return { passed: ofStatus('passed').length, failed: problems.length, problems };
 }
 
