@@ -9,6 +9,7 @@ import type { OpenAccount } from '../account/account.ts';
 import type { Context } from '../context.ts';
 import { SluiceError } from '../errors.ts';
 import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
+import type { ActivityLog } from './activity-log.ts';
 import type { GivenGrants } from './given-grants.ts';
 import { type GivenGrant, givenToItem } from './grant-item.ts';
 import { consentSentence, type Preview, previewTerms, previewUnknown } from './preview.ts';
@@ -39,6 +40,7 @@ export function createConsent(
   vault: Context,
   loadSchema: LoadSchema,
   grants: GivenGrants,
+  note: ActivityLog['note'],
 ): Consent {
   const { platform, keychain, home } = account;
   const { clock, random } = platform;
@@ -131,6 +133,7 @@ export function createConsent(
         alongside: () => {
           for (const grant of given) keychain.put('grant', grant.grantId, givenToItem(grant));
           mailbox.update(item.id, { status: 'accepted', read: true });
+          note({ type: 'consent', requestId: item.id, grantee: item.from, grants: given.map(toGrant) });
         },
       },
     );
@@ -198,7 +201,10 @@ export function createConsent(
         {
           after: 'forget',
           patient: true,
-          alongside: () => mailbox.update(requestId, { status: 'declined', read: true }),
+          alongside: () => {
+            mailbox.update(requestId, { status: 'declined', read: true });
+            note({ type: 'decline', requestId, grantee: item.from });
+          },
         },
       );
     },
@@ -207,6 +213,8 @@ export function createConsent(
 
 /** A request all of whose schemas are known here. */
 type KnownRequest = Omit<SyncRequest, 'items'> & { readonly items: readonly GrantTerms[] };
+
+const toGrant = ({ grantId, terms }: GivenGrant) => ({ grantId, terms });
 
 function assertKnown(item: SyncRequest['items'][number]): GrantTerms {
   if (!isUnknown(item)) return item;

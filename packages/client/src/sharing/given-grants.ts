@@ -7,6 +7,7 @@ import type { OpenAccount } from '../account/account.ts';
 import type { Context } from '../context.ts';
 import { SluiceError } from '../errors.ts';
 import type { ControlChange } from '../space/control-log.ts';
+import type { ActivityLog } from './activity-log.ts';
 import { type Agent, createAgent } from './feed/agent.ts';
 import { type GivenGrant, itemToGiven } from './grant-item.ts';
 import { filterOf, type LoadSchema } from './terms.ts';
@@ -24,7 +25,12 @@ export type GivenGrants = {
 };
 
 /** Creates the given grants of an account. */
-export function createGivenGrants(account: OpenAccount, vault: Context, loadSchema: LoadSchema): GivenGrants {
+export function createGivenGrants(
+  account: OpenAccount,
+  vault: Context,
+  loadSchema: LoadSchema,
+  note: ActivityLog['note'],
+): GivenGrants {
   const { platform, keychain, home } = account;
   const { clock, random } = platform;
 
@@ -39,7 +45,10 @@ export function createGivenGrants(account: OpenAccount, vault: Context, loadSche
     card: account.card,
     onEnded: (grantId, how) => {
       const item = keychain.get('grant', grantId);
-      if (item && item.status === 'active') keychain.put('grant', grantId, { ...item, status: how });
+      if (item?.status !== 'active') return;
+      keychain.put('grant', grantId, { ...item, status: how });
+      const { grantee } = itemToGiven(grantId, item);
+      note({ type: how === 'completed' ? 'completion' : 'revoke', grantId, grantee });
     },
   });
   home.setFeeds(agent.source);
@@ -113,7 +122,10 @@ export function createGivenGrants(account: OpenAccount, vault: Context, loadSche
       // The row first: until the node has it the grant holds, and its feed goes on.
       await home.control([{ public: granteeRow(grant, 'revoked'), sealed: null }]);
       agent.remove(grantId);
-      keychain.put('grant', grantId, { ...item, status: 'revoked', revokedAt: clock.nowMs() });
+      account.store.db.transact(() => {
+        keychain.put('grant', grantId, { ...item, status: 'revoked', revokedAt: clock.nowMs() });
+        note({ type: 'revoke', grantId, grantee: grant.grantee });
+      });
       home.nudge();
     },
     start: async () => {

@@ -5,6 +5,7 @@ import {
   type ConsentEvent,
   type ConsentParty,
   type ConsentReceiptParts,
+  endsAtMs,
   openAcceptance,
   type OpenedReceipt,
   openReceipt,
@@ -101,9 +102,8 @@ function granteeParty(did: Did): ConsentParty {
 function endOf(grant: GivenGrant, owner: Did, nowMs: number): readonly ConsentEvent[] {
   const { grantId, revokedAtMs, terms } = grant;
   if (revokedAtMs !== undefined) return [{ grantId, atMs: revokedAtMs, state: 'withdrawn', entity: owner }];
-  if (typeof terms.duration !== 'object') return [];
-  const untilMs = Date.parse(terms.duration.until);
-  return untilMs <= nowMs ? [{ grantId, atMs: untilMs, state: 'expired', entity: owner }] : [];
+  const endMs = endsAtMs(terms);
+  return endMs !== undefined && endMs <= nowMs ? [{ grantId, atMs: endMs, state: 'expired', entity: owner }] : [];
 }
 
 function documentOf(value: JsonObject[string] | undefined): Uint8Array | undefined {

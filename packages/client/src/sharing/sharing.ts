@@ -3,13 +3,17 @@
  * every account has both.
  */
 
+import { toDid } from '@sluice/core/base';
 import type { OpenAccount } from '../account/account.ts';
 import type { Context } from '../context.ts';
 import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
+import { type ActivityLog, createActivityLog } from './activity-log.ts';
+import type { Report } from './activity-report.ts';
 import type { GrantHandle } from './grant-handle.ts';
 import type { GivenGrant, ReceivedGrant } from './grant-item.ts';
 import { createConsent, type RequestPreview } from './consent.ts';
 import { createGivenGrants } from './given-grants.ts';
+import { noteRequests } from './note-requests.ts';
 import { createReceipts, type Receipts } from './receipts.ts';
 import { createRequester, type PendingRequest, type RequestOptions, type SentRequest } from './requester.ts';
 import type { Narrowing } from './terms.ts';
@@ -35,6 +39,10 @@ export type Sharing = {
   };
   /** Proofs of the consents this account gave. */
   readonly receipts: Receipts;
+  /** What happened between this account and those it was asked by: of an owner on all its devices the same. */
+  readonly activity: Pick<ActivityLog, 'list' | 'keep' | 'kept'>;
+  /** What a grantee knew at an instant, from the activity log. */
+  readonly report: (grantee: string, atMs: number) => Promise<Report>;
   /** Ends a grant: from the node's answer on, nothing is served or accepted. */
   readonly revoke: (grantId: string) => Promise<void>;
   /** Starts the agent over every active grant of this account. */
@@ -49,11 +57,15 @@ export type SharingDeps = { readonly account: OpenAccount; readonly mailbox: Mai
 /** Creates the sharing side of an account. */
 export function createSharing({ account, mailbox, vault }: SharingDeps): Sharing {
   const requester = createRequester(account, mailbox, vault.registry.load);
-  const given = createGivenGrants(account, vault, vault.registry.load);
-  const consents = createConsent(account, mailbox, vault, vault.registry.load, given);
+  const { clock, random } = account.platform;
+  const log = createActivityLog({ engine: account.home, clock, random });
+  const incoming = noteRequests(mailbox, log.note);
+  const given = createGivenGrants(account, vault, vault.registry.load, log.note);
+  const consents = createConsent(account, mailbox, vault, vault.registry.load, given, log.note);
   const { request, pending, close } = requester;
   const { requests, preview, consent, decline } = consents;
-  const { revoke, start, feedsUpToDate } = given;
+  const { revoke, feedsUpToDate } = given;
+  const { list, keep, kept } = log;
   const grants = { list: given.list, received: requester.received, open: requester.open };
   const receipts = createReceipts(account, mailbox, given.list);
   return {
@@ -65,8 +77,14 @@ export function createSharing({ account, mailbox, vault }: SharingDeps): Sharing
     decline,
     grants,
     receipts,
+    activity: { list, keep, kept },
+    report: async (grantee, atMs) => log.report(toDid(grantee), atMs),
     revoke,
-    start,
+    start: async () => {
+      await given.start();
+      incoming.catchUp();
+      log.prune();
+    },
     feedsUpToDate,
     close,
   };

@@ -1,0 +1,22 @@
+/** Notes in the activity log every synchronization request that arrives. Must not know what a request says. */
+
+import type { Mailbox, InboxItem } from '../messaging/mailbox.ts';
+import type { ActivityLog } from './activity-log.ts';
+import { SYNC_REQUEST } from './sync-request.ts';
+
+/** Starts noting. `catchUp` notes what came while nobody noted, as when the process ended right after the message was stored. */
+export function noteRequests(
+  mailbox: Pick<Mailbox, 'on' | 'list'>,
+  note: ActivityLog['note'],
+): { readonly catchUp: () => void } {
+  const noteOne = (item: InboxItem): void => {
+    const { id, from, data } = item;
+    note({ type: 'request', requestId: id, grantee: from, purpose: String(data.purpose ?? '') });
+  };
+  mailbox.on(SYNC_REQUEST, noteOne);
+  return {
+    catchUp: () => {
+      for (const item of mailbox.list({ type: SYNC_REQUEST })) if (!item.status) noteOne(item);
+    },
+  };
+}
