@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { isJsonObject, type JsonObject } from '@sluice/core/base';
 import { SluiceError } from '@sluice/client';
+import { parseInstant } from '@sluice/core/filter';
 import { type Command, InvalidArgumentError } from 'commander';
 import { UsageError } from './exit-codes.ts';
 import type { Io } from './io.ts';
@@ -51,6 +52,16 @@ export const whole =
     if (!/^\d+$/.test(text) || value < least || !Number.isSafeInteger(value))
       throw new InvalidArgumentError(`It is a whole number from ${least} on.`);
     return value;
+  };
+
+/** A date or an instant of an option, in ms; of a date its first or its last instant in UTC. */
+export const instant =
+  (edge: 'start' | 'end') =>
+  (text: string): number => {
+    const ms = parseInstant(text, 'date-time');
+    if (ms === undefined)
+      throw new InvalidArgumentError('It is a date like 2026-03-31 or an instant like 2026-03-31T12:00:00Z.');
+    return edge === 'end' && /^\d{4}-\d{2}-\d{2}$/.test(text) ? ms + 86_399_999 : ms;
   };
 
 /** Names separated by commas. */

@@ -361,6 +361,28 @@ describe('the command line against a real node', () => {
     following.stop();
     expect((await following.ended).code).toBe(EXIT.ok);
     expect(await shell.json(['vault', 'grants'])).toMatchObject([{ grantId, status: 'revoked' }]);
+    const events = await shell.json<{ type: string }[]>(['vault', 'activity', '--grant', short, '--limit', '9']);
+    expect(events).toMatchObject([{ type: 'revoke', grantId }, { type: 'consent' }]);
+    const activity = await shell.run(['vault', 'activity', '--grantee', 'clinic.example']);
+    expect(activity.out).toMatch(new RegExp(`revoke +clinic\\.example +${grantId.slice(0, 12)}`));
+    expect(activity.out).toMatch(/request +clinic\.example +To follow\uFFFD/);
+    expect((await shell.run(['vault', 'activity', '--since', '2999-01-01'])).out).toContain('Nothing happened');
+    const reportAt = (at: string) => shell.json(['vault', 'report', 'clinic.example', '--at', at]);
+    expect(await reportAt('2999-12-31')).toMatchObject({
+      atMs: Date.UTC(3000, 0, 1) - 1,
+      grants: [{ grantId, status: 'revoked', terms: { fields: ['content'] } }],
+    });
+    expect(await reportAt('2020-01-01T00:00:00Z')).toEqual({
+      grantee: 'did:web:clinic.example',
+      atMs: Date.UTC(2020, 0, 1),
+      grants: [],
+    });
+    const report = await shell.run(['vault', 'report', 'clinic.example']);
+    expect(report.out).toContain(`note (${grantId.slice(0, 12)}), revoked: content`);
+    expect((await shell.run(['vault', 'report', 'clinic.example', '--at', 'soon'])).code).toBe(EXIT.usage);
+    expect(await shell.json(['vault', 'activity', '--keep', 'P1Y'])).toEqual({ kept: 'P1Y' });
+    expect((await shell.run(['vault', 'activity', '--keep', 'long'])).code).toBe(EXIT.invalid);
+    expect(await shell.json(['vault', 'activity', '--keep', 'all'])).toEqual({ kept: 'all' });
     const twice = await shell.run(['vault', 'revoke', short]);
     expect([twice.code, twice.err]).toEqual([EXIT.refused, expect.stringContaining('is revoked already')]);
     expect((await shell.run(['vault', 'revoke', 'nobody.example'])).code).toBe(EXIT.invalid);
