@@ -257,6 +257,41 @@ describe('check-unused', () => {
   });
 });
 
+describe('check-faults', () => {
+  const CITED = `\`${TEST_FILE.replace('packages/', '')}\``;
+  const row = (n: number, cells: string): string => `| F${n} A fault | ${cells} |\n`;
+  const page = (rowOf: (n: number) => string): string => Array.from({ length: 31 }, (_, i) => rowOf(i + 1)).join('');
+
+  beforeEach(() => project.write(TEST_FILE, "it('[TAB-1] holds', () => expect(1).toBe(1));\n"));
+
+  it('passes 31 faults with tests that exist, or with why there are none', () => {
+    const rowOf = (n: number): string => row(n, n % 2 === 0 ? '— one node | ' : `Is caught. | ${CITED} [TAB-1] holds`);
+    project.write('docs/faults.md', `# Faults\n\n${page(rowOf)}`);
+    const { exitCode, output } = project.run('scripts/check-faults.mjs');
+    expect([exitCode, output]).toEqual([0, 'faults: 31 faults, 16 tests named, 0 problems\n']);
+  });
+
+  it('names the test, the file or the row that is not there, and a fault without any', () => {
+    const bad = [
+      `Is caught. | ${CITED} [TAB-1] holds<br>${CITED} [TAB-1] hol`,
+      'Is caught. | `core/src/gone.test.ts` [TAB-1] holds',
+      'Is caught. | ',
+      `— one node | ${CITED} [TAB-1] holds`,
+    ];
+    project.write(
+      'docs/faults.md',
+      page((n) => row(n === 31 ? 30 : n, bad[n - 1] ?? '— one node | ')),
+    );
+    const { exitCode, output } = project.run('scripts/check-faults.mjs');
+    expect(output).toContain(`docs/faults.md:1: F1: ${TEST_FILE} has no test of the name [TAB-1] hol\n`);
+    expect(output).toContain('docs/faults.md:2: F2: packages/core/src/gone.test.ts does not exist');
+    expect(output).toContain('docs/faults.md:3: F3: not of the form');
+    expect(output).toContain('docs/faults.md:4: F4 does not apply and names a test');
+    expect(output).toContain('F30 F30, and have to be F1 to F31');
+    expect(exitCode).toBe(1);
+  });
+});
+
 describe('biome.json', () => {
   const BIOME = 'node_modules/@biomejs/biome/bin/biome';
   const REFUSED = {

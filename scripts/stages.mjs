@@ -36,6 +36,7 @@ export const CHECKS = [
   { name: 'assertions', command: ['scripts/check-tests.mjs'] },
   { name: 'docstrings', command: ['scripts/check-docstrings.mjs'] },
   { name: 'file sizes', command: ['scripts/check-size.mjs'] },
+  { name: 'faults', command: ['scripts/check-faults.mjs'] },
   { name: 'code in docs', command: ['scripts/check-docs.mjs'] },
 ];
 
