@@ -265,4 +265,52 @@ export const RULES = [
     ],
     tests: ['packages/testkit/src/sharing/feed.test.ts'],
   },
+  {
+    rule: 'receipt',
+    says: 'a receipt counts only between the owner and the grantee that it names',
+    changes: [
+      {
+        file: 'packages/core/src/grant/receipt.ts',
+        find: "if (owner !== expected.owner || grantee !== expected.grantee) return err({ type: 'wrong-party' });",
+        replace: 'void [owner, grantee];',
+      },
+    ],
+    tests: ['packages/core/src/grant/receipt-vectors.test.ts', 'packages/testkit/src/proof/forged-answers.test.ts'],
+  },
+  {
+    rule: 'acceptance',
+    says: 'an acceptance is of the receipt that it names, and of no other',
+    changes: [
+      {
+        file: 'packages/core/src/grant/receipt.ts',
+        find: "if (payload.receipt !== receipt.hash) return err({ type: 'wrong-receipt' });",
+        replace: '',
+      },
+    ],
+    tests: ['packages/core/src/grant/receipt-vectors.test.ts', 'packages/testkit/src/sharing/receipts.test.ts'],
+  },
+  {
+    rule: 'attestation',
+    says: 'what was wiped of one grant says nothing of another',
+    changes: [
+      {
+        file: 'packages/core/src/grant/attestation.ts',
+        find: "if (grantId !== grant.grantId) return err({ type: 'wrong-grants' });",
+        replace: '',
+      },
+    ],
+    tests: ['packages/core/src/grant/receipt-vectors.test.ts'],
+  },
+  {
+    rule: 'events of one grantee',
+    says: 'what is listed of one grantee tells nothing of another that one push released to',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/activity-log.ts',
+        find: '.map((event) => narrowed(event, query))',
+        replace: '',
+      },
+    ],
+    tests: ['packages/testkit/src/sharing/activity.test.ts'],
+  },
 ];

@@ -61,6 +61,7 @@ describe('vectors/grant.json', () => {
   const receive = (data: JsonObject) =>
     readSyncGrant(data, {
       from: toDid(owner.did),
+      self: toDid(app.did),
       requestHash: hexToBytes(request.hash),
       asked: [terms],
       hpke: hpkeKeyPairFromSecret(hexToBytes(app.hpkeSecret)),

@@ -2,16 +2,17 @@
 
 import type { Mailbox, InboxItem } from '../messaging/mailbox.ts';
 import type { ActivityLog } from './activity-log.ts';
-import { SYNC_REQUEST } from './sync-request.ts';
+import { MAX_PURPOSE, SYNC_REQUEST } from './sync-request.ts';
 
 /** Starts noting. `catchUp` notes what came while nobody noted, as when the process ended right after the message was stored. */
 export function noteRequests(
   mailbox: Pick<Mailbox, 'on' | 'list'>,
   note: ActivityLog['note'],
 ): { readonly catchUp: () => void } {
+  /** A stranger's words: no longer than a request may have them. */
   const noteOne = (item: InboxItem): void => {
     const { id, from, data } = item;
-    note({ type: 'request', requestId: id, grantee: from, purpose: String(data.purpose ?? '') });
+    note({ type: 'request', requestId: id, grantee: from, purpose: String(data.purpose ?? '').slice(0, MAX_PURPOSE) });
   };
   mailbox.on(SYNC_REQUEST, noteOne);
   return {

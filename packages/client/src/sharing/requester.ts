@@ -103,6 +103,7 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
   async function receive(id: string, asked: JsonObject, item: InboxItem): Promise<readonly GrantHandle[]> {
     const grant = await readSyncGrant(item.data, {
       from: item.from,
+      self: account.did,
       requestHash: unpackBytes(asked.hash),
       asked: asked.items as unknown as readonly GrantTerms[],
       hpke: hpkeKeyPairFromSecret(unpackBytes(asked.hpkeSecret)),

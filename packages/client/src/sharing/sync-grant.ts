@@ -28,8 +28,8 @@ import {
   toAeadKey,
 } from '@sluice/core/crypto';
 import { filterFailureText } from '@sluice/core/filter';
-import { type GrantTerms, MAX_REQUEST_ITEMS, parseTerms, RECEIPT_TYPE } from '@sluice/core/grant';
-import { type DidResolver, openDocument } from '@sluice/core/identity';
+import { type GrantTerms, MAX_REQUEST_ITEMS, openReceipt, parseTerms } from '@sluice/core/grant';
+import type { DidResolver } from '@sluice/core/identity';
 import { encodeCbor, fixed, list, readShape, STREAM_KIND, tuple } from '@sluice/core/wire';
 import { SluiceError } from '../errors.ts';
 import type { NodeAddress } from '../platform.ts';
@@ -81,6 +81,8 @@ export async function syncGrantData(
 export type ReadGrantDeps = {
   /** Who answered; the receipt must be signed by it. */
   readonly from: Did;
+  /** Who asked; the receipt must name it. */
+  readonly self: Did;
   readonly requestHash: Uint8Array;
   readonly asked: readonly Pick<GrantTerms, 'schema' | 'schemaHash' | 'access'>[];
   readonly hpke: HpkeKeyPair;
@@ -111,13 +113,13 @@ export async function readSyncGrant(data: JsonObject, deps: ReadGrantDeps): Prom
   return { grants: handed, node: { url: node.url, did: node.did }, space: toSpaceId(spaceId), receipt: proof };
 }
 
-/** The receipt must be the owner's, for this request, and speak of the very grants that the message hands over. */
+/** The receipt must be the owner's, for this requester and request, and speak of the very grants that the message hands over. */
 async function checkReceipt(receipt: Uint8Array, grants: readonly JsonValue[], deps: ReadGrantDeps): Promise<void> {
-  const opened = await openDocument(receipt, RECEIPT_TYPE, deps.resolver.resolve, deps.nowMs);
-  if (!opened.ok || opened.value.signer !== deps.from || opened.value.payload.request !== bytesToHex(deps.requestHash))
-    throw bad('the receipt does not belong to this request');
+  const { from: owner, self: grantee, requestHash, resolver, nowMs } = deps;
+  const opened = await openReceipt(receipt, { owner, grantee, requestHash }, { resolve: resolver.resolve, nowMs });
+  if (!opened.ok) throw bad('the receipt does not belong to this request');
   const stated = grants.map((g) => (isJsonObject(g) ? { grantId: g.grantId ?? null, terms: g.terms ?? null } : null));
-  if (!jsonEquals(opened.value.payload.grants ?? null, stated)) throw bad('the receipt is for other grants');
+  if (!jsonEquals(opened.value.grants, stated)) throw bad('the receipt is for other grants');
 }
 
 async function openKeys(sealed: Uint8Array, { hpke, requestHash }: ReadGrantDeps): Promise<AeadKey[]> {

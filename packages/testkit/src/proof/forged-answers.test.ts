@@ -17,6 +17,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../sharing-fixture.ts';
 import { createTestNetwork, type Persona, type TestNetwork } from '../test-network.ts';
 
+/** Whom a forged receipt is between. */
+type Parties = { readonly owner?: Did; readonly grantee?: Did };
+
 describe('between people and apps', () => {
   let net: TestNetwork;
   let owner: Persona;
@@ -34,7 +37,7 @@ describe('between people and apps', () => {
     requestId: string,
     commitment: Uint8Array,
     key: Uint8Array,
-    own: { readonly feed?: Uint8Array; readonly grantId?: string } = {},
+    own: { readonly feed?: Uint8Array; readonly grantId?: string; readonly parties?: Parties } = {},
   ): Promise<void> => {
     const { did, device, card, resolver, home } = owner.account.open;
     const item = await until(() => owner.account.mailbox.get(requestId));
@@ -49,6 +52,7 @@ describe('between people and apps', () => {
       receiptPayload({
         owner: did,
         grantee: item.from,
+        ...own.parties,
         requestHash: hash,
         purpose: 'x',
         shown: 'x',
@@ -100,6 +104,20 @@ describe('between people and apps', () => {
     for (const { grantId } of [held, mine]) await expect(answered({ grantId })).rejects.toThrow(/the id of another/);
     const received = clinic.account.sharing.grants.received().map((g) => g.grantId);
     expect(received.sort()).toEqual([held.grantId, mine.grantId].sort());
+  });
+
+  it('[GRANT-12] [RCPT-1] a receipt that names another grantee or another owner than its signer is refused', async () => {
+    const friend = await net.person('friend');
+    const key = net.platform.random(32);
+    const answered = async (parties: Parties) => {
+      const pending = await clinic.account.sharing.request(owner.account.did, { schema: 'note', purpose: 'x' });
+      await answerWith(pending.id, keyCommitment(key), key, { parties });
+      return pending.answer();
+    };
+    for (const parties of [{ grantee: friend.account.did }, { owner: friend.account.did }])
+      await expect(answered(parties)).rejects.toThrow(/receipt does not belong/);
+    expect(clinic.account.sharing.grants.received()).toEqual([]);
+    expect(await answered({})).toMatchObject({ status: 'granted' });
   });
 
   it('[GRANT-6] a grant key that is not the one committed to is refused', async () => {

@@ -56,6 +56,17 @@ describe('the activity log', () => {
     expect(report.grants).toMatchObject([{ grantId: given.grantId, terms: given.terms, status: 'revoked' }]);
   });
 
+  it('[ACT-1] a request that says too much is noted no longer than a request may be, and once', async () => {
+    const stranger = await net.app('https://stranger.example');
+    const data = { request: 'AAAA', purpose: 'x'.repeat(20_000) };
+    const sent = await stranger.account.mailbox.send(owner.account.did, 'inbox/type/syncRequest', data, 'x');
+    const { activity } = owner.account.sharing;
+    await until(() => activity.list().length > 0);
+    // What the start of a process makes up for was noted already.
+    await owner.account.sharing.start();
+    expect(activity.list()).toMatchObject([{ requestId: sent.id, purpose: 'x'.repeat(500) }]);
+  });
+
   it('[ACT-2] what two devices note of one thing is one event; what each does itself stays two', async () => {
     const phone = await net.restore(owner, 'phone');
     for (const account of [owner.account, phone]) {
