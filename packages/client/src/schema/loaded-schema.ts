@@ -13,7 +13,9 @@ import {
 } from '@sluice/core/base';
 import { sha256 } from '@sluice/core/crypto';
 import { type FieldFormats, fieldFormats } from '@sluice/core/filter';
+import type { MergeRules } from '@sluice/core/record';
 import { bundledSchemas, bundledValidators, type SchemaIssue } from '@sluice/schemas';
+import { declaredMerges, definition, mergeFault, READ_DEPTH } from './declared-merges.ts';
 import { createInterpreter } from './interpreter.ts';
 import { restrictSchema } from './restrict-schema.ts';
 
@@ -33,7 +35,7 @@ export type LoadedSchema = {
   /** Fields that are instants, by dot path. */
   readonly formats: FieldFormats;
   /** Fields that do not merge as `lww`. */
-  readonly merges: ReadonlyMap<string, 'lww' | 'set'>;
+  readonly merges: MergeRules;
   /** Tells what keeps a record from matching; nothing when it matches. No message holds a value of the record. */
   readonly validate: (record: unknown) => SchemaIssue[];
 };
@@ -45,10 +47,8 @@ const MAX_INDEX_FIELDS = 8;
 const DATABASE_NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 /** The client's own collections: a schema that could take their name could write keys and messages as records. */
 const OWN_COLLECTIONS = ['keychain', 'inbox', 'schemas'];
-/** How deep a schema is read for formats and merges, and how many positions that may touch, each counted as often as it is met. */
-const READ_DEPTH = 12;
+/** How many positions reading for formats and merges may touch, each counted as often as it is met. */
 const MAX_READ = 20_000;
-const DEFS = '#/$defs/';
 
 /** Describes a bundled schema, whose validator was compiled ahead. */
 export function describeBundled(id: string): LoadedSchema | undefined {
@@ -75,8 +75,8 @@ export function describeForeign(body: JsonObject): Result<LoadedSchema, string> 
   if (takenNames().has(schema.databaseName)) return err('its database.name belongs to another schema');
   if (schema.indexes.length > MAX_INDEXES || schema.indexes.some(({ fields }) => fields.length > MAX_INDEX_FIELDS))
     return err(`it declares over ${MAX_INDEXES} indexes, or one over ${MAX_INDEX_FIELDS} fields`);
-  const merge = unknownMerge(flatten(body));
-  return merge === undefined ? ok(schema) : err('it declares a merge other than lww and set');
+  const fault = mergeFault(flatten(body));
+  return fault === undefined ? ok(schema) : err(fault);
 }
 
 const isSchemaId = (id: string): boolean =>
@@ -92,8 +92,7 @@ function describeSchema(body: JsonObject, validate: LoadedSchema['validate']): L
   const id = String(body.$id);
   const flat = flatten(body);
   const { name, indexes } = databaseOf(body);
-  const merges = new Map<string, 'lww' | 'set'>();
-  for (const [field, merge] of mergesOf(flat)) if (merge === 'set') merges.set(field, 'set');
+  const formats = fieldFormats(flat);
   return {
     id,
     hash: bytesToHex(sha256(utf8ToBytes(canonicalJson(body)))),
@@ -104,8 +103,8 @@ function describeSchema(body: JsonObject, validate: LoadedSchema['validate']): L
     indexes: Object.entries(isJsonObject(indexes) ? indexes : {}).flatMap(([index, fields]) =>
       Array.isArray(fields) ? [{ name: index, fields: fields.filter((f): f is string => typeof f === 'string') }] : [],
     ),
-    formats: fieldFormats(flat),
-    merges,
+    formats,
+    merges: declaredMerges(flat, formats),
     validate,
   };
 }
@@ -126,31 +125,6 @@ function flatten(schema: JsonObject, depth = 0): JsonObject {
     if (isJsonObject(schema[keyword]))
       flat[keyword] = Object.fromEntries(Object.entries(schema[keyword]).map(([name, part]) => [name, inside(part)]));
   return flat;
-}
-
-/** The `merge` of each top-level field, through `allOf` and local `$defs`. */
-function mergesOf(root: JsonObject): Map<string, JsonValue> {
-  const merges = new Map<string, JsonValue>();
-  const visit = (node: JsonValue | undefined, depth: number, field?: string): void => {
-    if (!isJsonObject(node) || depth > READ_DEPTH) return;
-    if (field !== undefined && node.merge !== undefined) merges.set(field, node.merge);
-    visit(definition(root, node.$ref), depth + 1, field);
-    for (const part of Array.isArray(node.allOf) ? (node.allOf as readonly JsonValue[]) : [])
-      visit(part, depth + 1, field);
-    if (field === undefined && isJsonObject(node.properties))
-      for (const [name, part] of Object.entries(node.properties)) visit(part, depth + 1, name);
-  };
-  visit(root, 0);
-  return merges;
-}
-
-const unknownMerge = (flat: JsonObject): JsonValue | undefined =>
-  [...mergesOf(flat).values()].find((merge) => merge !== 'lww' && merge !== 'set');
-
-function definition(root: JsonObject, ref: JsonValue | undefined): JsonValue | undefined {
-  return typeof ref === 'string' && ref.startsWith(DEFS) && isJsonObject(root.$defs)
-    ? root.$defs[ref.slice(DEFS.length)]
-    : undefined;
 }
 
 /** How many positions a reader of formats and merges touches: definitions that each refer twice to the next double it every time. */

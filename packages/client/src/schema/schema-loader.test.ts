@@ -144,6 +144,39 @@ describe('loading', () => {
 });
 
 describe('what a schema declares', () => {
+  it('[SCH-9] each of the six merges, an extreme with the format of its field', async () => {
+    const properties = {
+      ...{ a: { type: 'integer', merge: 'counter' }, b: { type: 'number', merge: 'max' }, c: { merge: 'immutable' } },
+      ...{ d: { type: 'string', format: 'partial-date', merge: 'min' }, e: { type: 'string', merge: 'max' } },
+      ...{ f: { $ref: '#/$defs/names' }, g: { type: 'string', merge: 'lww' } },
+      h: { allOf: [{ type: 'string', format: 'date' }], merge: 'max' },
+    };
+    expect(Object.fromEntries((await loaded({ ...boat, allOf: undefined, properties })).merges)).toEqual({
+      ...{ a: 'counter', b: 'max', c: 'immutable', d: 'min partial-date', e: 'max', f: 'set', h: 'max date' },
+    });
+  });
+
+  it('[SCH-9] refuses a merge that is unknown or not for the type of its field', async () => {
+    for (const field of [
+      ...[
+        { merge: 'sum' },
+        { merge: 1 },
+        { type: 'integer', merge: ['counter'] },
+        { type: 'string', merge: 'max date' },
+      ],
+      ...[{ type: 'string', merge: 'counter' }, { type: 'number', merge: 'counter' }, { merge: 'counter' }],
+      ...[{ type: 'object', merge: 'max' }, { type: ['integer', 'null'], merge: 'min' }, { merge: 'max' }],
+      ...[
+        { type: 'string', merge: 'set' },
+        { allOf: [{ type: 'boolean' }], merge: 'min' },
+      ],
+    ])
+      expect(await load({ ...boat, properties: { field } }), JSON.stringify(field)).toMatchObject({
+        ok: false,
+        error: { type: 'bad-schema', text: expect.stringContaining('merge') as string },
+      });
+  });
+
   it('[SCH-9] indexes, formats and merges, inherited and referred-to ones included', async () => {
     const schema = await loaded(boat);
     expect(schema.indexes).toEqual([
@@ -159,11 +192,6 @@ describe('what a schema declares', () => {
       insertedAt: 'date-time',
       on: 'date',
     });
-  });
-
-  it('[SCH-9] a merge that is not known is refused: devices would merge it differently', async () => {
-    const counter = { ...boat, properties: { visits: { type: 'integer', merge: 'counter' } } };
-    expect(await load(counter)).toMatchObject({ ok: false, error: { type: 'bad-schema', text: /merge/ } });
   });
 
   it('[SCH-9] too many indexes are refused', async () => {

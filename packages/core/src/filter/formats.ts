@@ -1,9 +1,9 @@
 /** Which fields of a schema are instants: they compare as times, all others as they are (spec/filter.md). */
 
+import type { FieldFormat } from '../base/instant.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../base/json.ts';
 
-/** Formats whose texts are instants to filters. */
-export type FieldFormat = 'date' | 'date-time' | 'partial-date';
+export type { FieldFormat } from '../base/instant.ts';
 /** Formats by dot path; arrays are transparent. */
 export type FieldFormats = ReadonlyMap<string, FieldFormat>;
 

@@ -3,7 +3,7 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../base/json.ts';
 import type { FieldFormats } from './formats.ts';
 import { parseInstant } from './instant.ts';
-import { compareText } from './matcher.ts';
+import { compareText } from '../base/text-order.ts';
 
 /** One part of a key. The empty list stands for a missing value, so that keys are plain JSON. */
 export type KeyPart = readonly [] | null | boolean | number | string;

@@ -1,6 +1,7 @@
 /** Runs a filter over a record (spec/filter.md). No allocation on the common path: a field that is no array is looked at in place. */
 
 import { isJsonObject, type JsonObject, type JsonValue } from '../base/json.ts';
+import { compareText } from '../base/text-order.ts';
 import type { Atom, Filter, Node } from './ast.ts';
 import type { FieldFormat } from './formats.ts';
 import { parseInstant, type Span, subtractSpan } from './instant.ts';
@@ -125,19 +126,4 @@ function compares(value: JsonValue, op: '$gt' | '$gte' | '$lt' | '$lte', operand
     case '$lte':
       return order <= 0;
   }
-}
-
-/** Orders text by code point: JavaScript's own order is by UTF-16 unit, and differs above the basic plane. */
-export function compareText(a: string, b: string): number {
-  const shared = Math.min(a.length, b.length);
-  for (let i = 0; i < shared; i++) {
-    const x = a.charCodeAt(i);
-    const y = b.charCodeAt(i);
-    if (x === y) continue;
-    const xs = x >= 0xd800 && x <= 0xdfff;
-    const ys = y >= 0xd800 && y <= 0xdfff;
-    if (xs !== ys) return xs ? 1 : -1;
-    return x - y;
-  }
-  return a.length - b.length;
 }

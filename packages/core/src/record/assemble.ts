@@ -3,10 +3,19 @@
 import type { JsonValue } from '../base/json.ts';
 import { type Element, type Elements, liveElements, NO_ELEMENTS, toElement, toElements } from './element-set.ts';
 import { compareStamps, type Stamp } from './stamp.ts';
-import { deleteStamp, type RecordState, type SetPart, stampOfField } from './state.ts';
+import { deleteStamp, type RecordState, type SetPart, stampOfField, type WritesPart } from './state.ts';
+import { settleWrites, shownOf, type WriteRule, type Writes } from './writes.ts';
 
-/** A field on its own: its value as a whole (undefined: removed), that value's stamp, and its elements if it is a set. */
-export type Draft = { readonly value: JsonValue | undefined; readonly stamp: Stamp; readonly elements?: Elements };
+/**
+ * A field on its own: its value as a whole (undefined: removed), that value's stamp, and its elements if it is a set. With
+ * `writes`, these alone count, and `value` is what they show.
+ */
+export type Draft = {
+  readonly value: JsonValue | undefined;
+  readonly stamp: Stamp;
+  readonly elements?: Elements;
+  readonly writes?: Writes;
+};
 /** A draft of a set field: an array as a whole is `[]`, its content is in `elements`. */
 export type SetDraft = Draft & { readonly elements: Elements };
 /** What a state is beside its fields and stamps. */
@@ -17,10 +26,20 @@ const EMPTY: readonly JsonValue[] = [];
 /** Takes a state apart. */
 export function draftsOf(state: RecordState): Map<string, Draft> {
   const drafts = new Map<string, Draft>();
-  const { fields, stamps, sets } = state;
+  const { fields, stamps, sets, writes } = state;
   for (const name of Object.keys(fields)) {
     const stamp = stampOfField(state, name);
+    const kept = writes?.[name];
     const part = sets?.[name];
+    if (kept !== undefined) {
+      const list = kept.list.map(([value, i]) => ({ value, stamp: stamps[i] as Stamp }));
+      drafts.set(name, {
+        value: fields[name] as JsonValue,
+        stamp,
+        writes: { rule: kept.rule, cut: stamps[kept.cut], list },
+      });
+      continue;
+    }
     if (part === undefined) {
       drafts.set(name, { value: fields[name] as JsonValue, stamp });
       continue;
@@ -41,6 +60,18 @@ export function asSet({ value, stamp, elements }: Draft): SetDraft {
   return { value: EMPTY, stamp, elements: toElements(value, stamp) };
 }
 
+/** Reads a draft as the writes of a field: a plain value is one write, a removal cuts. */
+export function asWrites(draft: Draft, rule: WriteRule): Writes {
+  if (draft.writes !== undefined) return { ...draft.writes, rule };
+  const value = shownValue(draft);
+  if (value === undefined) return { rule, cut: draft.stamp, list: [] };
+  return { rule, cut: undefined, list: [{ value, stamp: draft.stamp }] };
+}
+
+/** What a draft shows. */
+export const shownValue = ({ value, elements }: Draft): JsonValue | undefined =>
+  elements === undefined || elements.size === 0 ? value : [...elements.values()].map((e) => e.value);
+
 /**
  * Puts a state together: drops what the delete covers, orders names and stamps, and shows the sets.
  *
@@ -56,9 +87,27 @@ export function assemble(
   const removed: string[] = [];
   const stampByName: [string, Stamp][] = [];
   const parts: [string, JsonValue | undefined, readonly Element[]][] = [];
+  const typed: [string, Writes][] = [];
   const used = new Set<Stamp>(deleted === undefined ? [] : [deleted]);
   for (const name of [...drafts.keys()].sort()) {
-    let { value, stamp, elements } = drafts.get(name) as Draft;
+    const draft = drafts.get(name) as Draft;
+    let { value, stamp, elements } = draft;
+    if (draft.writes !== undefined) {
+      const writes = settleWrites(draft.writes, deleted);
+      const last = writes.list[0]?.stamp ?? writes.cut;
+      const shown = shownOf(writes);
+      if (last === undefined) continue;
+      used.add(last);
+      if (shown === undefined) removed.push(name);
+      else fields[name] = shown;
+      if (shown === undefined || (writes.list.length === 1 && writes.cut === undefined)) stampByName.push([name, last]);
+      else {
+        typed.push([name, writes]);
+        if (writes.cut !== undefined) used.add(writes.cut);
+        for (const write of writes.list) used.add(write.stamp);
+      }
+      continue;
+    }
     const live = elements === undefined ? [] : liveElements(elements, deleted);
     if (deleted !== undefined && compareStamps(stamp, deleted) <= 0) {
       if (live.length === 0) continue;
@@ -86,6 +135,14 @@ export function assemble(
     // A draft's additions are largest first, so their indexes ascend.
     sets[name] = { value, adds: live.map(({ adds }) => adds.map(index)) };
   }
+  const writes: Record<string, WritesPart> = Object.create(null);
+  for (const [name, { rule, cut, list }] of typed) {
+    writes[name] = {
+      rule,
+      cut: cut === undefined ? -1 : index(cut),
+      list: list.map(({ value, stamp }) => [value, index(stamp)] as const),
+    };
+  }
   const { id, schema, insertedAt, merges } = head;
   return {
     id,
@@ -98,6 +155,7 @@ export function assemble(
     removed,
     deleted: deleted === undefined ? -1 : index(deleted),
     sets: parts.length > 0 ? sets : undefined,
+    writes: typed.length > 0 ? writes : undefined,
   };
 }
 

@@ -9,11 +9,12 @@ import { copyJson, isCleanJson } from './json-copy.ts';
 import { MAX_MERGES } from './save.ts';
 import { compareStamps, isUint, parseStamp, type Stamp } from './stamp.ts';
 import { isFieldName, MAX_DATE_MS, MAX_STATE_FIELDS, NO_NAMES, NO_STAMP_OF, type RecordState } from './state.ts';
+import { isWriteRule, type Write, type Writes } from './writes.ts';
 
 /** Bytes of a body, before padding and sealing. */
 export const MAX_RECORD_BYTES = 1024 * 1024;
 const VERSION = 1;
-const MEMBERS: ReadonlySet<string> = new Set(['v', 'i', 's', 'a', 'm', 't', 'f', 'o', 'r', 'd', 'e']);
+const MEMBERS: ReadonlySet<string> = new Set(['v', 'i', 's', 'a', 'm', 't', 'f', 'o', 'r', 'd', 'e', 'w']);
 /** The level at which an element of a set stands in the document. */
 const ELEMENT_LEVEL = 3;
 const NOTHING: JsonObject = {};
@@ -22,8 +23,9 @@ const NOTHING: JsonObject = {};
  * Encodes a state for an entry whose header holds the stamp `header`.
  *
  * Shape:  UTF-8 JSON {v: 1, i: id, s: schema, a: insertedAt, m: merges, t: stamps, f: fields, o: {field: stamp index},
- *         r: [removed], d: stamp index of the delete, e: {set field: [[element, stamp index, ...], ...]}}; a member that
- *         would say the usual is left out. A stamp is [ms, counter, writer], without the writer if it is the header's,
+ *         r: [removed], d: stamp index of the delete, e: {set field: [[element, stamp index, ...], ...]},
+ *         w: {typed field: [rule, stamp index of the removal or -1, [value, stamp index], ...]}}; a member that would say the
+ *         usual is left out. A stamp is [ms, counter, writer], without the writer if it is the header's,
  *         and 0 if it is the header's stamp.
  * Errors: throws RangeError beyond MAX_RECORD_BYTES or MAX_STATE_FIELDS: nobody could read it.
  * Source: spec/record.md REC-17, REC-18; vectors/record.json.
@@ -45,6 +47,7 @@ export function encodeBody(state: RecordState, header: Stamp): Uint8Array {
   if (s.removed.length > 0) text += `,"r":${JSON.stringify(s.removed)}`;
   if (s.deleted !== -1) text += `,"d":${s.deleted}`;
   if (s.sets !== undefined) text += `,"e":${JSON.stringify(elementsOf(s))}`;
+  if (s.writes !== undefined) text += `,"w":${JSON.stringify(writesOf(s.writes))}`;
   const bytes = utf8ToBytes(`${text}}`);
   if (bytes.length > MAX_RECORD_BYTES) throw new RangeError(`a record takes more than ${MAX_RECORD_BYTES} bytes`);
   if (bytes.length > MAX_STATE_FIELDS && countFields(s) > MAX_STATE_FIELDS) {
@@ -89,7 +92,8 @@ function readState(body: JsonObject, header: Stamp): RecordState | undefined {
     body.o === undefined &&
     body.r === undefined &&
     body.d === undefined &&
-    body.e === undefined;
+    body.e === undefined &&
+    body.w === undefined;
   if (!isPlain) return readStamped({ id, schema, insertedAt, merges }, body, fields, header);
   const stamps = [header];
   // Written out: spreading costs more than all the checks above.
@@ -104,6 +108,7 @@ function readState(body: JsonObject, header: Stamp): RecordState | undefined {
     removed: NO_NAMES,
     deleted: -1,
     sets: undefined,
+    writes: undefined,
   };
 }
 
@@ -143,8 +148,9 @@ type Head = Pick<RecordState, 'id' | 'schema' | 'insertedAt' | 'merges'>;
 
 /** Reads a body that has more than the header's stamp. */
 function readStamped(head: Head, body: JsonObject, fields: JsonObject, header: Stamp): RecordState | undefined {
-  const { t = [0], o = NOTHING, r = NO_NAMES, d, e = NOTHING } = body;
-  if (!Array.isArray(t) || !isJsonObject(o) || !Array.isArray(r) || !isJsonObject(e)) return undefined;
+  const { t = [0], o = NOTHING, r = NO_NAMES, d, e = NOTHING, w = NOTHING } = body;
+  if (!Array.isArray(t) || !isJsonObject(o) || !Array.isArray(r) || !isJsonObject(e) || !isJsonObject(w))
+    return undefined;
   const stamps: Stamp[] = [];
   for (const item of t as readonly JsonValue[]) {
     const stamp = item === 0 ? header : readStamp(item, header);
@@ -172,8 +178,14 @@ function readStamped(head: Head, body: JsonObject, fields: JsonObject, header: S
     const value = drafts.get(name)?.value;
     if (elements === undefined || !add(name, Array.isArray(value) ? [] : value, elements)) return undefined;
   }
-  if (drafts.size > MAX_STATE_FIELDS) return undefined;
   for (const name of Object.keys(o)) if (!drafts.has(name)) return undefined;
+  for (const name of Object.keys(w)) {
+    if (!isFieldName(name) || drafts.has(name)) return undefined;
+    const writes = readWrites(w[name] as JsonValue, stampAt);
+    if (writes === undefined) return undefined;
+    drafts.set(name, { value: undefined, stamp: header, writes });
+  }
+  if (drafts.size > MAX_STATE_FIELDS) return undefined;
   return assemble(head, drafts, deleted, stamps);
 }
 
@@ -203,6 +215,22 @@ function readElements(
   return elements;
 }
 
+function readWrites(item: JsonValue, stampAt: (index: unknown) => Stamp | undefined): Writes | undefined {
+  if (!Array.isArray(item) || item.length < 3) return undefined;
+  const [rule, at, ...rest] = item as readonly JsonValue[];
+  const cut = at === -1 ? undefined : stampAt(at);
+  if (!isWriteRule(rule) || (at !== -1 && cut === undefined)) return undefined;
+  const list: Write[] = [];
+  for (const write of rest) {
+    if (!Array.isArray(write) || write.length !== 2) return undefined;
+    const stamp = stampAt(write[1]);
+    const value = cleanJson(write[0] as JsonValue);
+    if (stamp === undefined || value === undefined) return undefined;
+    list.push({ value, stamp });
+  }
+  return { rule, cut, list };
+}
+
 const shortStamp = (stamp: Stamp, header: Stamp): JsonValue => {
   if (stamp.writer !== header.writer) return [stamp.ms, stamp.counter, stamp.writer];
   return stamp.ms === header.ms && stamp.counter === header.counter ? 0 : [stamp.ms, stamp.counter];
@@ -210,11 +238,12 @@ const shortStamp = (stamp: Stamp, header: Stamp): JsonValue => {
 
 /** The fields as last set as a whole: of a set with stamps of its own, what is not among its elements. */
 function wholeValues(state: RecordState): JsonObject {
-  const { fields, sets } = state;
-  if (sets === undefined) return fields;
+  const { fields, sets, writes } = state;
+  if (sets === undefined && writes === undefined) return fields;
   const whole: Record<string, JsonValue> = {};
   for (const name of Object.keys(fields)) {
-    const part = sets[name];
+    if (writes?.[name] !== undefined) continue;
+    const part = sets?.[name];
     const value = part === undefined ? fields[name] : part.value;
     if (value !== undefined) whole[name] = value;
   }
@@ -226,6 +255,12 @@ function elementsOf({ fields, sets = {} }: RecordState): JsonObject {
   for (const [name, { adds }] of Object.entries(sets)) {
     out[name] = (fields[name] as readonly JsonValue[]).map((value, i) => [value, ...(adds[i] ?? [])]);
   }
+  return out;
+}
+
+function writesOf(writes: NonNullable<RecordState['writes']>): JsonObject {
+  const out: Record<string, JsonValue> = {};
+  for (const [name, { rule, cut, list }] of Object.entries(writes)) out[name] = [rule, cut, ...list];
   return out;
 }
 

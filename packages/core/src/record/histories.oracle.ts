@@ -14,9 +14,17 @@ export const tags: fc.Arbitrary<JsonValue> = fc.oneof(
   { weight: 8, arbitrary: fc.array(element, { maxLength: 4 }) },
   { weight: 1, arbitrary: fc.constant('plain') },
 );
+/** Two texts are one instant. */
+export const extreme: fc.Arbitrary<JsonValue> = fc.constantFrom<JsonValue>(
+  ...[1, 2, 10, null, 'x', 'y'],
+  ...['2026-01-01T00:00:00Z', '2026-01-01T02:00:00+02:00', '2026-01-01T01:00:00+02:00', '2025-06-01T00:00:00Z'],
+);
 /** A document as a device saves it. */
 export const savedDocument: fc.Arbitrary<JsonObject> = fc.record(
-  { a: small, b: small, 7: small, constructor: small, tags },
+  {
+    ...{ a: small, b: small, 7: small, constructor: small, tags },
+    ...{ n: fc.integer({ min: -3, max: 5 }), hi: extreme, lo: extreme, first: fc.constantFrom('p', 'q', { k: 1 }) },
+  },
   { requiredKeys: [] },
 ) as fc.Arbitrary<JsonObject>;
 
@@ -31,7 +39,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 export const history = fc.array(step, { minLength: 1, maxLength: 24 });
 
 /** Fields that saved documents have. */
-export const removableNames: string[] = ['a', 'b', '7', 'constructor', 'tags'];
+export const removableNames: string[] = ['a', 'b', '7', 'constructor', 'tags', 'n', 'hi', 'lo', 'first'];
 
 /** The states that devices end with. */
 export const statesOf = (steps: readonly Step[]): RecordState[] =>

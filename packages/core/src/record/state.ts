@@ -6,9 +6,12 @@ import { sha256 } from '../crypto/hash.ts';
 import { copyJson } from './json-copy.ts';
 import { STAMP_BYTES, type Stamp, writeStamp } from './stamp.ts';
 import { toSetValue } from './element-set.ts';
+import { isCount, type WriteRule } from './writes.ts';
 
-/** How a field merges: the last writer wins, or as an observed-remove set. Fields not named are `lww`. */
-export type MergeRules = ReadonlyMap<string, 'lww' | 'set'>;
+/** How a field merges: the last writer wins, as an observed-remove set, or by the writes that count. */
+export type MergeRule = 'lww' | 'set' | WriteRule;
+/** Merges by field. Fields not named are `lww`. */
+export type MergeRules = ReadonlyMap<string, MergeRule>;
 
 /** What a set field holds beside the array shown in `fields`, once its elements do not all have the field's own stamp. */
 export type SetPart = {
@@ -16,6 +19,15 @@ export type SetPart = {
   readonly value: JsonValue | undefined;
   /** For each element of the array, the indexes in `stamps` of its additions, ascending. */
   readonly adds: readonly (readonly number[])[];
+};
+
+/** What a field with a typed merge holds beside the value shown in `fields`, once that is not the one write there is. */
+export type WritesPart = {
+  readonly rule: WriteRule;
+  /** Index in `stamps` of the last removal, or -1. */
+  readonly cut: number;
+  /** The writes that count with the index of each in `stamps`, ascending. */
+  readonly list: readonly (readonly [value: JsonValue, stamp: number])[];
 };
 
 /**
@@ -33,13 +45,14 @@ export type RecordState = {
   readonly fields: JsonObject;
   /** Every stamp referred to below, and the latest of each writer even if nothing refers to it. */
   readonly stamps: readonly Stamp[];
-  /** Index in `stamps` of each field, shown or removed, that is not at 0. Without a prototype. */
+  /** Index in `stamps` of each field, shown or removed, that is not at 0 and not in `writes`. Without a prototype. */
   readonly stampOf: { readonly [name: string]: number };
   /** Fields whose removal is stamped. */
   readonly removed: readonly string[];
   /** Index in `stamps` of the last delete, or -1. */
   readonly deleted: number;
   readonly sets: { readonly [name: string]: SetPart } | undefined;
+  readonly writes: { readonly [name: string]: WritesPart } | undefined;
 };
 
 /** Names that are not ordinary fields. */
@@ -74,7 +87,9 @@ export function createState(
   const names = fieldNames(document).sort();
   for (const name of names) {
     const value = copyJson(document[name] as JsonValue);
-    fields[name] = merges?.get(name) === 'set' && Array.isArray(value) ? toSetValue(value) : value;
+    const rule = merges?.get(name);
+    if (rule === 'counter') assertCount(name, value);
+    fields[name] = rule === 'set' && Array.isArray(value) ? toSetValue(value) : value;
   }
   return {
     id: options.id,
@@ -87,6 +102,7 @@ export function createState(
     removed: NO_NAMES,
     deleted: -1,
     sets: undefined,
+    writes: undefined,
   };
 }
 
@@ -95,7 +111,7 @@ export const isDeleted = (state: RecordState): boolean => state.deleted === 0;
 
 /** The stamp of a field, shown or removed. */
 export const stampOfField = (state: RecordState, name: string): Stamp =>
-  state.stamps[state.stampOf[name] ?? 0] as Stamp;
+  state.stamps[state.writes?.[name]?.list[0]?.[1] ?? state.stampOf[name] ?? 0] as Stamp;
 
 /** The stamp of the last delete, if there was one. */
 export const deleteStamp = (state: RecordState): Stamp | undefined => state.stamps[state.deleted];
@@ -135,6 +151,11 @@ export function fieldNames(document: JsonObject): string[] {
 
 /** Tells whether a name may be that of an ordinary field. */
 export const isFieldName = (name: string): boolean => !BASE_FIELDS.has(name) && name !== '__proto__';
+
+/** Throws TypeError on what a counter cannot hold. */
+export function assertCount(name: string, value: JsonValue): void {
+  if (!isCount(value)) throw new TypeError(`\`${name}\` is a counter: it holds whole numbers`);
+}
 
 /** The document's own `schema`, if it is one. */
 export const schemaOf = (document: JsonObject): string | undefined =>

@@ -8,10 +8,16 @@ import { decodeBody, encodeBody } from './body.ts';
 import { mergeStates } from './merge.ts';
 import { applyDelete, applySave } from './save.ts';
 import type { Stamp } from './stamp.ts';
-import { createState, isDeleted, type MergeRules, type RecordState, toDocument } from './state.ts';
+import { createState, isDeleted, type MergeRule, type MergeRules, type RecordState, toDocument } from './state.ts';
 
 const FILE = new URL('../../../../vectors/record.json', import.meta.url);
-const RULES: MergeRules = new Map([['tags', 'set']]);
+const RULES: MergeRules = new Map<string, MergeRule>([
+  ['tags', 'set'],
+  ['count', 'counter'],
+  ['top', 'max'],
+  ['since', 'min date-time'],
+  ['origin', 'immutable'],
+]);
 const [A, B, C] = ['0a', '0b', '0c'].map((byte) => byte.repeat(16)) as [string, string, string];
 const T = Date.UTC(2026, 10, 24, 9);
 const at = (seconds: number, writer = A, counter = 0): Stamp => ({ ms: T + seconds * 1000, counter, writer });
@@ -32,6 +38,7 @@ const withoutX = save(tagged, { tags: ['y'] }, at(2, A));
 const readded = save(save(tagged, { tags: ['y'] }, at(2, B)), { tags: ['x', 'y'] }, at(3, B));
 const untagged = save(tagged, {}, at(9, A));
 const deleted = applyDelete(note, at(5, A));
+const counted = create({ count: 5 }, at(1));
 
 const JOINS: readonly (readonly [string, RecordState, RecordState])[] = [
   ['two fields changed on two devices', noteA, noteB],
@@ -98,6 +105,28 @@ const JOINS: readonly (readonly [string, RecordState, RecordState])[] = [
     create({ tags: [{ q: 1, p: [] }], constructor: 1, 10: 'ten', 9: 'nine' }, at(1, A)),
     create({ tags: [{ p: [], q: 1 }, 'é'], toString: 2 }, at(2, B)),
   ],
+  ['counters on two devices', save(counted, { count: 6 }, at(2, A)), save(counted, { count: 2 }, at(3, B))],
+  [
+    'a counter that was deleted and counts again',
+    save(applyDelete(counted, at(4, B)), { count: 1 }, at(5, B)),
+    save(counted, { count: 9 }, at(2, A)),
+  ],
+  [
+    'a counter removed, set again, and counted meanwhile',
+    save(save(counted, {}, at(2, A)), { count: 1 }, at(4, A)),
+    save(counted, { count: 7 }, at(3, B)),
+  ],
+  [
+    'extremes with smaller stamps',
+    create({ top: 9, since: '2026-01-01T01:00:00+02:00' }, at(1, A)),
+    create({ top: 7, since: '2026-01-01T00:00:00Z' }, at(2, B)),
+  ],
+  [
+    'an extreme that a delete ended, and a later one',
+    join(create({ top: 9 }, at(1, A)), create({ top: 7 }, at(3, B))),
+    applyDelete(create({ text: 'x' }, at(1, C)), at(2, C)),
+  ],
+  ['two first values', create({ origin: 'a' }, at(1, A)), create({ origin: 'b' }, at(2, B))],
   ['three writers', join(noteA, noteB), save(noteB, { ...noteB.fields, size: 3, more: null }, at(4, C))],
 ];
 
@@ -108,6 +137,12 @@ const BODIES: readonly (readonly [string, RecordState, Stamp])[] = [
   ['two stamps', noteB, at(3, B)],
   ['a deleted record', deleted, at(5, A)],
   ['a set with additions of its own', join(withoutX, readded), at(3, B)],
+  [
+    'a counter of two writers',
+    join(save(counted, { count: 6 }, at(2, A)), save(counted, { count: 2 }, at(3, B))),
+    at(3, B),
+  ],
+  ['an extreme after its removal', save(save(create({ top: 9 }, at(1)), {}, at(2)), { top: 1 }, at(3)), at(3)],
 ];
 
 const REFUSED: readonly (readonly [string, string])[] = [
@@ -117,12 +152,14 @@ const REFUSED: readonly (readonly [string, string])[] = [
   ['a stamp that is not there', '{"v":1,"i":"r1","f":{"x":1},"o":{"x":1}}'],
   ['a field both there and removed', '{"v":1,"i":"r1","f":{"x":1},"r":["x"]}'],
   ['a writer in capitals', `{"v":1,"i":"r1","t":[[1,0,"${A.toUpperCase()}"]],"f":{}}`],
+  ['an unknown merge rule', '{"v":1,"i":"r1","f":{},"w":{"x":["sum",-1,[1,0]]}}'],
+  ['a typed field without writes', '{"v":1,"i":"r1","f":{},"w":{"x":["max",-1]}}'],
   ['65 levels', `{"v":1,"i":"r1","f":{"x":${'['.repeat(64)}${']'.repeat(64)}}}`],
 ];
 
 const write = (): JsonValue => ({
   about:
-    'Cases for spec/record.md. Bodies are JSON text, to be taken as UTF-8. In joins, `tags` is a set and every body has the header joinHeader; ' +
+    'Cases for spec/record.md. Bodies are JSON text, to be taken as UTF-8. In joins, `tags` is a set, `count` a counter, `top` a max, `since` a min of date-times, `origin` immutable, and every body has the header joinHeader; ' +
     'losers are in no order. Bodies under "refused" must be refused.',
   joinHeader: HEADER,
   joins: JOINS.map(([name, a, b]) => {
@@ -171,7 +208,7 @@ describe('vectors/record.json', () => {
   });
 
   it.each(vectors.joins)(
-    '[REC-9] [REC-10] [REC-12] [REC-13] [REC-16] joins $name',
+    '[REC-9] [REC-10] [REC-12] [REC-13] [REC-16] [REC-24] [REC-25] [REC-26] [REC-27] joins $name',
     ({ a, b, joined, deleted: isGone, document, losers }) => {
       const [x, y] = [a, b].map((body) => read(body, vectors.joinHeader)) as [RecordState, RecordState];
       for (const merged of [mergeStates(x, y, RULES), mergeStates(y, x, RULES)]) {
@@ -185,7 +222,7 @@ describe('vectors/record.json', () => {
   );
 
   it.each(vectors.bodies)(
-    '[REC-18] [REC-19] [REC-20] reads and writes $name',
+    '[REC-18] [REC-19] [REC-20] [REC-28] reads and writes $name',
     ({ header, body, deleted: isGone, document }) => {
       const state = read(body, header);
       expect([toDocument(state), isDeleted(state)]).toEqual([document, isGone]);
