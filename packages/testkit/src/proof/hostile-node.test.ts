@@ -1,6 +1,6 @@
 /** A node that lies: one test for each thing that is caught. The second device of an owner is the reader. */
 
-import { systemRandom } from '@sluice/core/base';
+import { type JsonObject, systemRandom } from '@sluice/core/base';
 import type { Account } from '@sluice/client';
 import { createSigningKey, type SigningKey, writerId } from '@sluice/core/crypto';
 import { createSeal, sealHash } from '@sluice/core/stream';
@@ -64,6 +64,8 @@ describe('a device against a hostile node', () => {
   };
   const notOf = async (phone: Account, id: string): Promise<unknown> =>
     (await phone.vault.openDatabase('notes')).get(id);
+  const textOf = async (phone: Account): Promise<unknown> =>
+    ((await notOf(phone, 'a')) as JsonObject | undefined)?.text;
   const flip = (bytes: Uint8Array): Uint8Array => bytes.map((b, i) => (i === bytes.length - 1 ? b ^ 1 : b));
 
   it('[PULL-4] a changed byte', async () => {
@@ -153,6 +155,40 @@ describe('a device against a hostile node', () => {
     });
     expect(alarm).toEqual({ type: 'tampered', what: 'fork' });
     expect(await notOf(phone, 'c')).toBeUndefined();
+  });
+
+  it('[PULL-7] what was served before, served again and again, changes nothing and raises nothing', async () => {
+    net = await createTestNetwork({ wrapStorage });
+    const owner = await net.person('owner');
+    const notes = await owner.account.vault.openDatabase('notes');
+    await notes.save({ _id: 'a', text: 'first' });
+    await owner.account.synced();
+    const phone = await net.restore(owner, 'phone');
+    await phone.synced();
+    await owner.account.synced();
+    const alarms: unknown[] = [];
+    phone.open.onAlarm((alarm) => alarms.push(alarm));
+    const served: Page[] = [];
+    let replayed = 0;
+    lie = (page) => {
+      if (page.entries.length === 0) return page;
+      const before = [...served];
+      served.push(page);
+      replayed += before.length;
+      return {
+        ...page,
+        entries: [...before.flatMap((old) => old.entries), ...page.entries],
+        seals: [...before.flatMap((old) => old.seals), ...page.seals],
+      };
+    };
+    for (const text of ['second', 'third', 'fourth']) {
+      await notes.save({ ...(await notes.get('a')), text });
+      await owner.account.synced();
+      await until(async () => alarms.length > 0 || (await textOf(phone)) === text);
+    }
+    expect(replayed).toBeGreaterThan(2);
+    expect(alarms).toEqual([]);
+    expect(await textOf(phone)).toBe('fourth');
   });
 
   it('[PULL-8] a node that has gone back behind what this device saw', async () => {
