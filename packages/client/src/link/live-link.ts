@@ -64,8 +64,10 @@ export type LiveLink = {
   readonly onState: (listener: (state: LinkState) => void) => () => void;
   /** Resolves when connected; rejects with LinkOffline after `timeoutMs`. */
   readonly ready: (timeoutMs: number) => Promise<void>;
-  /** Bytes received and sent so far. */
+  /** Bytes received and sent so far; of a view, those of its own subscriptions and pushes. */
   readonly traffic: () => { readonly received: number; readonly sent: number };
+  /** The same connection as another key. Closing this view ends its own subscriptions and nothing else. */
+  readonly as: (key: SigningKey) => LiveLink;
   readonly close: () => void;
 };
 
@@ -85,8 +87,17 @@ const FULL_PAUSE_MS = 1_000;
  * own, so that none waits for a slow handler of another.
  */
 type Line = { end: Promise<void> };
+/** What the node said first: the nonce of this connection, and how far its clock is ahead of the monotonic one here, in ms. */
+type Welcome = { readonly nonce: Uint8Array; readonly aheadMs: number };
+/** A key that speaks on the connection, under its number; 0 said hello. */
+type Speaker = {
+  readonly number: number;
+  readonly key: SigningKey;
+  readonly traffic: { received: number; sent: number };
+};
 type Sub = {
   id: number;
+  readonly speaker: Speaker;
   readonly space: SpaceId;
   readonly log: LogName;
   readonly events: SubscriptionEvents;
@@ -96,6 +107,7 @@ type Sub = {
   handled: number;
 };
 type Waiting = {
+  readonly speaker: Speaker;
   readonly line: Line;
   readonly resolve: (answer: PushAnswer) => void;
   readonly reject: (cause: Error) => void;
@@ -112,10 +124,13 @@ export function openLiveLink(
   const waiting = new Map<number, Waiting>();
   const lines = new Map<string, Line>();
   const listeners = new Set<(state: LinkState) => void>();
-  const traffic = { received: 0, sent: 0 };
+  const first: Speaker = { number: 0, key, traffic: { received: 0, sent: 0 } };
+  const speakers = new Map<number, Speaker>([[0, first]]);
   let state: LinkState = 'connecting';
   let socket: Socket | undefined;
+  let welcomed: Welcome | undefined;
   let nextId = 1;
+  let nextSpeaker = 1;
   let run = 0;
   let retryMs = FIRST_RETRY_MS;
   let cancelRetry: () => void = () => undefined;
@@ -133,28 +148,43 @@ export function openLiveLink(
     for (const listener of [...listeners]) listener(next);
   };
 
-  const send = (frame: ClientFrame): void => {
+  const send = (frame: ClientFrame, speaker: Speaker = first): void => {
     const bytes = encodeClientFrame(frame);
-    traffic.sent += bytes.length;
+    first.traffic.sent += bytes.length;
+    if (speaker !== first) speaker.traffic.sent += bytes.length;
     socket?.send(bytes);
+  };
+  const received = (speaker: Speaker | undefined, bytes: number): void => {
+    if (speaker && speaker !== first) speaker.traffic.received += bytes;
+  };
+  /** By the node's time: it is what the node compares with, and this clock may be wrong. */
+  const prove = (who: SigningKey, { nonce, aheadMs }: Welcome): Uint8Array =>
+    signHello(who, node.did, nonce, Math.trunc(aheadMs + clock.monotonicMs()));
+  const introduce = (speaker: Speaker): void => {
+    if (welcomed && speaker !== first)
+      send({ type: 'key', key: speaker.number, proof: prove(speaker.key, welcomed) });
   };
 
   const subscribeNow = (sub: Sub): void => {
     sub.run = run;
     sub.handled = 0;
-    send({
-      type: 'sub',
-      id: sub.id,
-      key: 0,
-      space: sub.space,
-      log: formatLogName(sub.log),
-      after: sub.events.cursor(),
-      credit: CREDIT,
-    });
+    send(
+      {
+        type: 'sub',
+        id: sub.id,
+        key: sub.speaker.number,
+        space: sub.space,
+        log: formatLogName(sub.log),
+        after: sub.events.cursor(),
+        credit: CREDIT,
+      },
+      sub.speaker,
+    );
   };
 
   const onPage = (id: number, page: Page, bytes: number): void => {
     const sub = subs.get(id);
+    received(sub?.speaker, bytes);
     if (!sub || sub.run !== run) return;
     const mine = run;
     sub.line.end = sub.line.end.then(async () => {
@@ -163,7 +193,7 @@ export function openLiveLink(
       if (run !== mine || state !== 'ready') return;
       sub.handled += bytes;
       if (sub.handled < CREDIT_PORTION) return;
-      send({ type: 'credit', id, bytes: sub.handled });
+      send({ type: 'credit', id, bytes: sub.handled }, sub.speaker);
       sub.handled = 0;
     });
     // Any other throw in the handler is its bug; it must not stop the connection.
@@ -190,12 +220,13 @@ export function openLiveLink(
   const end = (sub: Sub): boolean => {
     if (subs.get(sub.id) !== sub) return false;
     subs.delete(sub.id);
-    if (state === 'ready' && sub.run === run) send({ type: 'unsub', id: sub.id });
+    if (state === 'ready' && sub.run === run) send({ type: 'unsub', id: sub.id }, sub.speaker);
     return true;
   };
 
-  const answered = (id: number, settle: (push: Waiting) => void): void => {
+  const answered = (id: number, bytes: number, settle: (push: Waiting) => void): void => {
     const push = waiting.get(id);
+    received(push?.speaker, bytes);
     waiting.delete(id);
     if (push) void push.line.end.then(() => settle(push));
   };
@@ -204,8 +235,10 @@ export function openLiveLink(
     switch (frame.type) {
       case 'welcome':
         if (frame.node !== node.did || frame.version !== PROTOCOL_VERSION) return lost();
-        // By the node's time: it is what the node compares with, and this clock may be wrong.
-        return send({ type: 'hello', proof: signHello(key, node.did, frame.nonce, frame.nowMs) });
+        welcomed = { nonce: frame.nonce, aheadMs: frame.nowMs - clock.monotonicMs() };
+        send({ type: 'hello', proof: prove(key, welcomed) });
+        for (const speaker of speakers.values()) introduce(speaker);
+        return;
       case 'ready':
         retryMs = FIRST_RETRY_MS;
         setState('ready');
@@ -221,9 +254,9 @@ export function openLiveLink(
         return;
       }
       case 'pushed':
-        return answered(frame.id, (push) => push.resolve(frame.answer));
+        return answered(frame.id, bytes, (push) => push.resolve(frame.answer));
       case 'refused':
-        return answered(frame.id, (push) => push.reject(new LinkRefusal(frame.code, frame.nowMs)));
+        return answered(frame.id, bytes, (push) => push.reject(new LinkRefusal(frame.code, frame.nowMs)));
     }
   };
 
@@ -232,6 +265,7 @@ export function openLiveLink(
     run++;
     const old = socket;
     socket = undefined;
+    welcomed = undefined;
     old?.close();
     for (const entry of waiting.values()) entry.reject(new LinkOffline());
     waiting.clear();
@@ -254,7 +288,7 @@ export function openLiveLink(
       onOpen: () => undefined,
       onMessage: (bytes) =>
         current(() => {
-          traffic.received += bytes.length;
+          first.traffic.received += bytes.length;
           const frame = decodeServerFrame(bytes);
           if (frame.ok) onFrame(frame.value, bytes.length);
           else lost();
@@ -269,10 +303,25 @@ export function openLiveLink(
     return () => listeners.delete(listener);
   };
 
-  return {
+  const close = (): void => {
+    setState('closed');
+    run++;
+    cancelRetry();
+    for (const entry of waiting.values()) entry.reject(new LinkOffline());
+    waiting.clear();
+    subs.clear();
+    lines.clear();
+    socket?.close();
+  };
+  const silence = (speaker: Speaker): void => {
+    for (const sub of [...subs.values()]) if (sub.speaker === speaker) end(sub);
+    speakers.delete(speaker.number);
+  };
+
+  const speakAs = (speaker: Speaker): LiveLink => ({
     subscribe: (space, log, events) => {
       const id = nextId++;
-      const sub: Sub = { id, space, log, events, line: lineOf(space, log), run: -1, handled: 0 };
+      const sub: Sub = { id, speaker, space, log, events, line: lineOf(space, log), run: -1, handled: 0 };
       subs.set(id, sub);
       if (state === 'ready') subscribeNow(sub);
       return () => void end(sub);
@@ -281,25 +330,23 @@ export function openLiveLink(
       if (state !== 'ready') return Promise.reject(new LinkOffline());
       const id = nextId++;
       return new Promise((resolve, reject) => {
-        waiting.set(id, { line: lineOf(space, { type: 'own' }), resolve, reject });
-        send({ type: 'push', id, key: 0, space, push });
+        waiting.set(id, { speaker, line: lineOf(space, { type: 'own' }), resolve, reject });
+        send({ type: 'push', id, key: speaker.number, space, push }, speaker);
       });
     },
     state: () => state,
     onState,
     ready: (timeoutMs) => waitReady(clock, () => state, onState, timeoutMs),
-    traffic: () => ({ ...traffic }),
-    close: () => {
-      setState('closed');
-      run++;
-      cancelRetry();
-      for (const entry of waiting.values()) entry.reject(new LinkOffline());
-      waiting.clear();
-      subs.clear();
-      lines.clear();
-      socket?.close();
+    traffic: () => ({ ...speaker.traffic }),
+    as: (other) => {
+      const added: Speaker = { number: nextSpeaker++, key: other, traffic: { received: 0, sent: 0 } };
+      speakers.set(added.number, added);
+      introduce(added);
+      return speakAs(added);
     },
-  };
+    close: () => (speaker === first ? close() : silence(speaker)),
+  });
+  return speakAs(first);
 }
 
 function waitReady(

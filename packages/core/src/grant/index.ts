@@ -12,8 +12,11 @@ export {
   pathOf,
   transformOf,
 } from './field-term.ts';
+export * from './key-change.ts';
+export * from './lane-entry.ts';
 export * from './projection.ts';
 export * from './receipt.ts';
 export * from './revoke-certificate.ts';
 export * from './terms.ts';
+export * from './verdict.ts';
 export { DEFAULT_WRITES_PER_DAY, type WriteOperation, type WritePolicy, type WriteTerms } from './write-terms.ts';

@@ -1,0 +1,89 @@
+/** The sealed content of lane entries: what a grantee writes back (spec/lane.md). */
+
+import { bytesToUtf8, utf8ToBytes } from '../base/bytes.ts';
+import { type StreamId, type Tag, toTag } from '../base/ids.ts';
+import { isJsonObject, type JsonObject, parseJson } from '../base/json.ts';
+import type { Random } from '../base/random.ts';
+import { err, ok, type Result } from '../base/result.ts';
+import { type AeadKey, toAeadKey } from '../crypto/aead.ts';
+import { hkdf, hmacSha256 } from '../crypto/hash.ts';
+import { openEntry, sealEntry } from '../stream/sealed-entry.ts';
+import type { Entry } from '../wire/entry.ts';
+import { ENTRY_KIND, type Header } from '../wire/header.ts';
+import { MAX_BODY_BYTES } from '../wire/limits.ts';
+import type { WriteOperation } from './write-terms.ts';
+
+/** One write of a grantee. */
+export type LaneWrite = {
+  /** The record's id in the grant; a new record has one of `laneRecordId`. */
+  readonly id: string;
+  readonly operation: WriteOperation;
+  /** Fields that get a value; empty for a delete. */
+  readonly set: JsonObject;
+  /** Fields that are removed. */
+  readonly remove: readonly string[];
+  /** Up to which number the grantee has seen verdicts, so that the owner need not keep them. */
+  readonly seen: number;
+};
+
+/** Why a lane entry is not a write. Both are answered by a verdict. */
+export type LaneFailure = { readonly type: 'cannot-open' } | { readonly type: 'malformed' };
+
+const NEW_RECORD = /^w[A-Za-z0-9_-]{22}$/;
+const MAX_ID = 64;
+const MAX_NAMES = 256;
+
+/** The key of a lane: it follows from the grant's key, epoch by epoch, so that a new one locks both ways. */
+export const laneKey = (grantKey: AeadKey): AeadKey => toAeadKey(hkdf(grantKey, 'lane'));
+
+/** The tag of a lane entry: of its number alone, so that the node sees no two writes to one record. */
+export const laneTag = (key: AeadKey, n: number): Tag => toTag(hmacSha256(key, utf8ToBytes(`lane/${n}`)).slice(0, 16));
+
+/** A fresh id for a record that a grantee makes. Shape: `w` and 22 characters, which no id of another record in a grant has. */
+export const isLaneRecordId = (id: string): boolean => NEW_RECORD.test(id);
+
+/** Seals one write. The header's tag and kind follow from it. */
+export function sealLaneWrite(
+  key: AeadKey,
+  stream: StreamId,
+  at: Pick<Header, 'writer' | 'n' | 'hlc' | 'epoch'>,
+  write: LaneWrite,
+  random: Random,
+): { readonly entry: Entry; readonly header: Header } {
+  const header: Header = {
+    ...at,
+    tag: laneTag(key, at.n),
+    // Every write looks alike to the node.
+    kind: ENTRY_KIND.PUT,
+    superseded: [],
+    expiresMs: null,
+  };
+  const body = { i: write.id, o: write.operation, s: write.set, r: [...write.remove], v: write.seen };
+  return { entry: sealEntry(key, stream, header, utf8ToBytes(JSON.stringify(body)), random), header };
+}
+
+/** Opens one write. Source: spec/lane.md LANE-11. */
+export function openLaneWrite(key: AeadKey, stream: StreamId, entry: Entry): Result<LaneWrite, LaneFailure> {
+  const plain = openEntry(key, stream, entry);
+  if (!plain.ok) return plain;
+  const json = readJson(plain.value);
+  if (!json) return err({ type: 'malformed' });
+  const { i: id, o: operation, s: set, r: remove, v: seen } = json;
+  if (typeof id !== 'string' || id.length === 0 || id.length > MAX_ID) return err({ type: 'malformed' });
+  if (operation !== 'insert' && operation !== 'update' && operation !== 'delete') return err({ type: 'malformed' });
+  if (!isJsonObject(set) || !Array.isArray(remove) || typeof seen !== 'number' || !Number.isSafeInteger(seen))
+    return err({ type: 'malformed' });
+  const names = remove.filter((name): name is string => typeof name === 'string');
+  if (names.length !== remove.length || names.length + Object.keys(set).length > MAX_NAMES)
+    return err({ type: 'malformed' });
+  return ok({ id, operation, set, remove: names, seen });
+}
+
+function readJson(plaintext: Uint8Array): JsonObject | undefined {
+  try {
+    const parsed = parseJson(bytesToUtf8(plaintext), { maxBytes: MAX_BODY_BYTES, maxDepth: 64 });
+    return parsed.ok && isJsonObject(parsed.value) ? parsed.value : undefined;
+  } catch {
+    return undefined;
+  }
+}
