@@ -8,7 +8,6 @@ import { KEY_CHANGE_SHAPE } from '../packages/core/src/grant/key-change.ts';
 import { VERDICT_SHAPE } from '../packages/core/src/grant/verdict.ts';
 import { MESSAGE_SHAPES } from '../packages/core/src/message/sealed-message.ts';
 import { CTL_SHAPES } from '../packages/core/src/stream/ctl-entry.ts';
-import { ROW_STATEMENT_SHAPES } from '../packages/core/src/stream/row-statement.ts';
 import { GENESIS_SHAPES } from '../packages/core/src/stream/genesis.ts';
 import { WIRE_SCHEMA } from '../packages/core/src/wire/schema.ts';
 
@@ -21,7 +20,6 @@ export const PINNED_SHAPES = {
   ctl: described(CTL_SHAPES),
   keyChange: KEY_CHANGE_SHAPE.description,
   verdict: VERDICT_SHAPE.description,
-  rowStatement: described(ROW_STATEMENT_SHAPES),
   message: described(MESSAGE_SHAPES),
   feed: described(FEED_SHAPES),
 };

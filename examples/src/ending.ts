@@ -23,7 +23,7 @@ export async function readOnce(courier: Account, person: string): Promise<string
 // #region revoke
 /** The person's side: end all that one application has. What was delivered before stays delivered. */
 export async function endAll(person: Account, app: string): Promise<number> {
-  const grants = person.sharing.grants.list().filter((grant) => grant.grantee === app && grant.status === 'active');
+  const grants = person.sharing.grants.list().filter((grant) => grant.grantee === app && grant.isOpen);
   for (const { grantId } of grants) await person.sharing.revoke(grantId);
   return grants.length + (await person.connect.revokeApp(app));
 }

@@ -7,8 +7,8 @@ const MAX_FEEDS = 100_000;
 /** What was served, by feed. */
 export type ServedNumbers = {
   readonly note: (space: SpaceId, feed: StreamId, upTo: number) => void;
-  /** Null where nothing is known. */
-  readonly of: (space: SpaceId, feed: StreamId) => number | null;
+  /** Undefined where nothing is known. */
+  readonly of: (space: SpaceId, feed: StreamId) => number | undefined;
 };
 
 /** Knows nothing at first. */
@@ -25,6 +25,6 @@ export function createServedNumbers(): ServedNumbers {
       const [oldest] = numbers.keys();
       if (oldest !== undefined) numbers.delete(oldest);
     },
-    of: (space, feed) => numbers.get(nameOf(space, feed)) ?? null,
+    of: (space, feed) => numbers.get(nameOf(space, feed)),
   };
 }

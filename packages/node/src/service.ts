@@ -10,7 +10,8 @@ import {
   type StreamId,
 } from '@sluice/core/base';
 import { type SigningKey, type VerifyKey, writerId } from '@sluice/core/crypto';
-import { access, isNamed, isOwners, logTarget, openGenesis, signRowStatement } from '@sluice/core/stream';
+import { signRevokeAck } from '@sluice/core/grant';
+import { access, isNamed, isOwners, logTarget, openGenesis } from '@sluice/core/stream';
 import {
   decodePush,
   type ErrorCode,
@@ -54,8 +55,8 @@ export type NodeService = {
   ) => Promise<Outcome<PushAnswer>>;
   readonly push: (space: SpaceId, requester: VerifyKey, push: Uint8Array) => Promise<Outcome<PushAnswer>>;
   readonly pull: (space: SpaceId, requester: VerifyKey, log: LogName, after: number, whole: boolean) => Outcome<Page>;
-  /** How a row stands and how far its feed was served, for a device of the owner to keep as a proof; signed by the node. */
-  readonly rowStatement: (space: SpaceId, requester: VerifyKey, row: RowId) => Outcome<Uint8Array>;
+  /** The node's signed word that a row is revoked, and how far its feed was served: for a device of the owner to keep as a proof. */
+  readonly revokeAck: (space: SpaceId, requester: VerifyKey, row: RowId) => Outcome<Uint8Array>;
   /** Whether the key may read the log now. */
   readonly mayRead: (space: SpaceId, requester: VerifyKey, log: LogName) => ErrorCode | 'allowed';
   readonly deposit: (space: SpaceId, messages: readonly Uint8Array[]) => Promise<Outcome<number>>;
@@ -70,7 +71,7 @@ const wireCode = (failure: WireFailure): ErrorCode => (failure.type === 'too-lar
 
 /** Creates the service over a storage. */
 export function createService({ storage, clock, identity, policy }: ServiceDeps): NodeService {
-  const { did, key: nodeKey } = identity;
+  const { did } = identity;
   const served = createServedNumbers();
   const mayRead = (space: SpaceId, requester: VerifyKey, log: LogName): ErrorCode | 'allowed' => {
     const state = storage.accessState(space);
@@ -115,23 +116,23 @@ export function createService({ storage, clock, identity, policy }: ServiceDeps)
       return { ok: true, value: page };
     },
     mayRead,
-    rowStatement: (space, requester, row) => {
+    revokeAck: (space, requester, row) => {
       const state = storage.accessState(space);
       const nowMs = clock.nowMs();
       if (!state || !isOwners(state, requester, nowMs)) return refuse('FORBIDDEN');
       const found = state.rows.get(bytesToHex(row));
-      if (!found) return refuse('NOT_FOUND');
+      if (found?.status !== 'revoked') return refuse('NOT_FOUND');
       const feed = found.access.map((a) => a.target as StreamId).find((target) => streamKind(target) === 'feed');
-      const statement = {
+      const servedTo = feed && served.of(space, feed);
+      const content = {
         space,
-        row,
-        status: found.status,
-        ctlHead: storage.head(space, { type: 'ctl' }),
+        grantId: bytesToHex(row),
+        controlHead: storage.head(space, { type: 'ctl' }),
         feedHead: feed ? storage.head(space, { type: 'stream', stream: feed }) : 0,
-        served: feed ? served.of(space, feed) : null,
-        nowMs,
+        ...(servedTo === undefined ? {} : { servedTo }),
+        atMs: nowMs,
       };
-      return { ok: true, value: signRowStatement(nodeKey, statement) };
+      return { ok: true, value: signRevokeAck(content, identity) };
     },
     deposit: async (space, messages) => {
       if (messages.length === 0 || messages.length > MAX_DEPOSIT)

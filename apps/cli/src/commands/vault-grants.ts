@@ -112,8 +112,7 @@ function findEnding(account: Account, given: string): Ending {
     };
   }
   if (grant) {
-    if (grant.status !== 'active')
-      throw new SluiceError('REVOKED', `Grant ${short(grant.grantId)} is ${grant.status} already.`);
+    if (!grant.isOpen) throw new SluiceError('REVOKED', `Grant ${short(grant.grantId)} is ${grant.status} already.`);
     return {
       words: `the grant of ${schemaName(grant.terms.schema)} to ${who(grant.grantee)}`,
       end: async () => {
@@ -123,7 +122,7 @@ function findEnding(account: Account, given: string): Ending {
     };
   }
   const app = given.startsWith('did:') ? given : `did:web:${given}`;
-  const itsGrants = grants.filter((g) => g.status === 'active' && g.grantee === app);
+  const itsGrants = grants.filter((g) => g.isOpen && g.grantee === app);
   const itsSessions = sessions.filter((x) => x.status === 'active' && x.app === app);
   if (itsGrants.length + itsSessions.length === 0)
     throw new SluiceError(

@@ -23,7 +23,16 @@ export const KEYCHAIN = 'keychain';
 const SHAPE: CollectionShape = { indexes: [{ name: 'kind', fields: ['kind'] }], formats: new Map(), merges: new Map() };
 
 /** What an item of the keychain is about. */
-export type KeychainKind = 'identity' | 'space' | 'epoch' | 'grant' | 'received' | 'request' | 'device' | 'session';
+export type KeychainKind =
+  | 'identity'
+  | 'space'
+  | 'epoch'
+  | 'grant'
+  | 'grant-fact'
+  | 'received'
+  | 'request'
+  | 'device'
+  | 'session';
 
 /** The keys and agreements of an account, on all its devices the same. */
 export type Keychain = {

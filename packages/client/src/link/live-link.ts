@@ -161,8 +161,7 @@ export function openLiveLink(
   const prove = (who: SigningKey, { nonce, aheadMs }: Welcome): Uint8Array =>
     signHello(who, node.did, nonce, Math.trunc(aheadMs + clock.monotonicMs()));
   const introduce = (speaker: Speaker): void => {
-    if (welcomed && speaker !== first)
-      send({ type: 'key', key: speaker.number, proof: prove(speaker.key, welcomed) });
+    if (welcomed && speaker !== first) send({ type: 'key', key: speaker.number, proof: prove(speaker.key, welcomed) });
   };
 
   const subscribeNow = (sub: Sub): void => {

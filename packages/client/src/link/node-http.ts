@@ -42,6 +42,7 @@ type Call = {
 };
 
 const TIMEOUT_MS = 20_000;
+const MAX_ACK_BYTES = 16 * 1024;
 
 /** The requests of a node’s HTTP interface, signed by one key (spec/node.md). */
 export type NodeHttp = {
@@ -53,8 +54,8 @@ export type NodeHttp = {
     key: SigningKey,
     invite?: string,
   ) => Promise<Result<PushAnswer, NodeFailure>>;
-  /** What the node states of an access row, still to be opened (`openRowStatement`). */
-  readonly rowStatement: (space: SpaceId, row: RowId, key: SigningKey) => Promise<Result<Uint8Array, NodeFailure>>;
+  /** The node's acknowledgement of a revoke, still to be opened. */
+  readonly revokeAck: (space: SpaceId, row: RowId, key: SigningKey) => Promise<Result<Uint8Array, NodeFailure>>;
   readonly deposit: (space: SpaceId, messages: readonly Uint8Array[]) => Promise<Result<null, NodeFailure>>;
   readonly getRecovery: (locator: Uint8Array, auth: SigningKey) => Promise<Result<Uint8Array, NodeFailure>>;
   readonly putRecovery: (locator: Uint8Array, auth: SigningKey, box: Uint8Array) => Promise<Result<null, NodeFailure>>;
@@ -131,9 +132,9 @@ export function createNodeHttp(platform: Platform, node: Pick<NodeAddress, 'url'
       const decoded = decodePushAnswer(answer.value.body);
       return decoded.ok ? ok(decoded.value) : err({ type: 'offline' });
     },
-    rowStatement: async (space, row, key) => {
-      const path = `/v1/spaces/${bytesToBase64url(space)}/rows/${bytesToBase64url(row)}`;
-      const answer = await call({ method: 'GET', path, key, maxBytes: 4096 });
+    revokeAck: async (space, row, key) => {
+      const path = `/v1/spaces/${bytesToBase64url(space)}/revokes/${bytesToBase64url(row)}`;
+      const answer = await call({ method: 'GET', path, key, maxBytes: MAX_ACK_BYTES });
       return answer.ok ? ok(answer.value.body) : answer;
     },
     deposit: (space, messages) =>

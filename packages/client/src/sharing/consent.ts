@@ -1,7 +1,7 @@
 /** The owner's side of requests: those that wait, what they would reveal, consent and decline. */
 
-import { base64urlToBytes, bytesToHex, type Did, toGrantId } from '@sluice/core/base';
-import { streamId, type TagSecret, toAeadKey, toGrantSecret } from '@sluice/core/crypto';
+import { base64urlToBytes, bytesToHex, type Did, type StreamId, toGrantId } from '@sluice/core/base';
+import { type GrantSecret, streamId, type TagSecret, toAeadKey, toGrantSecret } from '@sluice/core/crypto';
 import { type GrantTerms, RECEIPT_TYPE, receiptPayload } from '@sluice/core/grant';
 import { signDocument } from '@sluice/core/identity';
 import { STREAM_KIND } from '@sluice/core/wire';
@@ -15,7 +15,7 @@ import { type GivenGrant, givenToItem } from './grant-item.ts';
 import { consentSentence, type Preview, previewTerms, previewUnknown } from './preview.ts';
 import { syncGrantData } from './sync-grant.ts';
 import { isUnknown, openSyncRequest, STATUS, SYNC_GRANT, SYNC_REQUEST, type SyncRequest } from './sync-request.ts';
-import { assertReadAccess, filterOf, type LoadSchema, type Narrowing, narrow } from './terms.ts';
+import { filterOf, type LoadSchema, type Narrowing, narrow } from './terms.ts';
 
 /** What a request would reveal, item by item, made by the engine that would reveal it. */
 export type RequestPreview = {
@@ -103,12 +103,16 @@ export function createConsent(
         purpose: request.purpose,
         space: home.keys.space,
         collection: d.schema.databaseName,
+        asked: d.terms,
         terms: d.terms,
+        term: 0,
+        narrowed: false,
         feed: feeds[i] as GivenGrant['feed'],
+        ...(d.terms.access === 'read' ? {} : { lane: laneOf(d.secret, d.grantId) }),
         key: d.key,
         secret: d.secret,
         granteeKey: request.signKey,
-        status: 'active',
+        granteeHpke: request.hpkeKey,
         givenAtMs,
         receipt,
       }),
@@ -176,13 +180,11 @@ export function createConsent(
       mailbox.list({ type: SYNC_REQUEST }).filter((item) => !item.status && item.expiresAt > clock.nowMs()),
     preview: async (requestId, narrowing) => {
       const { item, request } = await openRequest(requestId, narrowing);
-      assertReadAccess(request.items.flatMap((terms) => (isUnknown(terms) ? [] : [terms])));
       return { id: requestId, from: item.from, purpose: request.purpose, items: await previewOf(request, item.from) };
     },
     consent: async (requestId, narrowing) => {
       const { item, request: opened } = await openForAnswer(requestId, narrowing);
       const request: KnownRequest = { ...opened, items: opened.items.map(assertKnown) };
-      assertReadAccess(request.items);
       const shown = (await sentencesOf(request, item.from)).join(' ');
       const given = await give(item, request, shown);
       for (const grant of given) await grants.run(grant);
@@ -210,6 +212,9 @@ export function createConsent(
     },
   };
 }
+
+const laneOf = (secret: GrantSecret, grantId: Uint8Array): StreamId =>
+  streamId(STREAM_KIND.lane, secret as unknown as TagSecret, `lane/${bytesToHex(grantId)}`);
 
 /** A request all of whose schemas are known here. */
 type KnownRequest = Omit<SyncRequest, 'items'> & { readonly items: readonly GrantTerms[] };

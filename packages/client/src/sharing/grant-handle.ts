@@ -1,23 +1,40 @@
-/** A received grant in use: the grantee's live view of what one owner reveals. */
+/** A received grant in use: the grantee's live view of what one owner reveals, and its way to write back. */
 
-import { equalBytes, type JsonObject } from '@sluice/core/base';
+import { equalBytes, type JsonObject, jsonEquals, type JsonValue } from '@sluice/core/base';
+import { type AeadKey, toAeadKey } from '@sluice/core/crypto';
 import { filterFailureText, parseFilter } from '@sluice/core/filter';
-import type { GrantTerms } from '@sluice/core/grant';
+import { endsAtMs, type GrantTerms, laneKey, openGrantKey, openKeyChange } from '@sluice/core/grant';
+import { parseSpan, subtractSpan } from '@sluice/core/filter';
 import { type Identity, openDeviceCard } from '@sluice/core/identity';
+import { decodeHeader, ENTRY_KIND, type PageEntry } from '@sluice/core/wire';
 import type { OpenAccount } from '../account/account.ts';
+import { packBytes, unpackBytes } from '../account/keychain.ts';
 import { DEFAULT_LIMIT, type FindOptions } from '../datastore.ts';
 import { SluiceError } from '../errors.ts';
 import type { LiveLink } from '../link/live-link.ts';
 import type { LoadedSchema } from '../schema/index.ts';
-import { type FeedAlarm, type FeedChange, type FeedStatus, openFeedReader } from './feed/feed-reader.ts';
+import { type FeedAlarm, type FeedChange, openFeedReader } from './feed/feed-reader.ts';
+import type { FeedStatus } from './feed/reader-state.ts';
+import type { GrantFacts } from './grant-facts.ts';
 import type { ReceivedGrant } from './grant-item.ts';
+import { type LaneWriter, openLaneWriter, type PendingWrite, type WriteVerdict } from './lane/lane-writer.ts';
+import { createOverlay } from './lane/overlay.ts';
 
-/** The records that a grant reveals, read only. */
+/** The records that a grant reveals, with this grantee's own pending writes on top. */
 export type GrantDatastore = {
   readonly get: (id: string) => Promise<JsonObject | undefined>;
   readonly getOne: (filter?: JsonObject, options?: Omit<FindOptions, 'limit'>) => Promise<JsonObject | undefined>;
   readonly getMany: (filter?: JsonObject, options?: FindOptions) => Promise<JsonObject[]>;
   readonly count: () => Promise<number>;
+  /**
+   * Writes a record back: a new one without `_id`, or a changed one that was read here. It shows at once, is sent when the node can be
+   * reached, and stays pending until the owner's verdict. A document that says nothing new writes nothing: `n` is then undefined.
+   *
+   * Errors: NOT_ALLOWED (the grant does not let write), NOT_FOUND, REVOKED, OFFLINE (the lane was never reached), STORE_FULL.
+   */
+  readonly save: (document: JsonObject) => Promise<{ readonly id: string; readonly n: number | undefined }>;
+  /** Deletes a record of the owner's. Errors as `save`. */
+  readonly delete: (id: string) => Promise<{ readonly n: number }>;
 };
 
 /** A grant as the one who received it uses it. */
@@ -26,64 +43,151 @@ export type GrantHandle = {
   readonly owner: string;
   readonly terms: GrantTerms;
   readonly receipt: Uint8Array;
-  readonly status: () => FeedStatus;
+  readonly status: () => GrantHandleStatus;
   /** Calls back for every record that enters, changes or leaves. Returns how to stop. */
   readonly changes: (callback: (change: FeedChange) => void) => () => void;
   readonly onStatus: (callback: (status: FeedStatus) => void) => () => void;
   readonly onAlarm: (callback: (alarm: FeedAlarm) => void) => () => void;
-  /** The records revealed, read-only. */
+  /** The records revealed, and the way to write back where the grant allows it. */
   readonly datastore: () => GrantDatastore;
-  /** Resolves at the next verified checkpoint. Errors: REVOKED, TAMPERED, OFFLINE after `timeoutMs`. */
+  /** Resolves at the next verified checkpoint. Errors: REVOKED, EXPIRED, TAMPERED, OFFLINE after `timeoutMs`. */
   readonly upToDate: (timeoutMs?: number) => Promise<void>;
+  /** Own writes that have no effect at the owner yet, oldest first. */
+  readonly pending: () => readonly PendingWrite[];
+  /** Calls back for every verdict on an own write. */
+  readonly onVerdict: (callback: (verdict: WriteVerdict) => void) => () => void;
+  /** Resolves with the verdict on one write. Errors: REVOKED, OFFLINE after `timeoutMs`. */
+  readonly settled: (n: number, timeoutMs?: number) => Promise<WriteVerdict>;
+  /** Takes narrowed terms; nothing flows before. A grant on the terms that were asked needs none. */
+  readonly accept: () => Promise<void>;
+  /** Gives the grant up: the copy is wiped, and the owner is told. */
+  readonly drop: () => Promise<void>;
   /** Removes the local copy; returns how many records it held. */
   readonly wipe: () => number;
-  /** Bytes on this grant's connection so far. */
+  /** Bytes of this grant on its connection so far. */
   readonly traffic: LiveLink['traffic'];
   readonly close: () => void;
+};
+/** How a received grant stands: `offered` until narrowed terms are accepted, else as its feed does. */
+export type GrantHandleStatus = FeedStatus | 'offered';
+
+/** What a handle tells the owner, through whoever opened it. */
+export type GrantAnswers = {
+  readonly accept: () => Promise<void>;
+  /** Tells the owner that the grant is given up, with how many records were wiped. */
+  readonly drop: (wiped: number) => Promise<void>;
+  /** Tells the owner that the copy is gone since the grant ended. */
+  readonly wiped: (wiped: number, reason: 'revoked' | 'expired') => void;
 };
 
 const UP_TO_DATE_MS = 60_000;
 
-/** Opens a received grant over a connection made with its pairwise key. */
+/** Opens a received grant over a connection that speaks as its pairwise key. */
 export function openGrantHandle(
   account: OpenAccount,
   grant: ReceivedGrant,
   owner: Identity,
   schema: LoadedSchema,
   link: LiveLink,
+  facts: GrantFacts,
+  answers: GrantAnswers,
 ): GrantHandle {
-  const { clock } = account.platform;
+  const { clock, random } = account.platform;
+  const { db } = account.store;
+  const { grantId, terms } = grant;
   // One card speaks for many checkpoints: it is verified once, and again when it may have expired.
   let known: { readonly signer: Uint8Array; readonly card: Uint8Array; readonly untilMs: number } | undefined;
+  const isOwnersDevice = (signer: Uint8Array, card: Uint8Array): boolean => {
+    const nowMs = clock.nowMs();
+    if (known && nowMs < known.untilMs && equalBytes(known.signer, signer) && equalBytes(known.card, card)) return true;
+    const opened = openDeviceCard(card, owner.identityKey, { did: grant.owner, nowMs });
+    if (!opened.ok || !equalBytes(opened.value.deviceKey, signer)) return false;
+    known = { signer, card, untilMs: opened.value.expiresAt ?? Number.POSITIVE_INFINITY };
+    return true;
+  };
+
+  /** By epoch; the first came with the grant, later ones in the feed. */
+  const keys = new Map<number, AeadKey>([[1, grant.key]]);
+  for (const { name, fact } of facts.all(grantId, 'key/')) keys.set(Number(name), toAeadKey(unpackBytes(fact.key)));
+  const takeKeys = async (entries: readonly PageEntry[]): Promise<boolean> => {
+    for (const { header, body } of entries) {
+      const head = decodeHeader(header);
+      if (!head.ok || head.value.kind !== ENTRY_KIND.KEY || !body) continue;
+      const under = keys.get(head.value.epoch);
+      const change = under && openKeyChange({ stream: grant.feed, key: under }, { header, body });
+      if (!change?.ok || change.value.epoch !== head.value.epoch + 1) return false;
+      if (keys.has(change.value.epoch)) continue;
+      if (!isOwnersDevice(change.value.signer, change.value.card)) return false;
+      const key = await openGrantKey(grant.hpke, grant.feed, change.value);
+      if (!key) return false;
+      facts.note(grantId, `key/${change.value.epoch}`, { key: packBytes(key) });
+      keys.set(change.value.epoch, key);
+    }
+    return true;
+  };
+
+  const lane: LaneWriter | undefined =
+    grant.lane &&
+    openLaneWriter({
+      db,
+      clock,
+      random,
+      link,
+      space: grant.space,
+      lane: grant.lane,
+      pairwise: grant.pairwise,
+      keyOf: (epoch) => {
+        const key = keys.get(epoch);
+        return key && laneKey(key);
+      },
+      epoch: () => Math.max(...keys.keys()),
+      verdicts: () => reader.state().verdicts,
+    });
+  const overlay = lane && createOverlay(lane, schema.id);
+  const keep = terms.retention === undefined ? undefined : parseSpan(terms.retention);
+  const nowMs = clock.nowMs();
+  const endMs = endsAtMs(terms);
   const reader = openFeedReader({
-    db: account.store.db,
+    db,
     link,
     clock,
     space: grant.space,
-    keys: { stream: grant.feed, key: grant.key },
+    feed: grant.feed,
+    keyOf: (epoch) => keys.get(epoch),
+    takeKeys,
     formats: schema.formats,
-    isOwnersDevice: (signer, card) => {
-      const nowMs = clock.nowMs();
-      if (known && nowMs < known.untilMs && equalBytes(known.signer, signer) && equalBytes(known.card, card))
-        return true;
-      const opened = openDeviceCard(card, owner.identityKey, { did: grant.owner, nowMs });
-      if (!opened.ok || !equalBytes(opened.value.deviceKey, signer)) return false;
-      known = { signer, card, untilMs: opened.value.expiresAt ?? Number.POSITIVE_INFINITY };
-      return true;
+    isOwnersDevice,
+    ...(overlay ? { overlay } : {}),
+    keepMs: keep ? nowMs - subtractSpan(nowMs, keep) : 0,
+    ...(endMs === undefined ? {} : { endsAtMs: endMs }),
+    onWiped: (wiped, reason) => {
+      if (reason !== 'dropped') answers.wiped(wiped, reason);
     },
   });
   reader.start();
+  lane?.start();
+
   const find = (filter: JsonObject = {}, options: FindOptions = {}): JsonObject[] => {
     const parsed = parseFilter(filter, schema.formats);
     if (!parsed.ok) throw new SluiceError('BAD_FILTER', filterFailureText(parsed.error));
     return reader.query(parsed.value, { limit: DEFAULT_LIMIT, ...options });
   };
+  const isOffered = (): boolean => grant.narrowed && !facts.get(grantId, 'accepted');
+  const writable = async (): Promise<LaneWriter> => {
+    if (!lane) throw new SluiceError('NOT_ALLOWED', 'This grant does not let write');
+    const { status } = reader.state();
+    if (status === 'revoked' || status === 'dropped') throw new SluiceError('REVOKED');
+    if (status === 'expired') throw new SluiceError('EXPIRED');
+    await lane.reached(UP_TO_DATE_MS);
+    return lane;
+  };
+
   return {
-    id: grant.grantId,
+    id: grantId,
     owner: grant.owner,
-    terms: grant.terms,
+    terms,
     receipt: grant.receipt,
-    status: reader.status,
+    status: () => (isOffered() && reader.state().status === 'backfill' ? 'offered' : reader.state().status),
     changes: reader.onChange,
     onStatus: reader.onStatus,
     onAlarm: reader.onAlarm,
@@ -92,13 +196,60 @@ export function openGrantHandle(
       getOne: async (filter, options = {}) => find(filter, { ...options, limit: 1 })[0],
       getMany: async (filter, options) => find(filter, options),
       count: async () => reader.count(),
+      save: async (document) => {
+        const writer = await writable();
+        const { _id, ...fields } = document;
+        const id = typeof _id === 'string' ? _id : writer.newId();
+        const before = typeof _id === 'string' ? reader.get(id) : undefined;
+        if (typeof _id === 'string' && !before && terms.access !== 'write') throw new SluiceError('NOT_FOUND');
+        const { set, remove } = difference(before ?? {}, fields);
+        if (before && Object.keys(set).length + remove.length === 0) return { id, n: undefined };
+        const operation = before || typeof _id === 'string' ? 'update' : 'insert';
+        const n = writer.write({ id, operation, set, remove });
+        reader.wrote(id);
+        return { id, n };
+      },
+      delete: async (id) => {
+        const writer = await writable();
+        if (!reader.get(id) && terms.access !== 'write') throw new SluiceError('NOT_FOUND');
+        const n = writer.write({ id, operation: 'delete', set: {}, remove: [] });
+        reader.wrote(id);
+        return { n };
+      },
     }),
     upToDate: (timeoutMs = UP_TO_DATE_MS) => reader.upToDate(timeoutMs),
+    pending: () => lane?.pending() ?? [],
+    onVerdict: reader.onVerdict,
+    settled: (n, timeoutMs = UP_TO_DATE_MS) => reader.settled(n, timeoutMs),
+    accept: answers.accept,
+    drop: async () => {
+      const wiped = reader.drop();
+      lane?.close();
+      await answers.drop(wiped);
+    },
     wipe: reader.wipe,
     traffic: link.traffic,
     close: () => {
+      lane?.close();
       reader.close();
       link.close();
     },
   };
+}
+
+/** Fields that no grantee sets: they are left as they are when a record that was read is saved again. */
+const BASE = new Set(['_id', '_rev', 'schema', 'insertedAt', 'modifiedAt']);
+
+/** What a save changes of the record that is shown. */
+function difference(
+  before: JsonObject,
+  after: JsonObject,
+): { readonly set: JsonObject; readonly remove: readonly string[] } {
+  const set: Record<string, JsonValue> = {};
+  for (const [name, value] of Object.entries(after)) {
+    if (BASE.has(name) || value === undefined) continue;
+    const old = before[name];
+    if (old === undefined || !jsonEquals(old, value)) set[name] = value;
+  }
+  return { set, remove: Object.keys(before).filter((name) => !BASE.has(name) && !(name in after)) };
 }

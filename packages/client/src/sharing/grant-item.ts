@@ -14,6 +14,8 @@ import {
 import {
   type AeadKey,
   type GrantSecret,
+  type HpkeKeyPair,
+  hpkeKeyPairFromSecret,
   type SigningKey,
   signingKeyFromSeed,
   toAeadKey,
@@ -23,8 +25,11 @@ import type { GrantTerms } from '@sluice/core/grant';
 import { packBytes, unpackBytes } from '../account/keychain.ts';
 import type { NodeAddress } from '../platform.ts';
 
-/** How a given grant stands. `completed` is a once-off one that was delivered. */
-export type GivenStatus = 'active' | 'completed' | 'revoked';
+/**
+ * How a given grant stands. `offered`: on narrowed terms that the grantee has not accepted yet. `backfill`: until its first checkpoint is in the
+ * feed. `completed`: a once-off one that was delivered. `purged`: ended, and nothing of it is left at the node.
+ */
+export type GivenState = 'offered' | 'backfill' | 'live' | 'paused' | 'completed' | 'expired' | 'revoked' | 'purged';
 
 /** A grant that this account gave. */
 export type GivenGrant = {
@@ -35,14 +40,33 @@ export type GivenGrant = {
   readonly space: SpaceId;
   readonly collection: string;
   readonly terms: GrantTerms;
+  /** Raised with every change of the terms. */
+  readonly term: number;
+  /** On terms that are less than was asked, which the grantee has to accept first. */
+  readonly narrowed: boolean;
+  /** What was asked for, which no change of the terms goes beyond. */
+  readonly asked: GrantTerms;
   readonly feed: StreamId;
+  /** Where the grantee writes, if it may. */
+  readonly lane?: StreamId;
+  /** The first key of the grant; later ones are facts. */
   readonly key: AeadKey;
   readonly secret: GrantSecret;
+  /** The grantee's pairwise keys: what it signs with, and what later keys are sealed to. */
   readonly granteeKey: Uint8Array;
-  readonly status: GivenStatus;
+  readonly granteeHpke: Uint8Array;
   readonly givenAtMs: number;
   readonly receipt: Uint8Array;
+};
+
+/** A given grant as it stands. */
+export type GrantView = GivenGrant & {
+  readonly status: GivenState;
+  /** Whether it may still reveal anything: it is offered, running or paused. */
+  readonly isOpen: boolean;
   readonly revokedAtMs?: number;
+  /** It was revoked here, and the node has not heard of it yet. */
+  readonly isRevokePending?: boolean;
   /** Why this device cannot keep the grant's feed up to date. */
   readonly problem?: string;
 };
@@ -54,11 +78,16 @@ export type ReceivedGrant = {
   readonly owner: Did;
   readonly purpose: string;
   readonly terms: GrantTerms;
+  /** On terms that are less than was asked: nothing flows before they are accepted. */
+  readonly narrowed: boolean;
   readonly node: NodeAddress;
   readonly space: SpaceId;
   readonly feed: StreamId;
+  readonly lane?: StreamId;
   readonly key: AeadKey;
   readonly pairwise: SigningKey;
+  /** What later keys of the grant are sealed to. */
+  readonly hpke: HpkeKeyPair;
   readonly receivedAtMs: number;
   readonly receipt: Uint8Array;
 };
@@ -75,14 +104,17 @@ export function givenToItem(g: GivenGrant): JsonObject {
     space: packBytes(g.space),
     collection: g.collection,
     terms: json(g.terms),
+    asked: json(g.asked),
+    term: g.term,
+    narrowed: g.narrowed,
     feed: packBytes(g.feed),
+    ...(g.lane ? { lane: packBytes(g.lane) } : {}),
     key: packBytes(g.key),
     secret: packBytes(g.secret),
     granteeKey: packBytes(g.granteeKey),
-    status: g.status,
+    granteeHpke: packBytes(g.granteeHpke),
     givenAt: g.givenAtMs,
     receipt: packBytes(g.receipt),
-    ...(g.revokedAtMs === undefined ? {} : { revokedAt: g.revokedAtMs }),
   };
 }
 
@@ -96,14 +128,17 @@ export function itemToGiven(grantId: string, item: JsonObject): GivenGrant {
     space: toSpaceId(unpackBytes(item.space)),
     collection: String(item.collection),
     terms: terms(item.terms),
+    asked: terms(item.asked),
+    term: Number(item.term),
+    narrowed: item.narrowed === true,
     feed: toStreamId(unpackBytes(item.feed)),
+    ...(item.lane === undefined ? {} : { lane: toStreamId(unpackBytes(item.lane)) }),
     key: toAeadKey(unpackBytes(item.key)),
     secret: toGrantSecret(unpackBytes(item.secret)),
     granteeKey: unpackBytes(item.granteeKey),
-    status: item.status as GivenStatus,
+    granteeHpke: unpackBytes(item.granteeHpke),
     givenAtMs: Number(item.givenAt),
     receipt: unpackBytes(item.receipt),
-    ...(typeof item.revokedAt === 'number' ? { revokedAtMs: item.revokedAt } : {}),
   };
 }
 
@@ -114,11 +149,14 @@ export function receivedToItem(g: ReceivedGrant): JsonObject {
     owner: g.owner,
     purpose: g.purpose,
     terms: json(g.terms),
+    narrowed: g.narrowed,
     nodeUrl: g.node.url,
     nodeDid: g.node.did,
     space: packBytes(g.space),
     feed: packBytes(g.feed),
+    ...(g.lane ? { lane: packBytes(g.lane) } : {}),
     key: packBytes(g.key),
+    hpke: packBytes(g.hpke.secret.reveal()),
     pairwise: packBytes(g.pairwise.seed.reveal()),
     receivedAt: g.receivedAtMs,
     receipt: packBytes(g.receipt),
@@ -134,10 +172,13 @@ export function itemToReceived(grantId: string, item: JsonObject): ReceivedGrant
     owner: toDid(String(item.owner)),
     purpose: String(item.purpose),
     terms: terms(item.terms),
+    narrowed: item.narrowed === true,
     node: { url: String(item.nodeUrl), did: item.nodeDid },
     space: toSpaceId(unpackBytes(item.space)),
     feed: toStreamId(unpackBytes(item.feed)),
+    ...(item.lane === undefined ? {} : { lane: toStreamId(unpackBytes(item.lane)) }),
     key: toAeadKey(unpackBytes(item.key)),
+    hpke: hpkeKeyPairFromSecret(unpackBytes(item.hpke)),
     pairwise: signingKeyFromSeed(unpackBytes(item.pairwise)),
     receivedAtMs: Number(item.receivedAt),
     receipt: unpackBytes(item.receipt),

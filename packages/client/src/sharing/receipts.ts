@@ -15,10 +15,8 @@ import {
 import type { OpenAccount } from '../account/account.ts';
 import { SluiceError } from '../errors.ts';
 import type { Mailbox } from '../messaging/mailbox.ts';
-import type { GivenGrant } from './grant-item.ts';
-
-/** Type of the message with which a grantee accepts what it was given. */
-const SYNC_ACCEPT = 'inbox/type/syncAccept';
+import type { GivenGrant, GrantView } from './grant-item.ts';
+import { SYNC_ACCEPT } from './sync-request.ts';
 
 /** The proofs of the consents that this account gave. */
 export type Receipts = {
@@ -34,7 +32,7 @@ export type Receipts = {
 export function createReceipts(
   account: OpenAccount,
   mailbox: Pick<Mailbox, 'get' | 'list'>,
-  given: () => readonly GivenGrant[],
+  given: () => readonly GrantView[],
 ): Receipts {
   const { clock } = account.platform;
   /** This account’s own key needs no looking up, so that its receipts can be had with nobody online. */
@@ -99,7 +97,7 @@ function granteeParty(did: Did): ConsentParty {
   return { ...party, name: [host, ...path].join('/'), url: `https://${[host, ...path].join('/')}` };
 }
 
-function endOf(grant: GivenGrant, owner: Did, nowMs: number): readonly ConsentEvent[] {
+function endOf(grant: GrantView, owner: Did, nowMs: number): readonly ConsentEvent[] {
   const { grantId, revokedAtMs, terms } = grant;
   if (revokedAtMs !== undefined) return [{ grantId, atMs: revokedAtMs, state: 'withdrawn', entity: owner }];
   const endMs = endsAtMs(terms);

@@ -2,18 +2,29 @@
 
 import { bytesToBase64url, type JsonObject, type JsonValue, toDid } from '@sluice/core/base';
 import { createHpkeKeyPair, createSigningKey, hpkeKeyPairFromSecret, signingKeyFromSeed } from '@sluice/core/crypto';
-import { type GrantTerms, MAX_REQUEST_ITEMS } from '@sluice/core/grant';
+import { type GrantTerms, MAX_REQUEST_ITEMS, signAttestation, type WipeReason } from '@sluice/core/grant';
 import { openDocument } from '@sluice/core/identity';
 import type { OpenAccount } from '../account/account.ts';
 import { packBytes, unpackBytes } from '../account/keychain.ts';
 import { SluiceError } from '../errors.ts';
-import { openLiveLink } from '../link/live-link.ts';
+import { type LiveLink, openLiveLink } from '../link/live-link.ts';
 import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
-import { type GrantHandle, openGrantHandle } from './grant-handle.ts';
+import type { NodeAddress } from '../platform.ts';
+import { createGrantFacts } from './grant-facts.ts';
+import { type GrantAnswers, type GrantHandle, openGrantHandle } from './grant-handle.ts';
 import { itemToReceived, type ReceivedGrant, receivedToItem } from './grant-item.ts';
 import { readSyncGrant } from './sync-grant.ts';
-import { MAX_PURPOSE, signSyncRequest, STATUS, SYNC_GRANT, SYNC_REQUEST } from './sync-request.ts';
-import { assertReadAccess, type LoadSchema, type RequestItem, toTerms } from './terms.ts';
+import {
+  MAX_PURPOSE,
+  signSyncRequest,
+  STATUS,
+  SYNC_ACCEPT,
+  SYNC_DROP,
+  SYNC_GRANT,
+  SYNC_REQUEST,
+  SYNC_WIPED,
+} from './sync-request.ts';
+import { type LoadSchema, type RequestItem, toTerms } from './terms.ts';
 
 /** What is asked, of one schema or of several, and what for. It stands for 14 days unless `expiresInMs` says otherwise. */
 export type RequestOptions = { readonly purpose: string; readonly expiresInMs?: number } & (
@@ -49,6 +60,44 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
   const handles = new Map<string, Promise<GrantHandle>>();
   const signer = { did: account.did, key: account.device, card: account.card };
 
+  /** One connection a node, whichever owners' grants it carries; a key of its own says hello, so that none of them is known by another. */
+  const links = new Map<string, LiveLink>();
+  const linkTo = (node: NodeAddress): LiveLink => {
+    const known = links.get(node.did);
+    if (known) return known;
+    const link = openLiveLink(platform, node, createSigningKey(random));
+    links.set(node.did, link);
+    return link;
+  };
+
+  const facts = createGrantFacts(keychain);
+  const post = (grant: ReceivedGrant, type: string, data: JsonObject, message: string, alongside: () => void) =>
+    mailbox.post(
+      { to: grant.owner, type, data, message, options: { replyTo: grant.requestId } },
+      { after: 'forget', patient: true, alongside },
+    );
+  const attest = (grant: ReceivedGrant, wiped: number, reason: WipeReason): string =>
+    bytesToBase64url(signAttestation({ grantId: grant.grantId, wiped, atMs: clock.nowMs(), reason }, signer));
+  const answersOf = (grant: ReceivedGrant): GrantAnswers => ({
+    accept: async () => {
+      if (facts.get(grant.grantId, 'accepted')) return;
+      const data = { replyId: grant.requestId, grants: [grant.grantId] };
+      await post(grant, SYNC_ACCEPT, data, 'Accepted', () =>
+        facts.note(grant.grantId, 'accepted', { at: clock.nowMs() }),
+      );
+    },
+    drop: async (wiped) => {
+      const data = { grants: [grant.grantId], attestation: attest(grant, wiped, 'dropped') };
+      await post(grant, SYNC_DROP, data, 'Given up', () => facts.note(grant.grantId, 'dropped', { at: clock.nowMs() }));
+    },
+    wiped: (wiped, reason) => {
+      const data = { grants: [grant.grantId], attestation: attest(grant, wiped, reason) };
+      const done = (): void => facts.note(grant.grantId, 'attested', { at: clock.nowMs() });
+      // What the store cannot take now is not promised; the copy is gone all the same.
+      post(grant, SYNC_WIPED, data, 'The copy is wiped', done).catch(() => undefined);
+    },
+  });
+
   const handleOf = (grant: ReceivedGrant): Promise<GrantHandle> => {
     const known = handles.get(grant.grantId);
     if (known) return known;
@@ -56,7 +105,15 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
       const owner = await account.resolver.resolve(grant.owner);
       if (!owner.ok) throw new SluiceError('UNKNOWN_DID');
       const schema = await loadSchema(grant.terms.schema);
-      return openGrantHandle(account, grant, owner.value, schema, openLiveLink(platform, grant.node, grant.pairwise));
+      return openGrantHandle(
+        account,
+        grant,
+        owner.value,
+        schema,
+        linkTo(grant.node).as(grant.pairwise),
+        facts,
+        answersOf(grant),
+      );
     })();
     opening.catch(() => handles.delete(grant.grantId));
     handles.set(grant.grantId, opening);
@@ -119,7 +176,9 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
         purpose: String(asked.purpose),
         node: grant.node,
         space: grant.space,
+        narrowed: false,
         pairwise: signingKeyFromSeed(unpackBytes(asked.signSeed)),
+        hpke: hpkeKeyPairFromSecret(unpackBytes(asked.hpkeSecret)),
         receivedAtMs: clock.nowMs(),
         receipt: grant.receipt,
       }),
@@ -155,7 +214,6 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
       if (options.purpose.length > MAX_PURPOSE)
         throw new SluiceError('BAD_REQUEST', `A purpose has at most ${MAX_PURPOSE} characters`);
       const items = await Promise.all(asked.map((item) => toTerms(item, loadSchema)));
-      assertReadAccess(items);
       if (to === account.did) throw new SluiceError('BAD_REQUEST', 'An account reads its own records without asking');
       const pairwise = createSigningKey(random);
       const hpke = createHpkeKeyPair(random);
@@ -203,6 +261,7 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
         : Promise.reject(new SluiceError('NOT_FOUND', 'There is no such grant'));
     },
     close: () => {
+      for (const link of links.values()) link.close();
       for (const handle of handles.values())
         void handle.then(
           (h) => h.close(),

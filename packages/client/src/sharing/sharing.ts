@@ -10,7 +10,8 @@ import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
 import { type ActivityLog, createActivityLog } from './activity-log.ts';
 import type { Report } from './activity-report.ts';
 import type { GrantHandle } from './grant-handle.ts';
-import type { GivenGrant, ReceivedGrant } from './grant-item.ts';
+import type { GivenGrant, GrantView, ReceivedGrant } from './grant-item.ts';
+import { createGrantLife, type GrantLife } from './grant-life.ts';
 import { createConsent, type RequestPreview } from './consent.ts';
 import { createGivenGrants } from './given-grants.ts';
 import { noteRequests } from './note-requests.ts';
@@ -32,7 +33,7 @@ export type Sharing = {
   readonly decline: (requestId: string) => Promise<void>;
   readonly grants: {
     /** Grants this account gave. */
-    readonly list: () => readonly GivenGrant[];
+    readonly list: () => readonly GrantView[];
     /** Grants this account received. */
     readonly received: () => readonly ReceivedGrant[];
     readonly open: (grantId: string) => Promise<GrantHandle>;
@@ -43,8 +44,14 @@ export type Sharing = {
   readonly activity: Pick<ActivityLog, 'list' | 'keep' | 'kept'>;
   /** What a grantee knew at an instant, from the activity log. */
   readonly report: (grantee: string, atMs: number) => Promise<Report>;
-  /** Ends a grant: from the node's answer on, nothing is served or accepted. */
-  readonly revoke: (grantId: string) => Promise<void>;
+  /** Ends a grant. From this call on nothing is sealed to it; from the node's answer on nothing is served or accepted. */
+  readonly revoke: GrantLife['revoke'];
+  readonly pause: GrantLife['pause'];
+  readonly resume: GrantLife['resume'];
+  readonly rotateKey: GrantLife['rotateKey'];
+  readonly certificate: GrantLife['certificate'];
+  /** What grantees wrote, and the owner's say in it. */
+  readonly writes: GrantLife['writes'];
   /** Starts the agent over every active grant of this account. */
   readonly start: () => Promise<void>;
   /** Whether every feed reflects the records as they are. */
@@ -62,9 +69,10 @@ export function createSharing({ account, mailbox, vault }: SharingDeps): Sharing
   const incoming = noteRequests(mailbox, log.note);
   const given = createGivenGrants(account, vault, vault.registry.load, log.note);
   const consents = createConsent(account, mailbox, vault, vault.registry.load, given, log.note);
-  const { request, pending, close } = requester;
+  const life = createGrantLife(account, mailbox, given, log);
+  const { request, pending } = requester;
   const { requests, preview, consent, decline } = consents;
-  const { revoke, feedsUpToDate } = given;
+  const { revoke, pause, resume, rotateKey, certificate, writes } = life;
   const { list, keep, kept } = log;
   const grants = { list: given.list, received: requester.received, open: requester.open };
   const receipts = createReceipts(account, mailbox, given.list);
@@ -80,12 +88,22 @@ export function createSharing({ account, mailbox, vault }: SharingDeps): Sharing
     activity: { list, keep, kept },
     report: async (grantee, atMs) => log.report(toDid(grantee), atMs),
     revoke,
+    pause,
+    resume,
+    rotateKey,
+    certificate,
+    writes,
     start: async () => {
       await given.start();
+      life.start();
       incoming.catchUp();
       log.prune();
     },
-    feedsUpToDate,
-    close,
+    feedsUpToDate: given.feedsUpToDate,
+    close: () => {
+      requester.close();
+      given.close();
+      life.close();
+    },
   };
 }

@@ -46,6 +46,8 @@ export type HandedGrant = {
   readonly grantId: string;
   readonly terms: GrantTerms;
   readonly feed: StreamId;
+  /** Where the grantee writes, if it may. */
+  readonly lane?: StreamId;
   readonly key: AeadKey;
 };
 /** An answer to a request, opened and checked against what was asked. */
@@ -65,10 +67,11 @@ export async function syncGrantData(
   const keys = encodeCbor(grant.grants.map((g) => [g.key, keyCommitment(g.key)]));
   return {
     replyId: request.id,
-    grants: grant.grants.map(({ grantId, terms, feed }) => ({
+    grants: grant.grants.map(({ grantId, terms, feed, lane }) => ({
       grantId,
       terms: terms as unknown as JsonObject,
       feed: bytesToBase64url(feed),
+      ...(lane ? { lane: bytesToBase64url(lane) } : {}),
     })),
     node: { url: grant.node.url, did: grant.node.did },
     space: bytesToBase64url(grant.space),
@@ -144,10 +147,13 @@ async function readHanded(given: JsonValue, key: AeadKey, deps: ReadGrantDeps): 
   if (!parsed.ok) throw bad('the terms of a grant cannot be read');
   const feed = bytesOf(given.feed, 'feed', 16);
   if (feed[0] !== STREAM_KIND.feed) throw bad('a grant names no feed');
+  const lane = parsed.value.terms.write ? bytesOf(given.lane, 'lane', 16) : undefined;
+  if (lane && lane[0] !== STREAM_KIND.lane) throw bad('a grant names no lane');
   return {
     grantId: bytesToHex(toGrantId(hexToBytes(grantId))),
     terms: parsed.value.terms,
     feed: toStreamId(feed),
+    ...(lane ? { lane: toStreamId(lane) } : {}),
     key,
   };
 }

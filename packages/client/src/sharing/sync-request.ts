@@ -22,6 +22,12 @@ import type { LoadedSchema } from '../schema/index.ts';
 export const SYNC_REQUEST = 'inbox/type/syncRequest';
 /** Type of a message that hands over the keys of grants. */
 export const SYNC_GRANT = 'inbox/type/syncGrant';
+/** Type of the message with which a grantee accepts what it was given. */
+export const SYNC_ACCEPT = 'inbox/type/syncAccept';
+/** Type of the message with which a grantee gives grants up. */
+export const SYNC_DROP = 'inbox/type/syncDrop';
+/** Type of the message that says that a copy is gone since its grant ended. */
+export const SYNC_WIPED = 'inbox/type/syncWiped';
 /** Type of a message that says that a request was declined. */
 export const STATUS = 'inbox/type/status';
 const DOCUMENT_TYPE = 'sluice/sync-request/1';

@@ -45,12 +45,6 @@ export const filterOf = (terms: GrantTerms, schema: LoadedSchema): Filter => {
   return inSchema(schema, parsed.value);
 };
 
-/** Write-back needs lanes, which this version lacks: until then nobody asks for it, is shown it or grants it. Errors: BAD_REQUEST. */
-export function assertReadAccess(items: readonly GrantTerms[]): void {
-  if (items.some((terms) => terms.access !== 'read'))
-    throw new SluiceError('BAD_REQUEST', 'Only read access can be granted by this version');
-}
-
 /** Reads what an app asks for. Errors: UNKNOWN_SCHEMA, BAD_SCHEMA, BAD_FILTER, BAD_REQUEST. */
 export const toTerms = async (item: RequestItem, loadSchema: LoadSchema): Promise<GrantTerms> => {
   const schema = await loadSchema(item.schema);

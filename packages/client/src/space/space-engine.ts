@@ -212,11 +212,13 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
 
   /** Sends one push. Returns whether there may be more to send. */
   async function pumpOnce(): Promise<boolean> {
-    const batch = store.outbox();
-    const complete = batch?.complete ?? true;
+    const unsent = store.outbox();
+    const complete = unsent?.complete ?? true;
     // Feeds speak of the replica's whole state, and drains of saved messages: both wait until the last of the outbox goes along.
     const tags = complete ? waitingDrains(db, store.spaceRow) : [];
     const feedParts = complete ? (feeds?.prepare() ?? []) : [];
+    // What is about to be revealed has been noted meanwhile, as own entries that go along.
+    const batch = feedParts.length > 0 ? store.outbox() : unsent;
     const parts: PushPart[] = [...(batch?.parts ?? [])];
     if (tags.length > 0) parts.push({ type: 'drain', tags });
     const firstFeed = parts.length;

@@ -5,25 +5,23 @@
 
 import {
   bytesToHex,
-  bytesToUtf8,
   type Clock,
-  isJsonObject,
   type JsonObject,
-  type JsonValue,
   type Random,
   type StreamId,
   type Tag,
-  utf8ToBytes,
   type WriterId,
 } from '@sluice/core/base';
-import { type AeadKey, openAead, recordTag, sealAead, type SigningKey, type StreamTagKey } from '@sluice/core/crypto';
+import { type AeadKey, recordTag, type SigningKey, type StreamTagKey } from '@sluice/core/crypto';
 import { type FieldFormats, type Filter, indexKeys, planIndex } from '@sluice/core/filter';
 import {
   applyDelete,
+  applyFields,
   applySave,
   createState,
   decodeBody,
   encodeBody,
+  type FieldsChange,
   type HlcClock,
   isDeleted,
   type MergeRules,
@@ -35,13 +33,9 @@ import {
 } from '@sluice/core/record';
 import { openEntry, sealEntry } from '@sluice/core/stream';
 import { ENTRY_KIND, type Header, MAX_BODY_BYTES, MAX_SUPERSEDED } from '@sluice/core/wire';
-import { isStoreFull, SluiceError } from '../errors.ts';
-import {
-  type CollectionIndex,
-  createCollectionIndex,
-  type IndexedKeys,
-  type IndexSnapshot,
-} from './collection-index.ts';
+import { SluiceError } from '../errors.ts';
+import { type CollectionIndex, createCollectionIndex, type IndexedKeys } from './collection-index.ts';
+import { loadSnapshot, storeSnapshot } from './collection-snapshot.ts';
 import { type Explained, type QueryOptions, runQuery } from './run-query.ts';
 export type { Explained, QueryOptions } from './run-query.ts';
 import type { NewEntry, SpaceStore, StoredEntry } from './space-store.ts';
@@ -103,7 +97,6 @@ export type ChangedRecord = { readonly ls: number; readonly tag: Tag; readonly s
 
 /** Records decoded and kept. */
 const CACHE_RECORDS = 2_000;
-const SNAPSHOT_AAD = utf8ToBytes('sluice/snapshot/1');
 
 /** The records of one collection on this device. */
 export type Collection = {
@@ -111,6 +104,8 @@ export type Collection = {
   readonly streamRow: number;
   /** Saves in one transaction. Result: one for each item, but for those that `onlyNew` left alone. */
   readonly save: (items: readonly SaveItem[]) => Saved[];
+  /** Joins changes under the stamps of others, in one transaction; what changes nothing leaves no entry. */
+  readonly join: (items: readonly { readonly change: FieldsChange; readonly stamp: Stamp }[]) => void;
   readonly remove: (ids: readonly string[]) => number;
   readonly get: (id: string) => JsonObject | undefined;
   readonly query: (
@@ -128,6 +123,10 @@ export type Collection = {
   readonly lastLs: () => number;
   /** Pseudonyms of a superset of the records that match now, found by an index where there is one. */
   readonly candidates: (filter: Filter, nowMs: number) => readonly Tag[];
+  /** Pseudonyms of every record, deleted ones included. */
+  readonly allTags: () => readonly Tag[];
+  /** The present state of a record, a deleted one included. */
+  readonly stateById: (id: string) => RecordState | undefined;
   /** The present state under a pseudonym. */
   readonly stateOf: (tag: Tag) => ChangedRecord | undefined;
   /** Tells the collection that a pulled page added entries to it. */
@@ -206,7 +205,7 @@ export function openCollection(deps: CollectionDeps): Collection {
     });
 
   const indexed = (): CollectionIndex => {
-    index ??= createCollectionIndex(names, loadSnapshot(db, streamRow, keys));
+    index ??= createCollectionIndex(names, loadSnapshot(db, streamRow, keys.snapshotKey));
     const newest = newestLs(db);
     if (index.upTo < newest) catchUp(index, newest);
     return index;
@@ -347,6 +346,31 @@ export function openCollection(deps: CollectionDeps): Collection {
       applied(changes);
       return saved;
     },
+    join: (items) => {
+      if (index) indexed();
+      type Draft = {
+        tag: Tag;
+        before: RecordState | undefined;
+        state: RecordState;
+        stamp: Stamp;
+        heads: StoredEntry[];
+      };
+      const drafts = new Map<string, Draft>();
+      const changed = (): Draft[] => [...drafts.values()].filter((d) => d.state !== d.before || d.heads.length > 1);
+      db.transact(() => {
+        for (const { change, stamp } of items) {
+          const tag = recordTag(keys.tagKey, change.id);
+          const { heads, current } = load(tag);
+          const known = drafts.get(tagName(tag));
+          const previous = known?.state ?? current?.state;
+          const state = asRecord(() => applyFields(previous, change, stamp, shape.merges));
+          deps.hlc.observe(stamp);
+          drafts.set(tagName(tag), { tag, before: current?.state, state, stamp: known?.stamp ?? nextStamp(), heads });
+        }
+        commit(changed());
+      });
+      applied(changed());
+    },
     remove: (ids) => {
       if (index) indexed();
       const changes: { tag: Tag; state: RecordState; stamp: Stamp; heads: StoredEntry[] }[] = [];
@@ -395,6 +419,12 @@ export function openCollection(deps: CollectionDeps): Collection {
       const plan = planIndex(filter, shape.indexes, nowMs);
       return [...(plan ? all.candidates(plan) : all.all())].map(tagFromName);
     },
+    stateById: (id) => load(recordTag(keys.tagKey, id)).current?.state,
+    allTags: () =>
+      db
+        .sql('SELECT DISTINCT tag FROM entry WHERE stream = ? AND live = 1')
+        .all(streamRow)
+        .map((row) => row.tag as Tag),
     stateOf: (tag) => {
       const { current } = load(tag);
       return current && { ls: current.ls, tag, state: current.state };
@@ -427,16 +457,7 @@ export function openCollection(deps: CollectionDeps): Collection {
     saveSnapshot: () => {
       // A snapshot vouches for all before its number: what is still locked would be missing from it for good.
       if (!index || locked.size > 0) return;
-      const text = utf8ToBytes(JSON.stringify(indexed().snapshot()));
-      const sealed = sealAead(keys.snapshotKey, SNAPSHOT_AAD, text, deps.random);
-      try {
-        db.sql(
-          'INSERT INTO snapshot (stream, sealed) VALUES (?, ?) ON CONFLICT (stream) DO UPDATE SET sealed = excluded.sealed',
-        ).run(streamRow, sealed);
-      } catch (cause) {
-        // It only makes the next opening faster.
-        if (!isStoreFull(cause)) throw cause;
-      }
+      storeSnapshot(db, streamRow, keys.snapshotKey, indexed().snapshot(), deps.random);
     },
   };
 
@@ -472,13 +493,3 @@ const tagFromName = (name: string): Tag => Uint8Array.from(name, (c) => c.charCo
 
 /** The newest local sequence number of the whole store: a bound that costs one look at the table's end. */
 const newestLs = (db: StoreDb): number => Number(db.sql('SELECT max(ls) AS ls FROM entry').get()?.ls ?? 0);
-
-function loadSnapshot(db: StoreDb, streamRow: number, keys: CollectionKeys): IndexSnapshot | undefined {
-  const sealed = db.sql('SELECT sealed FROM snapshot WHERE stream = ?').get(streamRow)?.sealed as
-    | Uint8Array
-    | undefined;
-  const plain = sealed && openAead(keys.snapshotKey, SNAPSHOT_AAD, sealed);
-  if (!plain?.ok) return undefined;
-  const value = JSON.parse(bytesToUtf8(plain.value)) as JsonValue;
-  return isJsonObject(value) ? (value as unknown as IndexSnapshot) : undefined;
-}

@@ -52,6 +52,8 @@ export type NewEntry = {
 /** The replica of one space, with the outbox in the same rows. */
 export type SpaceStore = {
   readonly spaceRow: number;
+  /** Whose numbers, cursors and outbox these are. */
+  readonly self: WriterId;
   readonly streamRow: (stream: StreamId) => number;
   /** The heads of a record, this writer's own first: an entry has to supersede that, and names 64 heads at most. */
   readonly heads: (stream: number, tag: Tag) => StoredEntry[];
@@ -131,6 +133,7 @@ export function openSpaceStore(db: StoreDb, space: SpaceId, self: WriterId): Spa
 
   return {
     spaceRow,
+    self,
     streamRow,
     heads,
     scan,

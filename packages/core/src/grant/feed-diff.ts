@@ -7,10 +7,13 @@ import { type GrantSecret, recordTag, type StreamTagKey } from '../crypto/keys.t
 import { type Filter, matches, nextFlip } from '../filter/index.ts';
 import { encodeFeedRecord, type Memo, recordPrint } from './feed-entry.ts';
 import type { FieldTerm } from './field-term.ts';
+import { isLaneRecordId } from './lane-entry.ts';
 import { granteeRecordId, project } from './projection.ts';
 
 /** What a grant reveals: which records, and what of them. */
 export type FeedRule = {
+  /** 16 bytes in hex. */
+  readonly grantId: string;
   readonly filter: Filter;
   readonly fields: readonly FieldTerm[] | undefined;
   readonly secret: GrantSecret;
@@ -18,14 +21,30 @@ export type FeedRule = {
 };
 
 /** What a feed needs so that it reflects one record. */
-export type FeedStep =
+export type FeedStep = {
+  /** When the unchanged record comes into the filter by time alone, for the first time or again; absent when it never does. */
+  readonly entersMs?: number;
+} & (
   | { readonly type: 'none' }
   | { readonly type: 'put'; readonly tag: Tag; readonly plaintext: Uint8Array; readonly memo: Memo }
-  | { readonly type: 'delete'; readonly tag: Tag; readonly id: string };
+  | { readonly type: 'delete'; readonly tag: Tag; readonly id: string }
+);
 
-/** The record's pseudonym in the feed. */
-export function feedTag(rule: FeedRule, recordId: string): { readonly id: string; readonly tag: Tag } {
-  const id = granteeRecordId(rule.secret, recordId);
+/** The owner's id of a record that a grantee made under an id of its own. */
+export const bornRecordId = (grantId: string, laneId: string): string => `${grantId}.${laneId}`;
+
+/** The grantee's own id of a record that it made itself; undefined for every other record. */
+export function laneIdOf(grantId: string, recordId: string): string | undefined {
+  const id = recordId.startsWith(`${grantId}.`) ? recordId.slice(grantId.length + 1) : undefined;
+  return id !== undefined && isLaneRecordId(id) ? id : undefined;
+}
+
+/** The record's pseudonym in the feed. A record that the grantee made keeps the id it gave it. */
+export function feedTag(
+  rule: Pick<FeedRule, 'grantId' | 'secret' | 'tagKey'>,
+  recordId: string,
+): { readonly id: string; readonly tag: Tag } {
+  const id = laneIdOf(rule.grantId, recordId) ?? granteeRecordId(rule.secret, recordId);
   return { id, tag: recordTag(rule.tagKey, id) };
 }
 
@@ -33,7 +52,7 @@ export function feedTag(rule: FeedRule, recordId: string): { readonly id: string
  * Decides what to append for one record.
  *
  * `record` is undefined when it was deleted; `sent` is what the grantee holds, undefined when nothing.
- * Source: spec/feed.md FEED-5 (enter, change), FEED-6 (leave, delete), FEED-7 (leaving by time).
+ * Source: spec/feed.md FEED-5 (enter, change), FEED-6 (leave, delete), FEED-7 (leaving by time), FEED-24 (entering by time).
  */
 export function diffRecord(
   rule: FeedRule,
@@ -43,8 +62,11 @@ export function diffRecord(
   nowMs: number,
 ): FeedStep {
   const shown = sent && (sent.expiresMs === null || sent.expiresMs > nowMs) ? sent : undefined;
-  if (!record || !matches(rule.filter, record, nowMs))
-    return shown ? { type: 'delete', tag: place.tag, id: place.id } : { type: 'none' };
+  if (!record) return shown ? { type: 'delete', tag: place.tag, id: place.id } : { type: 'none' };
+  if (!matches(rule.filter, record, nowMs)) {
+    const enters = entering(nextFlip(rule.filter, record, nowMs));
+    return shown ? { type: 'delete', tag: place.tag, id: place.id, ...enters } : { type: 'none', ...enters };
+  }
   // It matches now, so the next flip, if there is one, is where it leaves by time.
   const expiresMs = nextFlip(rule.filter, record, nowMs);
   const plaintext = encodeFeedRecord({
@@ -53,6 +75,10 @@ export function diffRecord(
     ...(expiresMs === undefined ? {} : { expiresMs }),
   });
   const print = recordPrint(plaintext);
-  if (shown && equalBytes(shown.print, print)) return { type: 'none' };
-  return { type: 'put', tag: place.tag, plaintext, memo: { print, expiresMs: expiresMs ?? null } };
+  const again = expiresMs === undefined ? {} : entering(nextFlip(rule.filter, record, expiresMs));
+  if (shown && equalBytes(shown.print, print)) return { type: 'none', ...again };
+  return { type: 'put', tag: place.tag, plaintext, memo: { print, expiresMs: expiresMs ?? null }, ...again };
 }
+
+const entering = (flipMs: number | undefined): { readonly entersMs?: number } =>
+  flipMs === undefined ? {} : { entersMs: flipMs };

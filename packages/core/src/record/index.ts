@@ -1,6 +1,6 @@
 export { applyFields, type FieldsChange } from './apply-fields.ts';
 export { decodeBody, encodeBody } from './body.ts';
-export { createHlc, type HlcClock } from './hlc.ts';
+export { createHlc, type Hlc, type HlcClock } from './hlc.ts';
 export { mergeStates } from './merge.ts';
 export { applyDelete, applySave } from './save.ts';
 export type { Stamp } from './stamp.ts';
@@ -11,5 +11,6 @@ export {
   type MergeRules,
   type RecordState,
   revOf,
+  stampOfField,
   toDocument,
 } from './state.ts';

@@ -2,6 +2,5 @@ export * from './access-state.ts';
 export * from './ctl-entry.ts';
 export * from './genesis.ts';
 export * from './page-check.ts';
-export * from './row-statement.ts';
 export * from './sealed-entry.ts';
 export * from './writer-seal.ts';

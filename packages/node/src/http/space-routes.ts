@@ -83,10 +83,10 @@ export function registerSpaceRoutes(app: FastifyInstance, deps: RouteDeps): void
     }
   });
 
-  app.get<{ Params: { space: string; row: string } }>('/v1/spaces/:space/rows/:row', async (request, reply) => {
+  app.get<{ Params: { space: string; row: string } }>('/v1/spaces/:space/revokes/:row', async (request, reply) => {
     const key = await signer(request);
     const { space, row } = request.params;
-    return sendCbor(reply, unwrap(service.rowStatement(spaceOf(space), key, rowOf(row))));
+    return sendCbor(reply, unwrap(service.revokeAck(spaceOf(space), key, rowOf(row))));
   });
 
   app.post<SpaceRoute>(

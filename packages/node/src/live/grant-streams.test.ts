@@ -1,9 +1,10 @@
 /** Feeds and lanes at the node: who writes and reads them, how much, and what a pause or a revoke does. */
 
-import { bytesToBase64url, type SpaceId, toStreamId, toTag } from '@sluice/core/base';
+import { bytesToBase64url, bytesToHex, ok, type SpaceId, toStreamId, toTag } from '@sluice/core/base';
 import { toAeadKey, writerId } from '@sluice/core/crypto';
-import { signHello } from '@sluice/core/identity';
-import { type CtlRow, openRowStatement, sealEntry, VERB } from '@sluice/core/stream';
+import { openRevokeAck } from '@sluice/core/grant';
+import { type Identity, signHello } from '@sluice/core/identity';
+import { type CtlRow, sealEntry, VERB } from '@sluice/core/stream';
 import {
   decodePage,
   decodePushAnswer,
@@ -176,33 +177,37 @@ describe('a feed', () => {
   });
 });
 
-describe('a statement of a row', () => {
-  it('[CTL-15] [NODE-30] says, signed by the node, how the row stands and how far its feed was served', async () => {
+describe('an acknowledgement of a revoke', () => {
+  it('[NODE-30] says, signed by the node, that the row is over and how far its feed was served', async () => {
     const { append, setRow, read, fixture, space } = await startGrant();
     const id = rowIds(fixture, space.space)[1] ?? FEED;
     const ask = (key = device, row: Uint8Array = id) =>
-      fixture.call(`${space.path}/rows/${bytesToBase64url(row)}`, { key });
-    const stated = async () => {
-      const answer = await ask();
-      const opened = openRowStatement(answer.body, keyOf('node').publicKey);
-      return opened.ok ? opened.value : opened.error;
-    };
+      fixture.call(`${space.path}/revokes/${bytesToBase64url(row)}`, { key });
     await append(1);
-    expect(await stated()).toMatchObject({ status: 'active', feedHead: 1, served: null });
     await read(FEED, device);
-    expect(await stated()).toMatchObject({ served: null });
     await read(FEED);
     await append(2);
+    expect(outcomeOf(await ask())).toBe('404 NOT_FOUND');
     await setRow({ status: 'revoked' });
-    expect(await stated()).toMatchObject({ status: 'revoked', feedHead: 2, served: 1, ctlHead: 3 });
     expect(outcomeOf(await ask(grantee))).toBe('403 FORBIDDEN');
     expect(outcomeOf(await ask(device, FEED))).toBe('404 NOT_FOUND');
     const { body } = await ask();
-    expect(openRowStatement(body, device.publicKey)).toEqual({ ok: false, error: { type: 'bad-signature' } });
-    expect(openRowStatement(body.subarray(1), keyOf('node').publicKey)).toEqual({
-      ok: false,
-      error: { type: 'malformed' },
-    });
+    const resolve = async () => ok({ did: NODE_DID, identityKey: keyOf('node').publicKey } as Identity);
+    const expected = { node: NODE_DID, space: space.space, grantId: bytesToHex(id) };
+    const opened = await openRevokeAck(body, expected, { resolve, nowMs: fixture.clock.nowMs() });
+    expect(opened).toMatchObject({ ok: true, value: { controlHead: 3, feedHead: 2, servedTo: 1 } });
+  });
+
+  it('[NODE-30] states no number that the node does not know', async () => {
+    const { append, setRow, fixture, space } = await startGrant();
+    await append(1);
+    await setRow({ status: 'revoked' });
+    const id = rowIds(fixture, space.space)[1] ?? FEED;
+    const { body } = await fixture.call(`${space.path}/revokes/${bytesToBase64url(id)}`, { key: device });
+    const resolve = async () => ok({ did: NODE_DID, identityKey: keyOf('node').publicKey } as Identity);
+    const expected = { node: NODE_DID, space: space.space, grantId: bytesToHex(id) };
+    const opened = await openRevokeAck(body, expected, { resolve, nowMs: fixture.clock.nowMs() });
+    expect(opened.ok && 'servedTo' in opened.value).toBe(false);
   });
 });
 

@@ -60,7 +60,7 @@ describe('a feed', () => {
       forged = undefined;
       await (await phone.vault.openDatastore('social/post')).save(post(30 + kind));
       await phone.synced();
-      expect(phone.sharing.grants.list().map((g) => g.status)).toEqual(['active']);
+      expect(phone.sharing.grants.list().map((g) => g.isOpen)).toEqual([true]);
       const name = `Post ${30 + kind}`;
       await until(async () => (await shared.grant.datastore().getMany({ name })).length === 1);
       await phone.close();

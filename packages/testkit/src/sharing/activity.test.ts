@@ -40,8 +40,10 @@ describe('the activity log', () => {
     await owner.account.sharing.decline(refused.id);
     await owner.account.sharing.revoke(given.grantId);
     const { activity } = owner.account.sharing;
-    expect(typesOf(activity)).toEqual(['revoke', 'decline', 'request', 'consent', 'request']);
+    await until(() => typesOf(activity)[0] === 'attestation');
+    expect(typesOf(activity)).toEqual(['attestation', 'revoke', 'decline', 'request', 'consent', 'request']);
     expect(activity.list()).toMatchObject([
+      { wiped: 0, reason: 'revoked' },
       { grantId: given.grantId, grantee: app.account.did },
       { requestId: refused.id, grantee: app.account.did },
       { requestId: refused.id, purpose: 'more of it' },

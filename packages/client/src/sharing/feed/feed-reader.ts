@@ -1,51 +1,45 @@
 /**
- * The grantee's side of one feed: verifies, keeps and serves what the owner reveals. Records stay sealed on disk; a record whose window
- * has passed is wiped by this clock, with nobody online. Must not know requests or messages.
+ * The grantee's side of one feed: verifies, keeps and serves what the owner reveals, with the grantee's own pending writes on top. Records
+ * stay sealed on disk; a record whose window has passed is wiped by this clock, with nobody online. Must not know requests or messages.
  */
 
-import {
-  bytesToHex,
-  bytesToUtf8,
-  type Clock,
-  hexToBytes,
-  isJsonObject,
-  type JsonObject,
-  parseJson,
-  type SpaceId,
-  type Tag,
-  toWriterId,
-  utf8ToBytes,
-} from '@sluice/core/base';
-import type { VerifyKey } from '@sluice/core/crypto';
+import { bytesToHex, type Clock, concatBytes, type JsonObject, type SpaceId, type StreamId } from '@sluice/core/base';
+import type { AeadKey, VerifyKey } from '@sluice/core/crypto';
 import { bindFilter, compareBySort, type FieldFormats, type Filter, type Sort } from '@sluice/core/filter';
 import {
-  type Basis,
   type Checkpoint,
   covers,
-  createRunningDigest,
   type FeedKeys,
+  type FeedRecord,
   openCheckpoint,
   openFeedDelete,
   openFeedPut,
   openMemo,
+  openVerdicts,
   recordPrint,
 } from '@sluice/core/grant';
 import { decodeHeader, ENTRY_KIND, type ErrorCode, type Header, type Page, type PageEntry } from '@sluice/core/wire';
 import { isStoreFull, SluiceError } from '../../errors.ts';
 import { addListener } from '../../listeners.ts';
-import { createWaiters } from '../../waiters.ts';
 import type { LiveLink } from '../../link/live-link.ts';
 import type { StoreDb } from '../../store/store-db.ts';
+import { createWaiters } from '../../waiters.ts';
+import type { WriteVerdict } from '../lane/lane-writer.ts';
+import type { Overlay } from '../lane/overlay.ts';
+import { type FeedRows, openFeedRows } from './feed-rows.ts';
+import { type FeedStatus, loadReaderState, type ReaderState, saveReaderState } from './reader-state.ts';
 
-/** A record that came or changed, or one that is gone: it left the filter, its window passed, or a sweep did not find it. */
+/**
+ * A record that came or changed, or one that is gone: it left the filter, its window passed, a sweep did not find it, or a write of the
+ * grantee's own was undone. `self`: nothing but what this grantee wrote itself.
+ */
 export type FeedChange = {
   readonly type: 'put' | 'delete';
   readonly id: string;
   readonly record?: JsonObject;
   readonly reason?: 'left' | 'expired' | 'swept';
+  readonly origin: 'owner' | 'self';
 };
-/** `backfill` until the first checkpoint verifies, then `live`; `completed`, `revoked` and `alarm` are final. */
-export type FeedStatus = 'backfill' | 'live' | 'completed' | 'revoked' | 'alarm';
 /** Why the feed is not trusted any more. */
 export type FeedAlarm = {
   readonly type: 'tampered';
@@ -58,10 +52,22 @@ export type FeedReaderDeps = {
   readonly link: LiveLink;
   readonly clock: Clock;
   readonly space: SpaceId;
-  readonly keys: FeedKeys;
+  readonly feed: StreamId;
+  /** The grant's key of an epoch, as far as known. */
+  readonly keyOf: (epoch: number) => AeadKey | undefined;
+  /** Takes up the new keys of a page. False when one of them is not genuine. */
+  readonly takeKeys: (entries: readonly PageEntry[]) => Promise<boolean>;
   readonly formats: FieldFormats;
   /** Whether a device key speaks for the owner, by the card in the checkpoint. */
   readonly isOwnersDevice: (signer: VerifyKey, card: Uint8Array) => boolean;
+  /** The grantee's own writes on top of what the owner reveals; absent where it may not write. */
+  readonly overlay?: Overlay;
+  /** When a copy has to go that the grant's end left here: ms after the end. */
+  readonly keepMs: number;
+  /** When the grant ends by its terms, in ms. */
+  readonly endsAtMs?: number;
+  /** The copy was wiped because the grant ended. */
+  readonly onWiped: (wiped: number, reason: 'revoked' | 'expired' | 'dropped') => void;
 };
 
 /** The local copy of a feed: verified, queried, and told of. */
@@ -76,54 +82,69 @@ export type FeedReader = {
   readonly onChange: (listener: (change: FeedChange) => void) => () => void;
   readonly onAlarm: (listener: (alarm: FeedAlarm) => void) => () => void;
   readonly onStatus: (listener: (status: FeedStatus) => void) => () => void;
-  readonly status: () => FeedStatus;
+  readonly onVerdict: (listener: (verdict: WriteVerdict) => void) => () => void;
+  /** Tells of a record that the grantee has just written itself. */
+  readonly wrote: (id: string) => void;
+  readonly state: () => ReaderState;
   /** Resolves at the next checkpoint that verifies, or at once when the last one did and nothing came since. */
   readonly upToDate: (timeoutMs: number) => Promise<void>;
+  /** Resolves when the write has its final verdict. */
+  readonly settled: (n: number, timeoutMs: number) => Promise<WriteVerdict>;
   /** Removes every revealed record from this store. */
   readonly wipe: () => number;
+  /** Ends the grant from this side: nothing is read any more, and the copy goes. */
+  readonly drop: () => number;
   readonly close: () => void;
 };
 
-/** `settledAt`: the cursor right after the last checkpoint that verified. */
-type State = { cursor: number; basis: Basis; asOfMs: number; status: FeedStatus; settledAt?: number };
 /** How long wiping waits when the local disk is full, in ms. */
 const FULL_PAUSE_MS = 1_000;
-
-type RowSet = { readonly print: Uint8Array; readonly expiresMs: number | null };
-
-/** NOTE: replaced where it stands; a row deleted and inserted again dirties the pages of both places and of every index. */
-const PUT_ROW = `INSERT INTO feed_row (feed, tag, seq, print, expires, header, body) VALUES (?, ?, ?, ?, ?, ?, ?)
-  ON CONFLICT (feed, tag) DO UPDATE SET seq = excluded.seq, print = excluded.print, expires = excluded.expires,
-  header = excluded.header, body = excluded.body`;
+/** How often a paused feed is asked for again, in ms. */
+const PAUSED_RETRY_MS = 2_000;
+const SWEEP = Uint8Array.of(1);
+const FINAL: ReadonlySet<FeedStatus> = new Set(['revoked', 'expired', 'dropped', 'alarm']);
 
 /** Opens the local copy of a feed. */
 export function openFeedReader(deps: FeedReaderDeps): FeedReader {
-  const { db, clock, keys } = deps;
-  const feedRow = ensureFeed(db, keys.stream);
+  const { db, feed, overlay } = deps;
+  const onlyKey = (epoch: number): FeedKeys | undefined => {
+    const key = deps.keyOf(epoch);
+    return key && { stream: feed, key };
+  };
+  const openRow = (header: Uint8Array, body: Uint8Array): FeedRecord | undefined => {
+    const head = decodeHeader(header);
+    const keys = head.ok ? onlyKey(head.value.epoch) : undefined;
+    const opened = keys && openFeedPut(keys, { header, body });
+    return opened?.ok ? opened.value.value : undefined;
+  };
+  // To the grantee time only goes on: a clock that is set back brings nothing back that was gone by the owner's last word.
+  const clock = { nowMs: (): number => Math.max(deps.clock.nowMs(), state?.asOfMs ?? 0) };
+  const rows = openFeedRows(db, feed, clock, openRow);
+  /** What a second reading of the whole feed finds, before it stands for the first. */
+  const second = openFeedRows(db, concatBytes(feed, SWEEP), clock, openRow);
   const listeners = {
     change: new Set<(c: FeedChange) => void>(),
     alarm: new Set<(a: FeedAlarm) => void>(),
     status: new Set<(s: FeedStatus) => void>(),
+    verdict: new Set<(v: WriteVerdict) => void>(),
   };
-  const waiters = createWaiters(clock);
-  let state = loadState(db, feedRow);
-  let digest = loadDigest(db, feedRow);
+  const waiters = createWaiters(deps.clock);
+  let state = loadReaderState(db, rows.row);
+  /** The sum did not fit: the feed is read once more, into `second`. */
+  let sweep: { cursor: number } | undefined;
   let settled = false;
-  let sweeping = false;
   let cancelTimer: () => void = () => undefined;
   let stop: () => void = () => undefined;
+  let cancelRetry: () => void = () => undefined;
 
   const emit = (change: FeedChange): void => {
     for (const listener of listeners.change) listener(change);
   };
-  const alarm = (what: FeedAlarm['what']): void => {
-    for (const listener of listeners.alarm) listener({ type: 'tampered', what });
-  };
-  const setStatus = (status: FeedStatus): void => {
+  const setStatus = (status: FeedStatus, more: Partial<ReaderState> = {}): void => {
     if (state.status === status) return;
-    state = { ...state, status };
+    state = { ...state, ...more, status };
     try {
-      saveState(db, feedRow, state);
+      saveReaderState(db, rows.row, state);
     } catch (cause) {
       // It holds for now, and the node says it again at the next opening.
       if (!isStoreFull(cause)) throw cause;
@@ -131,82 +152,88 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     for (const listener of listeners.status) listener(status);
     waiters.wake();
   };
-  const rowOf = (tag: Tag): RowSet | undefined => {
-    const row = db.sql('SELECT print, expires FROM feed_row WHERE feed = ? AND tag = ?').get(feedRow, tag);
-    return row
-      ? { print: row.print as Uint8Array, expiresMs: row.expires === null ? null : Number(row.expires) }
-      : undefined;
-  };
-  const removeRow = (tag: Tag): void => {
-    const old = rowOf(tag);
-    if (!old) return;
-    digest.remove(tag, old.print);
-    db.sql('DELETE FROM feed_row WHERE feed = ? AND tag = ?').run(feedRow, tag);
-  };
-  const putRow = (tag: Tag, seq: number, row: RowSet, header: Uint8Array, body: Uint8Array | null): void => {
-    const old = rowOf(tag);
-    if (old) digest.remove(tag, old.print);
-    digest.add(tag, row.print);
-    db.sql(PUT_ROW).run(feedRow, tag, seq, row.print, row.expiresMs, header, body);
-  };
 
-  /** Applies one entry. Returns what to tell, or the reason why the page is not to be trusted. */
-  function apply(item: PageEntry, changes: FeedChange[]): FeedAlarm['what'] | undefined {
+  type Found = { readonly changes: FeedChange[]; readonly verdicts: WriteVerdict[]; readonly nodeMs: number };
+  /** Applies one entry. Returns the reason why the page is not to be trusted, if there is one. */
+  function apply(into: FeedRows, item: PageEntry, found: Found): FeedAlarm['what'] | undefined {
     const decoded = decodeHeader(item.header);
     if (!decoded.ok) return 'malformed';
     const head = decoded.value;
-    if (bytesToHex(item.stream) !== bytesToHex(keys.stream)) return 'swapped';
+    if (bytesToHex(item.stream) !== bytesToHex(feed)) return 'swapped';
+    const keys = onlyKey(head.epoch);
+    if (!keys) return 'cannot-open';
+    const entry = item.body && { header: item.header, body: item.body };
     switch (head.kind) {
       case ENTRY_KIND.PUT:
-        return applyPut(item, head, changes);
+        return applyPut(into, keys, item, head, found);
       case ENTRY_KIND.DEL: {
-        const id = item.body ? openFeedDelete(keys, { header: item.header, body: item.body }) : undefined;
+        const id = entry ? openFeedDelete(keys, entry) : undefined;
         if (!id?.ok) return 'cannot-open';
-        const known = rowOf(head.tag);
-        removeRow(head.tag);
-        if (known) changes.push({ type: 'delete', id: id.value, reason: 'left' });
+        const known = into.sumOf(head.tag);
+        const before = shown(id.value);
+        into.remove(head.tag);
+        if (known)
+          found.changes.push({ type: 'delete', id: id.value, reason: 'left', origin: before ? 'owner' : 'self' });
         return undefined;
       }
       case ENTRY_KIND.CKPT:
       case ENTRY_KIND.END: {
-        const checkpoint = item.body ? openCheckpoint(keys, { header: item.header, body: item.body }, head) : undefined;
+        const checkpoint = entry ? openCheckpoint(keys, entry, head) : undefined;
         if (!checkpoint?.ok) return 'cannot-open';
-        return applyCheckpoint(checkpoint.value, head.kind === ENTRY_KIND.END);
+        return applyCheckpoint(into, checkpoint.value, head.kind === ENTRY_KIND.END);
       }
+      case ENTRY_KIND.VERDICT: {
+        const verdicts = entry ? openVerdicts(keys, entry) : undefined;
+        if (!verdicts?.ok) return 'cannot-open';
+        if (!overlay || verdicts.value.upTo < state.verdicts.upTo) return undefined;
+        found.verdicts.push(...overlay.decide(state.verdicts, verdicts.value));
+        state = { ...state, verdicts: verdicts.value };
+        return undefined;
+      }
+      case ENTRY_KIND.KEY:
+        // Taken up before the page.
+        return undefined;
       default:
         return 'malformed';
     }
   }
 
-  function applyPut(item: PageEntry, head: Header, changes: FeedChange[]): FeedAlarm['what'] | undefined {
+  function applyPut(
+    into: FeedRows,
+    keys: FeedKeys,
+    item: PageEntry,
+    head: Header,
+    found: Found,
+  ): FeedAlarm['what'] | undefined {
     const memo = item.memo ? openMemo(keys, item.header, item.memo) : undefined;
     if (!memo?.ok) return 'cannot-open';
     if (!item.body) {
       // The node dropped an expired body: the memo keeps the sum right, and there is nothing to show.
-      if (head.expiresMs === null || head.expiresMs > clock.nowMs()) return 'malformed';
-      putRow(head.tag, item.seq, memo.value, item.header, null);
+      if (head.expiresMs === null || head.expiresMs > Math.max(clock.nowMs(), found.nodeMs)) return 'malformed';
+      into.put(head.tag, item.seq, memo.value, item.header, null);
       return undefined;
     }
     const opened = openFeedPut(keys, { header: item.header, body: item.body });
     if (!opened.ok) return 'cannot-open';
     const print = recordPrint(opened.value.plaintext);
     if (bytesToHex(print) !== bytesToHex(memo.value.print)) return 'cannot-open';
-    const { id, record, expiresMs } = opened.value.value;
+    const { id, expiresMs } = opened.value.value;
     const gone = expiresMs !== undefined && expiresMs <= clock.nowMs();
-    putRow(head.tag, item.seq, { print, expiresMs: expiresMs ?? null }, item.header, gone ? null : item.body);
-    tagsById?.set(id, head.tag);
-    if (!gone) changes.push({ type: 'put', id, record });
+    const before = overlay?.touches(id) ? shown(id) : undefined;
+    into.put(head.tag, item.seq, { print, expiresMs: expiresMs ?? null }, item.header, gone ? null : item.body, id);
+    if (gone) return undefined;
+    const record = overlay ? overlay.over(id, opened.value.value.record) : opened.value.value.record;
+    if (!record) return undefined;
+    const own = before !== undefined && overlay?.isSame(before, record);
+    found.changes.push({ type: 'put', id, record, origin: own ? 'self' : 'owner' });
     return undefined;
   }
 
-  function applyCheckpoint(checkpoint: Checkpoint, end: boolean): FeedAlarm['what'] | undefined {
+  function applyCheckpoint(into: FeedRows, checkpoint: Checkpoint, end: boolean): FeedAlarm['what'] | undefined {
     if (!deps.isOwnersDevice(checkpoint.signer, checkpoint.card)) return 'foreign-signer';
     if (!covers(checkpoint.basis, state.basis) || checkpoint.asOfMs < state.asOfMs) return 'basis';
-    // Rows that had expired by the checkpoint's instant no longer count, on either side.
-    for (const row of db
-      .sql('SELECT tag FROM feed_row WHERE feed = ? AND expires IS NOT NULL AND expires <= ?')
-      .all(feedRow, checkpoint.asOfMs))
-      removeRow(row.tag as Tag);
+    into.removeExpired(checkpoint.asOfMs);
+    const digest = into.digest();
     if (digest.count() !== checkpoint.count) return 'count';
     if (bytesToHex(digest.value()) !== bytesToHex(checkpoint.digest)) return 'digest';
     state = { ...state, basis: checkpoint.basis, asOfMs: checkpoint.asOfMs, status: end ? 'completed' : 'live' };
@@ -214,183 +241,205 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     return undefined;
   }
 
-  const onPage = (page: Page): void => {
-    if (page.head < state.cursor) return distrust('rollback');
+  const onPage = async (page: Page): Promise<void> => {
+    const reading = sweep;
+    const cursor = reading ? reading.cursor : state.cursor;
+    if (page.head < cursor) return distrust('rollback');
+    if (!(await deps.takeKeys(page.entries))) return distrust('foreign-signer');
     const before = state;
-    const changes: FeedChange[] = [];
+    const found: Found = { changes: [], verdicts: [], nodeMs: page.nowMs };
+    const held = reading ? new Map([...rows.visible()].map((record) => [String(record._id), record])) : undefined;
     let wrong: FeedAlarm['what'] | undefined;
     try {
       db.transactLazily(() => {
         for (const item of page.entries) {
-          if (item.seq <= state.cursor) continue;
+          if (item.seq <= cursor) continue;
           settled = false;
-          wrong = apply(item, changes);
+          wrong = apply(reading ? second : rows, item, found);
           if (wrong) throw new Distrusted();
         }
-        state = { ...state, cursor: page.cursor, ...(settled ? { settledAt: page.cursor } : {}) };
-        saveState(db, feedRow, state);
+        if (reading && settled) rows.takeOver(second);
+        // A second reading counts once it fits: until then the first one's cursor stays.
+        if (!reading || settled)
+          state = { ...state, cursor: page.cursor, ...(settled ? { settledAt: page.cursor } : {}) };
+        saveReaderState(db, rows.row, state);
       });
     } catch (cause) {
       state = before;
-      digest = loadDigest(db, feedRow);
+      rows.reload();
+      second.reload();
+      overlay?.reload();
       if (!(cause instanceof Distrusted)) throw cause;
     }
     if (wrong) return distrust(wrong);
+    if (reading) reading.cursor = page.cursor;
     // Nothing came since the last checkpoint, which an earlier process may have seen.
-    if (page.cursor === page.head && state.settledAt === page.cursor) settled = true;
+    if (!reading && page.cursor === page.head && state.settledAt === page.cursor) settled = true;
     // Only a sum that fits ends the second reading: a feed may take several pages.
-    if (settled) sweeping = false;
-    for (const change of changes) emit(change);
+    if (settled) sweep = undefined;
+    for (const change of held ? sweptChanges(held) : found.changes) emit(change);
+    for (const verdict of found.verdicts) tellVerdict(verdict);
     if (before.status !== state.status) for (const listener of listeners.status) listener(state.status);
     armExpiry();
     waiters.wake();
   };
 
+  /** What a second reading changed, once it stands for the first; nothing before. */
+  function sweptChanges(held: ReadonlyMap<string, JsonObject>): FeedChange[] {
+    if (sweep) return [];
+    const changes: FeedChange[] = [];
+    const left = new Set(held.keys());
+    for (const record of rows.visible()) {
+      const id = String(record._id);
+      left.delete(id);
+      const old = held.get(id);
+      if (!old || JSON.stringify(old) !== JSON.stringify(record))
+        changes.push({ type: 'put', id, record, origin: 'owner' });
+    }
+    for (const id of left) changes.push({ type: 'delete', id, reason: 'swept', origin: 'owner' });
+    return changes;
+  }
+
+  function tellVerdict(verdict: WriteVerdict): void {
+    for (const listener of listeners.verdict) listener(verdict);
+    // What was refused is not shown any more.
+    if (!verdict.accepted) tellOwn(verdict.id);
+  }
+  function tellOwn(id: string): void {
+    const record = shown(id);
+    emit(record ? { type: 'put', id, record, origin: 'self' } : { type: 'delete', id, origin: 'self' });
+  }
+
   /** A sum that does not fit may be our own fault: read the whole feed once more, and only then blame the node. */
   function distrust(what: FeedAlarm['what']): void {
-    if ((what === 'count' || what === 'digest') && !sweeping) {
-      const next = { ...state, cursor: 0 };
-      db.transact(() => {
-        db.sql('DELETE FROM feed_row WHERE feed = ?').run(feedRow);
-        saveState(db, feedRow, next);
-      });
+    if ((what === 'count' || what === 'digest') && !sweep) {
+      second.clear();
+      sweep = { cursor: 0 };
       stop();
-      sweeping = true;
-      state = next;
-      digest = createRunningDigest();
       return subscribe();
     }
     stop();
-    alarm(what);
+    for (const listener of listeners.alarm) listener({ type: 'tampered', what });
     setStatus('alarm');
   }
 
   const onClosed = (code: ErrorCode): void => {
-    if (code === 'REVOKED' || code === 'FORBIDDEN') setStatus('revoked');
-    else distrust('malformed');
+    if (code === 'PAUSED') {
+      setStatus('paused');
+      cancelRetry = deps.clock.timer(PAUSED_RETRY_MS, subscribe);
+    } else if (code === 'REVOKED' || code === 'FORBIDDEN') {
+      const over = deps.endsAtMs !== undefined && deps.endsAtMs <= deps.clock.nowMs();
+      end(over ? 'expired' : 'revoked');
+    } else distrust('malformed');
   };
+
+  /** The grant has ended: the copy goes, at once or when the time is over for which it may be kept. */
+  function end(status: 'revoked' | 'expired' | 'dropped'): void {
+    stop();
+    setStatus(status, { wipeAtMs: deps.clock.nowMs() + (status === 'dropped' ? 0 : deps.keepMs) });
+    armExpiry();
+  }
 
   function subscribe(): void {
     stop = deps.link.subscribe(
       deps.space,
-      { type: 'stream', stream: keys.stream },
-      { cursor: () => state.cursor, onPage, onClosed },
+      { type: 'stream', stream: feed },
+      { cursor: () => sweep?.cursor ?? state.cursor, onPage, onClosed },
     );
   }
 
-  /** Wipes what has left its window and waits for the next that will. */
+  /** Wipes what has left its window, or all when the grant's end says so, and waits for the next that will. */
   function armExpiry(): void {
     cancelTimer();
+    const nowMs = deps.clock.nowMs();
     try {
-      wipeDue(clock.nowMs());
+      for (const id of rows.wipeDue(clock.nowMs())) emit({ type: 'delete', id, reason: 'expired', origin: 'owner' });
+      if (state.wipeAtMs !== undefined && state.wipeAtMs <= nowMs) wipeEnded();
     } catch (cause) {
       if (!isStoreFull(cause)) throw cause;
-      cancelTimer = clock.timer(FULL_PAUSE_MS, armExpiry);
+      cancelTimer = deps.clock.timer(FULL_PAUSE_MS, armExpiry);
       return;
     }
-    const next = db
-      .sql('SELECT min(expires) AS at FROM feed_row WHERE feed = ? AND expires IS NOT NULL AND body IS NOT NULL')
-      .get(feedRow)?.at;
-    if (next !== null && next !== undefined)
-      cancelTimer = clock.timer(Math.max(0, Number(next) - clock.nowMs()), armExpiry);
+    const next = Math.min(rows.nextExpiry() ?? Number.POSITIVE_INFINITY, state.wipeAtMs ?? Number.POSITIVE_INFINITY);
+    if (next !== Number.POSITIVE_INFINITY) cancelTimer = deps.clock.timer(Math.max(0, next - nowMs), armExpiry);
   }
 
-  function wipeDue(nowMs: number): void {
-    const due = db
-      .sql('SELECT tag, header, body FROM feed_row WHERE feed = ? AND expires <= ? AND body IS NOT NULL')
-      .all(feedRow, nowMs);
-    for (const row of due) {
-      const opened = openFeedPut(keys, { header: row.header as Uint8Array, body: row.body as Uint8Array });
-      db.sql('UPDATE feed_row SET body = NULL WHERE feed = ? AND tag = ?').run(feedRow, row.tag as Tag);
-      if (opened.ok) emit({ type: 'delete', id: opened.value.value.id, reason: 'expired' });
-    }
+  function wipeEnded(): void {
+    const { wipeAtMs: _, ...rest } = state;
+    let wiped = 0;
+    db.transact(() => {
+      wiped = rows.clear();
+      second.clear();
+      saveReaderState(db, rows.row, rest);
+    });
+    state = rest;
+    if (state.status === 'revoked' || state.status === 'expired' || state.status === 'dropped')
+      deps.onWiped(wiped, state.status);
   }
 
-  /** What a row shows now; nothing once its window has passed. */
-  const shown = (row: ReturnType<ReturnType<StoreDb['sql']>['all']>[number]): JsonObject | undefined => {
-    if (row.expires !== null && Number(row.expires) <= clock.nowMs()) return undefined;
-    const opened = openFeedPut(keys, { header: row.header as Uint8Array, body: row.body as Uint8Array });
-    return opened.ok ? opened.value.value.record : undefined;
-  };
-  const visible = function* (): Generator<JsonObject> {
-    for (const row of db
-      .sql('SELECT header, body, expires FROM feed_row WHERE feed = ? AND body IS NOT NULL ORDER BY seq')
-      .all(feedRow)) {
-      const record = shown(row);
-      if (record) yield record;
-    }
-  };
-  /** Where a record lies, by its id: read from all rows when first asked, then kept up to date. */
-  let tagsById: Map<string, Tag> | undefined;
-  const findTag = (id: string): Tag | undefined => {
-    if (!tagsById) {
-      tagsById = new Map();
-      for (const row of db
-        .sql('SELECT tag, header, body, expires FROM feed_row WHERE feed = ? AND body IS NOT NULL')
-        .all(feedRow)) {
-        const record = shown(row);
-        if (record) tagsById.set(String(record._id), row.tag as Tag);
-      }
-    }
-    return tagsById.get(id);
-  };
+  /** What is shown under an id: the owner's record with this grantee's pending writes on top. */
+  function shown(id: string): JsonObject | undefined {
+    const record = rows.get(id);
+    return overlay ? overlay.over(id, record) : record;
+  }
+  const visible = (): Iterable<JsonObject> =>
+    overlay ? overlay.visible(rows.visible(), (id) => rows.get(id)) : rows.visible();
 
   return {
     start: () => {
       armExpiry();
-      if (state.status !== 'revoked' && state.status !== 'alarm') subscribe();
+      if (!FINAL.has(state.status)) subscribe();
     },
-    get: (id) => {
-      const tag = findTag(id);
-      const row =
-        tag &&
-        db
-          .sql('SELECT header, body, expires FROM feed_row WHERE feed = ? AND tag = ? AND body IS NOT NULL')
-          .get(feedRow, tag);
-      return row && shown(row);
-    },
+    get: shown,
     query: (filter, { limit, skip = 0, sort }) => {
       const test = bindFilter(filter, clock.nowMs());
-      const end = limit === undefined ? Number.POSITIVE_INFINITY : skip + limit;
+      const last = limit === undefined ? Number.POSITIVE_INFINITY : skip + limit;
       const found: JsonObject[] = [];
       for (const record of visible()) {
         // Unsorted, the first that are found are the answer.
-        if (!sort && found.length >= end) break;
+        if (!sort && found.length >= last) break;
         if (test(record)) found.push(record);
       }
       if (sort) found.sort(compareBySort(sort, deps.formats));
-      return found.slice(skip, end);
+      return found.slice(skip, last);
     },
-    count: () => {
-      const nowMs = clock.nowMs();
-      return Number(
-        db
-          .sql(
-            'SELECT count(*) AS n FROM feed_row WHERE feed = ? AND body IS NOT NULL AND (expires IS NULL OR expires > ?)',
-          )
-          .get(feedRow, nowMs)?.n,
-      );
-    },
+    count: () => (overlay?.isEmpty() === false ? [...visible()].length : rows.count()),
     onChange: (listener) => addListener(listeners.change, listener),
     onAlarm: (listener) => addListener(listeners.alarm, listener),
     onStatus: (listener) => addListener(listeners.status, listener),
-    status: () => state.status,
+    onVerdict: (listener) => addListener(listeners.verdict, listener),
+    wrote: tellOwn,
+    state: () => state,
     upToDate: (timeoutMs) =>
       waiters.until(() => {
         if (settled) return true;
-        if (state.status === 'revoked') return new SluiceError('REVOKED');
+        if (state.status === 'revoked' || state.status === 'dropped') return new SluiceError('REVOKED');
+        if (state.status === 'expired') return new SluiceError('EXPIRED');
         return state.status === 'alarm' && new SluiceError('TAMPERED');
       }, timeoutMs),
-    wipe: () => {
-      const wiped = Number(
-        db.sql('SELECT count(*) AS n FROM feed_row WHERE feed = ? AND body IS NOT NULL').get(feedRow)?.n,
-      );
-      db.sql('DELETE FROM feed_row WHERE feed = ?').run(feedRow);
-      digest = createRunningDigest();
-      return wiped;
+    settled: (n, timeoutMs) => {
+      let verdict: WriteVerdict | undefined;
+      const forget = addListener(listeners.verdict, (v) => {
+        if (v.n === n) verdict = v;
+      });
+      return waiters
+        .until(() => {
+          verdict ??= overlay?.verdictOf(state.verdicts, n);
+          if (verdict) return true;
+          return FINAL.has(state.status) && new SluiceError('REVOKED');
+        }, timeoutMs)
+        .then(() => verdict as WriteVerdict)
+        .finally(forget);
+    },
+    wipe: rows.clear,
+    drop: () => {
+      const held = rows.count();
+      end('dropped');
+      return held;
     },
     close: () => {
       cancelTimer();
+      cancelRetry();
       stop();
       waiters.end();
     },
@@ -398,42 +447,3 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
 }
 
 class Distrusted extends Error {}
-
-function ensureFeed(db: StoreDb, stream: Uint8Array): number {
-  db.sql('INSERT OR IGNORE INTO feed (stream) VALUES (?)').run(stream);
-  return Number(db.sql('SELECT id FROM feed WHERE stream = ?').get(stream)?.id);
-}
-
-function loadState(db: StoreDb, feedRow: number): State {
-  const row = db.sql('SELECT cursor, state FROM feed WHERE id = ?').get(feedRow);
-  const parsed = row?.state
-    ? parseJson(bytesToUtf8(row.state as Uint8Array), { maxBytes: 1024 * 1024, maxDepth: 4 })
-    : undefined;
-  if (!parsed?.ok || !isJsonObject(parsed.value)) return { cursor: 0, basis: [], asOfMs: 0, status: 'backfill' };
-  const { basis, asOfMs, status, settledAt } = parsed.value as unknown as {
-    settledAt?: number;
-    basis: readonly (readonly [string, number])[];
-    asOfMs: number;
-    status: FeedStatus;
-  };
-  return {
-    cursor: Number(row?.cursor ?? 0),
-    asOfMs,
-    status,
-    ...(settledAt === undefined ? {} : { settledAt }),
-    basis: basis.map(([w, n]) => ({ writer: toWriterId(hexToBytes(w)), n })),
-  };
-}
-
-function saveState(db: StoreDb, feedRow: number, state: State): void {
-  const { basis, asOfMs, status, settledAt } = state;
-  const text = JSON.stringify({ asOfMs, status, settledAt, basis: basis.map((b) => [bytesToHex(b.writer), b.n]) });
-  db.sql('UPDATE feed SET cursor = ?, state = ? WHERE id = ?').run(state.cursor, utf8ToBytes(text), feedRow);
-}
-
-function loadDigest(db: StoreDb, feedRow: number): ReturnType<typeof createRunningDigest> {
-  const digest = createRunningDigest();
-  for (const row of db.sql('SELECT tag, print FROM feed_row WHERE feed = ?').all(feedRow))
-    digest.add(row.tag as Tag, row.print as Uint8Array);
-  return digest;
-}

@@ -1,0 +1,161 @@
+/** The rows of one feed in the grantee's store: sealed on disk, opened on demand, summed up as they come and go. */
+
+import type { Clock, JsonObject, Tag } from '@sluice/core/base';
+import { createRunningDigest, type FeedRecord, type RunningDigest } from '@sluice/core/grant';
+import type { StoreDb } from '../../store/store-db.ts';
+
+/** What stays known of a row whose body is gone. */
+export type RowSum = { readonly print: Uint8Array; readonly expiresMs: number | null };
+/** The revealed records of one feed. */
+export type FeedRows = {
+  readonly sumOf: (tag: Tag) => RowSum | undefined;
+  /** Puts a row in place of the one under its tag. `body` is null for a record that nobody can see any more. */
+  readonly put: (tag: Tag, seq: number, sum: RowSum, header: Uint8Array, body: Uint8Array | null, id?: string) => void;
+  readonly remove: (tag: Tag) => void;
+  /** Removes what had left its window by an instant: it no longer counts, on either side. */
+  readonly removeExpired: (asOfMs: number) => void;
+  /** Wipes the bodies of what has left its window by now. Returns the ids of the records. */
+  readonly wipeDue: (nowMs: number) => readonly string[];
+  /** The instant at which the next record leaves its window. */
+  readonly nextExpiry: () => number | undefined;
+  readonly digest: () => RunningDigest;
+  readonly get: (id: string) => JsonObject | undefined;
+  readonly visible: () => Iterable<JsonObject>;
+  readonly count: () => number;
+  /** Removes every row. Returns how many records could be seen. */
+  readonly clear: () => number;
+  /** Takes the rows of another set in place of its own. */
+  readonly takeOver: (other: FeedRows) => void;
+  /** Sums up anew what the table holds, after a rollback. */
+  readonly reload: () => void;
+  readonly row: number;
+};
+
+/** NOTE: replaced where it stands; a row deleted and inserted again dirties the pages of both places and of every index. */
+const PUT_ROW = `INSERT INTO feed_row (feed, tag, seq, print, expires, header, body) VALUES (?, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT (feed, tag) DO UPDATE SET seq = excluded.seq, print = excluded.print, expires = excluded.expires,
+  header = excluded.header, body = excluded.body`;
+
+/** Opens the rows of a feed. `name` tells sets of rows apart; `open` gives the record in a sealed body. */
+export function openFeedRows(
+  db: StoreDb,
+  name: Uint8Array,
+  clock: Pick<Clock, 'nowMs'>,
+  open: (header: Uint8Array, body: Uint8Array) => FeedRecord | undefined,
+): FeedRows {
+  const feed = ensureFeed(db, name);
+  let digest = loadDigest(db, feed);
+  /** Where a record lies, by its id: read from all rows when first asked, then kept up to date. */
+  let tagsById: Map<string, Tag> | undefined;
+
+  const sumOf = (tag: Tag): RowSum | undefined => {
+    const row = db.sql('SELECT print, expires FROM feed_row WHERE feed = ? AND tag = ?').get(feed, tag);
+    return row
+      ? { print: row.print as Uint8Array, expiresMs: row.expires === null ? null : Number(row.expires) }
+      : undefined;
+  };
+  const remove = (tag: Tag): void => {
+    const old = sumOf(tag);
+    if (!old) return;
+    digest.remove(tag, old.print);
+    db.sql('DELETE FROM feed_row WHERE feed = ? AND tag = ?').run(feed, tag);
+  };
+  /** What a row shows now; nothing once its window has passed. */
+  const shown = (row: ReturnType<ReturnType<StoreDb['sql']>['all']>[number]): JsonObject | undefined => {
+    if (row.expires !== null && Number(row.expires) <= clock.nowMs()) return undefined;
+    return open(row.header as Uint8Array, row.body as Uint8Array)?.record;
+  };
+  const withBody = 'feed = ? AND body IS NOT NULL';
+  const findTag = (id: string): Tag | undefined => {
+    if (!tagsById) {
+      tagsById = new Map();
+      for (const row of db.sql(`SELECT tag, header, body, expires FROM feed_row WHERE ${withBody}`).all(feed)) {
+        const record = shown(row);
+        if (record) tagsById.set(String(record._id), row.tag as Tag);
+      }
+    }
+    return tagsById.get(id);
+  };
+
+  return {
+    row: feed,
+    sumOf,
+    remove,
+    put: (tag, seq, sum, header, body, id) => {
+      const old = sumOf(tag);
+      if (old) digest.remove(tag, old.print);
+      digest.add(tag, sum.print);
+      db.sql(PUT_ROW).run(feed, tag, seq, sum.print, sum.expiresMs, header, body);
+      if (id !== undefined) tagsById?.set(id, tag);
+    },
+    removeExpired: (asOfMs) => {
+      for (const row of db
+        .sql('SELECT tag FROM feed_row WHERE feed = ? AND expires IS NOT NULL AND expires <= ?')
+        .all(feed, asOfMs))
+        remove(row.tag as Tag);
+    },
+    wipeDue: (nowMs) => {
+      const due = db.sql(`SELECT tag, header, body FROM feed_row WHERE ${withBody} AND expires <= ?`).all(feed, nowMs);
+      return due.flatMap((row) => {
+        const record = open(row.header as Uint8Array, row.body as Uint8Array);
+        db.sql('UPDATE feed_row SET body = NULL WHERE feed = ? AND tag = ?').run(feed, row.tag as Tag);
+        return record ? [record.id] : [];
+      });
+    },
+    nextExpiry: () => {
+      const at = db
+        .sql(`SELECT min(expires) AS at FROM feed_row WHERE ${withBody} AND expires IS NOT NULL`)
+        .get(feed)?.at;
+      return at === null || at === undefined ? undefined : Number(at);
+    },
+    digest: () => digest,
+    get: (id) => {
+      const tag = findTag(id);
+      const row =
+        tag && db.sql(`SELECT header, body, expires FROM feed_row WHERE ${withBody} AND tag = ?`).get(feed, tag);
+      return row && shown(row);
+    },
+    visible: function* () {
+      for (const row of db.sql(`SELECT header, body, expires FROM feed_row WHERE ${withBody} ORDER BY seq`).all(feed)) {
+        const record = shown(row);
+        if (record) yield record;
+      }
+    },
+    count: () =>
+      Number(
+        db
+          .sql(`SELECT count(*) AS n FROM feed_row WHERE ${withBody} AND (expires IS NULL OR expires > ?)`)
+          .get(feed, clock.nowMs())?.n,
+      ),
+    clear: () => {
+      const held = Number(db.sql(`SELECT count(*) AS n FROM feed_row WHERE ${withBody}`).get(feed)?.n);
+      db.sql('DELETE FROM feed_row WHERE feed = ?').run(feed);
+      digest = createRunningDigest();
+      tagsById = undefined;
+      return held;
+    },
+    takeOver: (other) => {
+      db.sql('DELETE FROM feed_row WHERE feed = ?').run(feed);
+      db.sql('UPDATE feed_row SET feed = ? WHERE feed = ?').run(feed, other.row);
+      digest = loadDigest(db, feed);
+      tagsById = undefined;
+      other.reload();
+    },
+    reload: () => {
+      digest = loadDigest(db, feed);
+      tagsById = undefined;
+    },
+  };
+}
+
+function ensureFeed(db: StoreDb, name: Uint8Array): number {
+  db.sql('INSERT OR IGNORE INTO feed (stream) VALUES (?)').run(name);
+  return Number(db.sql('SELECT id FROM feed WHERE stream = ?').get(name)?.id);
+}
+
+function loadDigest(db: StoreDb, feed: number): RunningDigest {
+  const digest = createRunningDigest();
+  for (const row of db.sql('SELECT tag, print FROM feed_row WHERE feed = ?').all(feed))
+    digest.add(row.tag as Tag, row.print as Uint8Array);
+  return digest;
+}

@@ -1,0 +1,238 @@
+/** What an owner decides of a grant once it is given: pause, revoke, new key, and the grantee's writes; and what the grantee answers. */
+
+import { base64urlToBytes, bytesToHex, hexToBytes, type JsonObject, type JsonValue, toRowId } from '@sluice/core/base';
+import {
+  openAttestation,
+  openCertificate,
+  openRevokeAck,
+  type ProofDeps,
+  type RevokeCertificate,
+} from '@sluice/core/grant';
+import { certificateToJson } from '@sluice/core/grant';
+import { toVerifyKey, writerId } from '@sluice/core/crypto';
+import { isDeleted, stampOfField } from '@sluice/core/record';
+import type { OpenAccount } from '../account/account.ts';
+import { SluiceError } from '../errors.ts';
+import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
+import type { ActivityLog } from './activity-log.ts';
+import type { GivenGrants } from './given-grants.ts';
+import type { WriteRecord } from './lane/write-log.ts';
+import { SYNC_ACCEPT, SYNC_DROP, SYNC_WIPED } from './sync-request.ts';
+
+/** `revoked`: the node has it, and here is the proof. `pending`: it is kept, and sent as soon as the node can be reached. */
+export type RevokeOutcome =
+  | { readonly status: 'revoked'; readonly certificate: RevokeCertificate | undefined }
+  | { readonly status: 'pending' };
+
+/** The life of given grants. */
+export type GrantLife = {
+  /** Ends a grant. Errors: NOT_FOUND. */
+  readonly revoke: (grantId: string) => Promise<RevokeOutcome>;
+  /** Stops a grant for a while: nothing is sealed, served or accepted until it is resumed. Errors: NOT_FOUND, BAD_REQUEST, OFFLINE. */
+  readonly pause: (grantId: string) => Promise<void>;
+  /** Goes on; only what has changed on the whole moves. Errors as `pause`. */
+  readonly resume: (grantId: string) => Promise<void>;
+  /** Starts a new key for a grant, which reaches the grantee in the feed. Errors: NOT_FOUND. */
+  readonly rotateKey: (grantId: string) => Promise<void>;
+  /** The proof of a revoke; undefined where there is none (yet). Errors: NOT_FOUND. */
+  readonly certificate: (grantId: string) => Promise<RevokeCertificate | undefined>;
+  readonly writes: {
+    /** Writes of grantees: those that wait for this person, or of one grant with how each ended. */
+    readonly list: (grantId?: string) => readonly WriteRecord[];
+    /** Lets a waiting write take effect. Errors: NOT_FOUND, ALREADY_ANSWERED. */
+    readonly accept: (grantId: string, n: number) => Promise<void>;
+    readonly reject: (grantId: string, n: number) => Promise<void>;
+    /** Takes back, as one, whatever of a grantee's accepted writes still stands. */
+    readonly undo: (grantId: string) => Promise<{ readonly undone: number }>;
+  };
+  readonly start: () => void;
+  readonly close: () => void;
+};
+
+/** Creates the life of an account's given grants. */
+export function createGrantLife(
+  account: OpenAccount,
+  mailbox: Mailbox,
+  grants: GivenGrants,
+  log: Pick<ActivityLog, 'note' | 'list'>,
+): GrantLife {
+  const { clock } = account.platform;
+  const { home } = account;
+  const { facts } = grants;
+  const stops: (() => void)[] = [];
+  const deps = (): ProofDeps => ({ resolve: account.resolver.resolve, nowMs: clock.nowMs() });
+
+  /** What was released of a grant until now, from this device's agent and the activity noted by it. */
+  async function certify(grantId: string): Promise<RevokeCertificate | undefined> {
+    const grant = grants.get(grantId);
+    const kept = facts.get(grantId, 'certificate');
+    const attested = facts.get(grantId, 'attested');
+    const base = kept ?? (await acknowledge(grantId));
+    if (!base) return undefined;
+    const opened = await openCertificate(base as JsonValue, grant.space, deps());
+    if (!opened.ok) return undefined;
+    const document = attested && base64urlToBytes(String(attested.document));
+    const attestation = document && (await openAttestation(document, grant, deps()));
+    return document && attestation?.ok
+      ? { ...opened.value, attestation: { ...attestation.value, document } }
+      : opened.value;
+  }
+
+  async function acknowledge(grantId: string): Promise<JsonObject | undefined> {
+    const grant = grants.get(grantId);
+    const space = home.keys.space;
+    const answer = await account.http.revokeAck(space, toRowId(hexToBytes(grantId)), account.device);
+    if (!answer.ok) return undefined;
+    const ack = await openRevokeAck(answer.value, { node: home.keys.node.did, space, grantId }, deps());
+    if (!ack.ok) return undefined;
+    const before = facts.get(grantId, 'revoked');
+    const released = releasedOf(grantId);
+    const certificate: RevokeCertificate = {
+      grantId,
+      grantee: grant.grantee,
+      revokedAtMs: Number(before?.at ?? grant.revokedAtMs ?? clock.nowMs()),
+      acknowledgement: { ...ack.value, document: answer.value },
+      released,
+      held: Number(before?.held ?? 0),
+    };
+    const json = certificateToJson(certificate);
+    facts.note(grantId, 'certificate', json);
+    return json;
+  }
+
+  /** What was released at most: every push is noted before it is made. */
+  function releasedOf(grantId: string): RevokeCertificate['released'] {
+    let [puts, deletes, lastNumber] = [0, 0, 0];
+    for (const event of log.list({ grantId })) {
+      if (event.type !== 'release') continue;
+      for (const release of event.releases) {
+        if (release.grantId !== grantId) continue;
+        puts += release.puts.length;
+        deletes += release.deletes.length;
+        lastNumber = Math.max(lastNumber, release.last);
+      }
+    }
+    return { puts, deletes, lastNumber };
+  }
+
+  const decide = (grantId: string, n: number, status: 'accepted' | 'declined'): void => {
+    const write = grants.writes.get(grantId, n);
+    if (!write) throw new SluiceError('NOT_FOUND', 'There is no such write');
+    if (write.status !== 'waiting') throw new SluiceError('ALREADY_ANSWERED');
+    grants.writes.put([{ ...write, status }]);
+    grants.nudge();
+  };
+
+  async function undo(grantId: string): Promise<{ readonly undone: number }> {
+    const grant = grants.get(grantId);
+    const { collection } = await grants.schemaOf(grant);
+    const writer = bytesToHex(writerId(toVerifyKey(grant.granteeKey)));
+    const written = grants.writes.list({ grantId, status: 'applied' }).toSorted((a, b) => a.n - b.n);
+    const saves: Parameters<typeof collection.save>[0][number][] = [];
+    const removes: string[] = [];
+    for (const recordId of new Set(written.map((w) => w.recordId))) {
+      const mine = written.filter((w) => w.recordId === recordId);
+      const state = collection.stateById(recordId);
+      if (!state) continue;
+      const [first] = mine;
+      const isWhole = state.stamps.every((stamp) => stamp.writer === writer);
+      if (first?.operation === 'insert' && !isDeleted(state) && isWhole) {
+        removes.push(recordId);
+        continue;
+      }
+      const wasDeleted = mine.find((w) => w.operation === 'delete');
+      if (isDeleted(state)) {
+        if (wasDeleted?.before && state.stamps[state.deleted]?.writer === writer)
+          saves.push({ id: recordId, document: wasDeleted.before, force: true, ...schemaOf(state.schema) });
+        continue;
+      }
+      const document: Record<string, JsonValue> = { ...state.fields };
+      for (const name of new Set(mine.flatMap((w) => [...Object.keys(w.set), ...w.remove]))) {
+        // What somebody else has written since is not the grantee's to lose.
+        if (stampOfField(state, name).writer !== writer) continue;
+        const before = mine.find((w) => name in w.set || w.remove.includes(name))?.before?.[name];
+        if (before === undefined) delete document[name];
+        else document[name] = before;
+      }
+      saves.push({ id: recordId, document, force: true, ...schemaOf(state.schema) });
+    }
+    account.store.db.transact(() => {
+      if (saves.length > 0) collection.save(saves);
+      if (removes.length > 0) collection.remove(removes);
+      grants.writes.put(written.map((w) => ({ ...w, status: 'undone' as const })));
+    });
+    log.note({ type: 'undo', grantId, grantee: grant.grantee, undone: saves.length + removes.length });
+    return { undone: saves.length + removes.length };
+  }
+
+  const grantsIn = (item: InboxItem): readonly string[] => {
+    const ids = Array.isArray(item.data.grants) ? item.data.grants.map(String) : [];
+    const given = new Set(grants.list().flatMap((g) => (g.grantee === item.from ? [g.grantId] : [])));
+    return ids.filter((id) => given.has(id));
+  };
+  const onAccept = (item: InboxItem): void => {
+    for (const id of grantsIn(item)) facts.note(id, 'accepted', { at: clock.nowMs() });
+  };
+  const onDrop = (item: InboxItem): void => {
+    for (const id of grantsIn(item)) {
+      if (facts.get(id, 'dropped')) continue;
+      facts.note(id, 'dropped', { at: clock.nowMs() });
+      log.note({ type: 'drop', grantId: id, grantee: item.from });
+    }
+    void onWiped(item);
+  };
+  const onWiped = async (item: InboxItem): Promise<void> => {
+    const { attestation } = item.data;
+    if (typeof attestation !== 'string') return;
+    for (const id of grantsIn(item)) {
+      const document = asBytes(attestation);
+      const opened = document && (await openAttestation(document, grants.get(id), deps()));
+      if (!opened?.ok || facts.get(id, 'attested')) continue;
+      facts.note(id, 'attested', { document: attestation });
+      const { wiped, reason, hash } = opened.value;
+      log.note({ type: 'attestation', grantId: id, grantee: item.from, wiped, reason, document: hash });
+    }
+  };
+
+  return {
+    revoke: async (grantId) => {
+      const grant = grants.get(grantId);
+      if (grant.status === 'revoked' && !grant.isRevokePending)
+        return { status: 'revoked', certificate: await certify(grantId) };
+      const isStored = await grants.revoke(grantId);
+      return isStored ? { status: 'revoked', certificate: await certify(grantId) } : { status: 'pending' };
+    },
+    pause: (grantId) => grants.setPaused(grantId, true),
+    resume: (grantId) => grants.setPaused(grantId, false),
+    rotateKey: grants.rotateKey,
+    certificate: certify,
+    writes: {
+      list: (grantId) => grants.writes.list(grantId === undefined ? { status: 'waiting' } : { grantId }),
+      accept: async (grantId, n) => decide(grantId, n, 'accepted'),
+      reject: async (grantId, n) => decide(grantId, n, 'declined'),
+      undo,
+    },
+    start: () => {
+      const follow = (type: string, handle: (item: InboxItem) => void): void => {
+        stops.push(mailbox.on(type, handle));
+        for (const item of mailbox.list({ type })) handle(item);
+      };
+      follow(SYNC_ACCEPT, onAccept);
+      follow(SYNC_DROP, onDrop);
+      follow(SYNC_WIPED, (item) => void onWiped(item));
+    },
+    close: () => {
+      for (const stop of stops.splice(0)) stop();
+    },
+  };
+}
+
+const schemaOf = (schema: string | undefined): { readonly schema?: string } => (schema === undefined ? {} : { schema });
+
+function asBytes(text: string): Uint8Array | undefined {
+  try {
+    return base64urlToBytes(text);
+  } catch {
+    return undefined;
+  }
+}

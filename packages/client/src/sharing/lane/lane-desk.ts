@@ -1,0 +1,255 @@
+/**
+ * The owner's end of a lane: decides on the grantee's writes in order, and makes those that the feed says are accepted. The verdict comes
+ * first and counts, so that two agents never decide differently; the write itself is a join, so that it takes effect once whoever makes it.
+ */
+
+import { bytesToHex, type Clock, type JsonObject, type JsonValue } from '@sluice/core/base';
+import type { AeadKey, GrantSecret, StreamTagKey } from '@sluice/core/crypto';
+import {
+  bornRecordId,
+  feedTag,
+  isLaneRecordId,
+  type LaneVerdicts,
+  type LaneWrite,
+  laneKey,
+  MAX_KEPT_REJECTIONS,
+  openLaneWrite,
+  type Rejection,
+} from '@sluice/core/grant';
+import type { RecordState, Stamp } from '@sluice/core/record';
+import type { Collection } from '../../store/collection.ts';
+import type { StoreDb } from '../../store/store-db.ts';
+import type { LaneDesk } from '../feed/feed-work.ts';
+import { type Accepted, judge, type JudgeRule } from './judge.ts';
+import type { LaneItem, LaneReplica } from './lane-replica.ts';
+import type { WriteLog, WriteRecord } from './write-log.ts';
+
+/** What a desk works with. */
+export type LaneDeskDeps = {
+  readonly db: StoreDb;
+  readonly clock: Clock;
+  readonly rule: JudgeRule;
+  readonly secret: GrantSecret;
+  readonly tagKey: StreamTagKey;
+  readonly keyOf: (epoch: number) => AeadKey | undefined;
+  readonly collection: Collection;
+  readonly replica: LaneReplica;
+  readonly writes: WriteLog;
+  readonly nudge: () => void;
+  /** Writes were made, or wait for the owner. */
+  readonly onWrites: (records: readonly WriteRecord[]) => void;
+  /** One field goes to and fro between this grantee and somebody else. */
+  readonly onOscillation: (field: string) => void;
+};
+
+/** Writes decided on in one step. */
+const STEP_WRITES = 500;
+/** A field that changes hands more often than this within the window goes to and fro. */
+const MAX_ALTERNATIONS = 6;
+const WINDOW_MS = 10 * 60_000;
+
+/** Opens the desk of one grant. */
+export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
+  const { collection, replica, writes, rule, clock } = deps;
+  const writerHex = bytesToHex(replica.writer);
+  const alternations = new Map<string, number[]>();
+  let ids: Map<string, string> | undefined;
+  const stopIds = collection.onChange((change) => {
+    if (change.type === 'put') ids?.set(granteeId(change.id), change.id);
+  });
+
+  const granteeId = (recordId: string): string =>
+    feedTag({ grantId: rule.grantId, secret: deps.secret, tagKey: deps.tagKey }, recordId).id;
+  /** The owner's id of a record that the grantee names. */
+  function recordIdOf(id: string): string | undefined {
+    if (isLaneRecordId(id)) return bornRecordId(rule.grantId, id);
+    ids ??= new Map(collection.ids().map((recordId) => [granteeId(recordId), recordId]));
+    return ids.get(id);
+  }
+
+  const open = ({ header, entry }: LaneItem): LaneWrite | undefined => {
+    const key = deps.keyOf(header.epoch);
+    const opened = key && openLaneWrite(laneKey(key), replica.lane, entry);
+    return opened?.ok ? opened.value : undefined;
+  };
+  const stampOf = ({ header }: LaneItem): Stamp => ({ ...header.hlc, writer: writerHex });
+
+  /** Judges writes one after the other, each on top of those before it that are accepted. */
+  function createSession(stated: LaneVerdicts) {
+    const drafts = new Map<string, RecordState | undefined>();
+    const stateOf = (recordId: string): RecordState | undefined =>
+      drafts.has(recordId) ? drafts.get(recordId) : collection.stateById(recordId);
+    const judgeItem = (item: LaneItem): (Accepted & { readonly write: LaneWrite }) | Rejection => {
+      const write = open(item);
+      if (!write) return 'MALFORMED';
+      const recordId = recordIdOf(write.id);
+      const before = recordId === undefined ? undefined : stateOf(recordId);
+      const verdict = judge(rule, write, stampOf(item), recordId, before, clock.nowMs());
+      if (typeof verdict === 'string') return verdict;
+      return { ...verdict, write };
+    };
+    const take = (accepted: Accepted): void => void drafts.set(accepted.change.id, accepted.state);
+    // What is accepted but not made yet is the ground of what comes after it.
+    for (const n of stated.unapplied) {
+      const item = replica.at(n);
+      const verdict = item && judgeItem(item);
+      if (verdict && typeof verdict !== 'string') take(verdict);
+    }
+    return { judgeItem, take };
+  }
+
+  function next(stated: LaneVerdicts): LaneVerdicts | undefined {
+    const fresh = replica.after(stated.upTo, STEP_WRITES);
+    const session = createSession(stated);
+    const waiting: number[] = [];
+    const rejected = [...stated.rejected];
+    const unapplied = stated.unapplied.filter((n) => !isMade(n));
+    const reject = (n: number, code: Rejection): void => void rejected.push({ n, code });
+    for (const n of stated.waiting) {
+      const decision = writes.get(rule.grantId, n)?.status;
+      const item = replica.at(n);
+      if (!item || decision === 'declined') reject(n, 'DECLINED');
+      else if (decision !== 'accepted') waiting.push(n);
+      else {
+        const verdict = session.judgeItem(item);
+        if (typeof verdict === 'string') reject(n, verdict);
+        else {
+          session.take(verdict);
+          unapplied.push(n);
+        }
+      }
+    }
+    let seen = 0;
+    for (const item of fresh) {
+      const verdict = session.judgeItem(item);
+      if (typeof verdict === 'string') {
+        reject(item.n, verdict);
+        continue;
+      }
+      seen = Math.max(seen, verdict.write.seen);
+      if (rule.write.policy === 'propose') waiting.push(item.n);
+      else {
+        session.take(verdict);
+        unapplied.push(item.n);
+      }
+    }
+    const kept = rejected.filter(({ n }) => n > seen).slice(-MAX_KEPT_REJECTIONS);
+    const verdicts: LaneVerdicts = { upTo: fresh.at(-1)?.n ?? stated.upTo, waiting, rejected: kept, unapplied };
+    const isSame =
+      verdicts.upTo === stated.upTo &&
+      waiting.length === stated.waiting.length &&
+      unapplied.join() === stated.unapplied.join() &&
+      kept.length === stated.rejected.length;
+    return isSame ? undefined : verdicts;
+  }
+
+  const isMade = (n: number): boolean => {
+    const status = writes.get(rule.grantId, n)?.status;
+    return status === 'applied' || status === 'undone';
+  };
+
+  function act(stated: LaneVerdicts): void {
+    const session = createSession({ ...stated, unapplied: [] });
+    const made: WriteRecord[] = [];
+    const joins: Parameters<Collection['join']>[0][number][] = [];
+    for (const n of stated.unapplied) {
+      const item = isMade(n) ? undefined : replica.at(n);
+      const accepted = item && session.judgeItem(item);
+      const write = item && open(item);
+      if (!item || !accepted || !write) continue;
+      // Accepted is accepted, whatever has become of the record since: the stamps decide.
+      const change = typeof accepted === 'string' ? changeOf(write) : accepted.change;
+      const before = collection.stateById(change.id);
+      if (typeof accepted !== 'string') session.take(accepted);
+      noteHands(change.id, Object.keys(change.set), before);
+      joins.push({ change, stamp: stampOf(item) });
+      made.push({ ...recordOf(n, write, change.id, item), status: 'applied', before: fieldsBefore(before, write) });
+    }
+    const waiting = stated.waiting.flatMap((n) => {
+      const item = writes.get(rule.grantId, n) ? undefined : replica.at(n);
+      const write = item && open(item);
+      return item && write
+        ? [{ ...recordOf(n, write, changeOf(write).id, item), status: 'waiting' } satisfies WriteRecord]
+        : [];
+    });
+    const refused = stated.rejected.flatMap(({ n, code }) => {
+      const known = writes.get(rule.grantId, n);
+      return known && (known.status === 'waiting' || known.status === 'accepted' || known.status === 'declined')
+        ? [{ ...known, status: 'rejected', code } satisfies WriteRecord]
+        : [];
+    });
+    const records = [...made, ...waiting, ...refused];
+    if (records.length > 0) {
+      deps.db.transact(() => {
+        // The writes first: whoever sees that one is applied holds what it made.
+        if (joins.length > 0) collection.join(joins);
+        writes.put(records);
+      });
+      deps.onWrites(records);
+      deps.nudge();
+    }
+    trim(stated);
+  }
+
+  const changeOf = (write: LaneWrite) => ({
+    id: recordIdOf(write.id) ?? bornRecordId(rule.grantId, write.id),
+    schema: rule.schema,
+    set: write.operation === 'delete' ? {} : write.set,
+    remove: write.remove,
+    ...(write.operation === 'delete' ? { deleted: true } : {}),
+  });
+
+  const recordOf = (n: number, write: LaneWrite, recordId: string, item: LaneItem) => ({
+    grantId: rule.grantId,
+    n,
+    recordId,
+    operation: write.operation,
+    set: write.set,
+    remove: [...write.remove],
+    at: item.header.hlc,
+  });
+
+  /** What can be decided no more, and is in the feed, need not lie in the lane. */
+  function trim({ upTo, waiting, unapplied }: LaneVerdicts): void {
+    const open = [...waiting, ...unapplied];
+    const last = open.length > 0 ? open.reduce((a, b) => Math.min(a, b)) - 1 : upTo;
+    replica.trim(last);
+  }
+
+  function noteHands(recordId: string, names: readonly string[], before: RecordState | undefined): void {
+    const nowMs = clock.nowMs();
+    for (const name of names) {
+      const stamp = before?.stamps[before.stampOf[name] ?? 0];
+      if (!stamp || stamp.writer === writerHex) continue;
+      const key = `${recordId}/${name}`;
+      const times = [...(alternations.get(key) ?? []).filter((at) => at > nowMs - WINDOW_MS), nowMs];
+      alternations.set(key, times);
+      if (times.length > MAX_ALTERNATIONS) {
+        alternations.delete(key);
+        deps.onOscillation(name);
+      }
+    }
+  }
+
+  replica.start();
+  return {
+    next,
+    act,
+    close: () => {
+      stopIds();
+      replica.close();
+    },
+  };
+}
+
+/** What the fields of a write held before it; all of them for a delete. */
+function fieldsBefore(state: RecordState | undefined, write: LaneWrite): JsonObject {
+  if (!state) return {};
+  if (write.operation === 'delete') return { ...state.fields };
+  const held: Record<string, JsonValue> = {};
+  for (const name of [...Object.keys(write.set), ...write.remove]) {
+    const value = state.fields[name];
+    if (value !== undefined) held[name] = value;
+  }
+  return held;
+}
