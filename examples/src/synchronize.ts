@@ -12,12 +12,13 @@ export async function followImmunizations(
   const pending = await clinic.sharing.request(person, {
     schema: 'fhir/immunization',
     filter: { occurrenceDateTime: { $within: 'P6M' } },
-    fields: ['vaccineCode', 'occurrenceDateTime', 'status'],
+    fields: ['vaccineCode', 'occurrenceDateTime', { path: 'status', optional: true }],
     purpose: 'To follow your treatment',
   });
   const answer = await pending.answer();
   if (answer.status !== 'granted') return undefined;
   const [grant] = answer.grants;
+  if (answer.narrowed) await grant?.accept(); // grant.terms says what is left; or grant.drop()
   grant?.changes(onChange); // and grant.datastore().getMany({ status: 'completed' })
   await grant?.upToDate();
   return grant;

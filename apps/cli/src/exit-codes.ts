@@ -31,6 +31,7 @@ export const EXIT_MEANINGS: readonly (readonly [number, string])[] = [
 
 const BY_CODE: { readonly [code: string]: number } = {
   DECLINED: EXIT.declined,
+  NOT_ACCEPTED: EXIT.refused,
   EXPIRED: EXIT.declined,
   OFFLINE: EXIT.offline,
   NODE_UNAVAILABLE: EXIT.offline,

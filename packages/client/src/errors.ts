@@ -74,6 +74,10 @@ export const CLIENT_ERRORS = {
     what: 'This item has been answered already',
     advice: 'Its status says how; an answer cannot be changed.',
   },
+  NOT_ACCEPTED: {
+    what: 'The grant is for less than was asked, and nothing flows before it is accepted',
+    advice: 'Look at its terms, then call accept() or drop().',
+  },
   DECLINED: { what: 'The person declined', advice: 'Do without; ask again only for another reason.' },
   EXPIRED: { what: 'The time for this has passed', advice: 'Ask again.' },
   REVOKED: {

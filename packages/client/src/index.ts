@@ -36,12 +36,13 @@ export type { GrantDatastore, GrantHandle, GrantHandleStatus } from './sharing/g
 export type { PendingWrite, WriteVerdict } from './sharing/lane/lane-writer.ts';
 export type { WriteRecord } from './sharing/lane/write-log.ts';
 export type { GrantLife, RevokeOutcome } from './sharing/grant-life.ts';
-export type { Preview } from './sharing/preview.ts';
-export type { RequestPreview } from './sharing/consent.ts';
+export type { Narrowing } from './sharing/narrowing.ts';
+export type { Difference, Preview } from './sharing/preview.ts';
+export type { ChangePreview, Narrowings, RequestPreview } from './sharing/consent.ts';
 export type { PendingRequest, RequestAnswer, RequestOptions } from './sharing/requester.ts';
 export type { Receipts } from './sharing/receipts.ts';
 export type { Sharing } from './sharing/sharing.ts';
-export type { Narrowing, RequestItem } from './sharing/terms.ts';
+export type { RequestItem } from './sharing/terms.ts';
 export { LinkOffline, LinkRefusal, type LiveLink, openLiveLink } from './link/live-link.ts';
 export { readLog } from './link/read-log.ts';
 export * from './import/index.ts';

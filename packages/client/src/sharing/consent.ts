@@ -12,10 +12,19 @@ import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
 import type { ActivityLog } from './activity-log.ts';
 import type { GivenGrants } from './given-grants.ts';
 import { type GivenGrant, givenToItem } from './grant-item.ts';
-import { consentSentence, type Preview, previewTerms, previewUnknown } from './preview.ts';
+import { consentSentence } from './consent-sentence.ts';
+import { type Narrowing, narrow, narrowItems } from './narrowing.ts';
+import {
+  type Difference,
+  differenceOf,
+  type Preview,
+  previewTerms,
+  previewUnknown,
+  type PreviewSource,
+} from './preview.ts';
 import { syncGrantData } from './sync-grant.ts';
 import { isUnknown, openSyncRequest, STATUS, SYNC_GRANT, SYNC_REQUEST, type SyncRequest } from './sync-request.ts';
-import { filterOf, type LoadSchema, type Narrowing, narrow } from './terms.ts';
+import { assertEndsLater, filterOf, isNarrowed, type LoadSchema } from './terms.ts';
 
 /** What a request would reveal, item by item, made by the engine that would reveal it. */
 export type RequestPreview = {
@@ -23,13 +32,20 @@ export type RequestPreview = {
   readonly from: Did;
   readonly purpose: string;
   readonly items: readonly Preview[];
+  /** What the requester receives already: grants that are not over. */
+  readonly receives: readonly { readonly grantId: string; readonly sentence: string }[];
 };
+/** What a change of a grant's terms would reveal, and how that differs from now. */
+export type ChangePreview = { readonly after: Preview; readonly difference: Difference };
+/** One narrowing for all items of a request, or one for each. */
+export type Narrowings = Narrowing | readonly Narrowing[];
 
 /** The owner’s side of requests. */
 export type Consent = {
   readonly requests: () => Promise<readonly InboxItem[]>;
-  readonly preview: (requestId: string, narrowing?: Narrowing) => Promise<RequestPreview>;
-  readonly consent: (requestId: string, narrowing?: Narrowing) => Promise<readonly GivenGrant[]>;
+  readonly preview: (requestId: string, narrowing?: Narrowings) => Promise<RequestPreview>;
+  readonly previewChange: (grantId: string, narrowing: Narrowing) => Promise<ChangePreview>;
+  readonly consent: (requestId: string, narrowing?: Narrowings) => Promise<readonly GivenGrant[]>;
   readonly decline: (requestId: string) => Promise<void>;
 };
 
@@ -46,10 +62,7 @@ export function createConsent(
   const { clock, random } = platform;
   const signer = { did: account.did, key: account.device, card: account.card };
 
-  const openRequest = async (
-    requestId: string,
-    narrowing: Narrowing = {},
-  ): Promise<{ item: InboxItem; request: SyncRequest }> => {
+  const openRequest = async (requestId: string, narrowing: Narrowings = {}): Promise<Opened> => {
     const item = mailbox.get(requestId);
     if (!item || item.type !== SYNC_REQUEST)
       throw new SluiceError('NOT_FOUND', 'There is no such synchronization request');
@@ -61,14 +74,17 @@ export function createConsent(
       owner: account.did,
     });
     if (!opened.ok) throw new SluiceError('BAD_REQUEST', opened.error.text);
-    const items = await Promise.all(
-      opened.value.items.map((item) => (isUnknown(item) ? item : narrow(item, narrowing, loadSchema))),
-    );
-    return { item, request: { ...opened.value, items } };
+    const items = await narrowItems(opened.value.items, narrowing, loadSchema);
+    return { item, asked: opened.value.items, request: { ...opened.value, items } };
   };
 
   /** Makes the grants of one consent: rows first, in one control transaction, then keys and receipt to the grantee. */
-  async function give(item: InboxItem, request: KnownRequest, shown: string): Promise<readonly GivenGrant[]> {
+  async function give(
+    item: InboxItem,
+    asked: readonly GrantTerms[],
+    request: KnownRequest,
+    shown: string,
+  ): Promise<readonly GivenGrant[]> {
     const drafts = await Promise.all(
       request.items.map(async (terms) => ({
         terms,
@@ -103,10 +119,10 @@ export function createConsent(
         purpose: request.purpose,
         space: home.keys.space,
         collection: d.schema.databaseName,
-        asked: d.terms,
+        asked: asked[i] as GrantTerms,
         terms: d.terms,
         term: 0,
-        narrowed: false,
+        narrowed: isNarrowed(asked[i] as GrantTerms, d.terms),
         feed: feeds[i] as GivenGrant['feed'],
         ...(d.terms.access === 'read' ? {} : { lane: laneOf(d.secret, d.grantId) }),
         key: d.key,
@@ -144,30 +160,47 @@ export function createConsent(
     return given;
   }
 
-  const openForAnswer = async (
-    requestId: string,
-    narrowing?: Narrowing,
-  ): Promise<{ item: InboxItem; request: SyncRequest }> => {
+  const openForAnswer = async (requestId: string, narrowing?: Narrowings): Promise<Opened> => {
     const opened = await openRequest(requestId, narrowing);
     if (opened.item.status) throw new SluiceError('ALREADY_ANSWERED');
     return opened;
+  };
+
+  const sourceOf = async (terms: GrantTerms, collection?: string): Promise<PreviewSource> => {
+    const schema = await loadSchema(terms.schema);
+    return {
+      schema,
+      collection: vault.registry.openWith(schema, collection),
+      nowMs: clock.nowMs(),
+      secret: toGrantSecret(random(32)),
+    };
   };
 
   const previewOf = async (request: SyncRequest, from: Did): Promise<readonly Preview[]> =>
     Promise.all(
       request.items.map(async (terms) => {
         if (isUnknown(terms)) return previewUnknown(terms.unknownSchema, displayName(from));
-        const schema = await loadSchema(terms.schema);
-        return previewTerms(
-          terms,
-          filterOf(terms, schema),
-          schema,
-          vault.registry.openWith(schema),
-          clock.nowMs(),
-          displayName(from),
-          toGrantSecret(random(32)),
-        );
+        const source = await sourceOf(terms);
+        return previewTerms(terms, filterOf(terms, source.schema), source, displayName(from));
       }),
+    );
+
+  /** What a requester receives already. A grant whose schema cannot be had here is named by it. */
+  const receivedBy = async (from: Did): Promise<RequestPreview['receives']> =>
+    Promise.all(
+      grants
+        .list()
+        .filter((g) => g.grantee === from && g.isOpen)
+        .map(async ({ grantId, terms }) => {
+          const schema = await loadSchema(terms.schema).catch((cause: unknown) => {
+            if (!(cause instanceof SluiceError)) throw cause;
+            return undefined;
+          });
+          const sentence = schema
+            ? consentSentence(terms, schema, displayName(from))
+            : `${displayName(from)} has records of the schema “${terms.schema}”.`;
+          return { grantId, sentence };
+        }),
     );
 
   const sentencesOf = async (request: KnownRequest, from: Did): Promise<readonly string[]> =>
@@ -180,13 +213,32 @@ export function createConsent(
       mailbox.list({ type: SYNC_REQUEST }).filter((item) => !item.status && item.expiresAt > clock.nowMs()),
     preview: async (requestId, narrowing) => {
       const { item, request } = await openRequest(requestId, narrowing);
-      return { id: requestId, from: item.from, purpose: request.purpose, items: await previewOf(request, item.from) };
+      return {
+        id: requestId,
+        from: item.from,
+        purpose: request.purpose,
+        items: await previewOf(request, item.from),
+        receives: await receivedBy(item.from),
+      };
+    },
+    previewChange: async (grantId, narrowing) => {
+      const grant = grants.list().find((g) => g.grantId === grantId);
+      if (!grant) throw new SluiceError('NOT_FOUND', 'There is no such grant');
+      const terms = await narrow(grant.asked, grant.terms, narrowing, loadSchema);
+      const source = await sourceOf(terms, grant.collection);
+      const before = { terms: grant.terms, filter: filterOf(grant.terms, source.schema) };
+      const after = { terms, filter: filterOf(terms, source.schema) };
+      return {
+        after: previewTerms(terms, after.filter, source, displayName(grant.grantee)),
+        difference: differenceOf(before, after, source),
+      };
     },
     consent: async (requestId, narrowing) => {
-      const { item, request: opened } = await openForAnswer(requestId, narrowing);
+      const { item, asked, request: opened } = await openForAnswer(requestId, narrowing);
       const request: KnownRequest = { ...opened, items: opened.items.map(assertKnown) };
+      assertEndsLater(request.items, clock.nowMs());
       const shown = (await sentencesOf(request, item.from)).join(' ');
-      const given = await give(item, request, shown);
+      const given = await give(item, asked.map(assertKnown), request, shown);
       for (const grant of given) await grants.run(grant);
       return given;
     },
@@ -216,6 +268,8 @@ export function createConsent(
 const laneOf = (secret: GrantSecret, grantId: Uint8Array): StreamId =>
   streamId(STREAM_KIND.lane, secret as unknown as TagSecret, `lane/${bytesToHex(grantId)}`);
 
+/** A request that came, as it was asked and as it is narrowed. */
+type Opened = { readonly item: InboxItem; readonly asked: SyncRequest['items']; readonly request: SyncRequest };
 /** A request all of whose schemas are known here. */
 type KnownRequest = Omit<SyncRequest, 'items'> & { readonly items: readonly GrantTerms[] };
 

@@ -217,7 +217,10 @@ export function openGrantHandle(
         return { n };
       },
     }),
-    upToDate: (timeoutMs = UP_TO_DATE_MS) => reader.upToDate(timeoutMs),
+    upToDate: async (timeoutMs = UP_TO_DATE_MS) => {
+      if (isOffered()) throw new SluiceError('NOT_ACCEPTED');
+      await reader.upToDate(timeoutMs);
+    },
     pending: () => lane?.pending() ?? [],
     onVerdict: reader.onVerdict,
     settled: (n, timeoutMs = UP_TO_DATE_MS) => reader.settled(n, timeoutMs),

@@ -39,13 +39,13 @@ export type GivenGrant = {
   readonly purpose: string;
   readonly space: SpaceId;
   readonly collection: string;
+  /** What was asked for: the terms can be changed up to this, never beyond. */
+  readonly asked: GrantTerms;
   readonly terms: GrantTerms;
   /** Raised with every change of the terms. */
   readonly term: number;
-  /** On terms that are less than was asked, which the grantee has to accept first. */
+  /** It was given narrower than asked for: nothing flows until the grantee accepts it. */
   readonly narrowed: boolean;
-  /** What was asked for, which no change of the terms goes beyond. */
-  readonly asked: GrantTerms;
   readonly feed: StreamId;
   /** Where the grantee writes, if it may. */
   readonly lane?: StreamId;
@@ -78,7 +78,7 @@ export type ReceivedGrant = {
   readonly owner: Did;
   readonly purpose: string;
   readonly terms: GrantTerms;
-  /** On terms that are less than was asked: nothing flows before they are accepted. */
+  /** It is narrower than what was asked for, and waits to be accepted or dropped. */
   readonly narrowed: boolean;
   readonly node: NodeAddress;
   readonly space: SpaceId;
@@ -103,8 +103,8 @@ export function givenToItem(g: GivenGrant): JsonObject {
     purpose: g.purpose,
     space: packBytes(g.space),
     collection: g.collection,
-    terms: json(g.terms),
     asked: json(g.asked),
+    terms: json(g.terms),
     term: g.term,
     narrowed: g.narrowed,
     feed: packBytes(g.feed),
@@ -127,8 +127,8 @@ export function itemToGiven(grantId: string, item: JsonObject): GivenGrant {
     purpose: String(item.purpose),
     space: toSpaceId(unpackBytes(item.space)),
     collection: String(item.collection),
-    terms: terms(item.terms),
     asked: terms(item.asked),
+    terms: terms(item.terms),
     term: Number(item.term),
     narrowed: item.narrowed === true,
     feed: toStreamId(unpackBytes(item.feed)),

@@ -2,6 +2,7 @@
 
 import { base64urlToBytes, bytesToHex, hexToBytes, type JsonObject, type JsonValue, toRowId } from '@sluice/core/base';
 import {
+  openAcceptance,
   openAttestation,
   openCertificate,
   openRevokeAck,
@@ -9,7 +10,7 @@ import {
   type RevokeCertificate,
 } from '@sluice/core/grant';
 import { certificateToJson } from '@sluice/core/grant';
-import { toVerifyKey, writerId } from '@sluice/core/crypto';
+import { sha256, toVerifyKey, writerId } from '@sluice/core/crypto';
 import { isDeleted, stampOfField } from '@sluice/core/record';
 import type { OpenAccount } from '../account/account.ts';
 import { SluiceError } from '../errors.ts';
@@ -170,8 +171,20 @@ export function createGrantLife(
     const given = new Set(grants.list().flatMap((g) => (g.grantee === item.from ? [g.grantId] : [])));
     return ids.filter((id) => given.has(id));
   };
-  const onAccept = (item: InboxItem): void => {
-    for (const id of grantsIn(item)) facts.note(id, 'accepted', { at: clock.nowMs() });
+  /** What is accepted says the signed document. One whose signer cannot be looked up now is looked at again at the next start. */
+  const onAccept = async (item: InboxItem): Promise<void> => {
+    const named = grantsIn(item).map(grants.get);
+    const document = typeof item.data.acceptance === 'string' ? asBytes(item.data.acceptance) : undefined;
+    const [first] = named;
+    if (!first || !document || named.every((g) => facts.get(g.grantId, 'accepted'))) return;
+    const receipt = {
+      grantee: first.grantee,
+      hash: bytesToHex(sha256(first.receipt)),
+      grants: named.filter((g) => g.requestId === first.requestId).map(({ grantId }) => ({ grantId, terms: {} })),
+    };
+    const opened = await openAcceptance(document, receipt, deps());
+    if (!opened.ok) return;
+    for (const id of opened.value.grants) facts.note(id, 'accepted', { at: opened.value.acceptedAtMs });
   };
   const onDrop = (item: InboxItem): void => {
     for (const id of grantsIn(item)) {
@@ -217,7 +230,7 @@ export function createGrantLife(
         stops.push(mailbox.on(type, handle));
         for (const item of mailbox.list({ type })) handle(item);
       };
-      follow(SYNC_ACCEPT, onAccept);
+      follow(SYNC_ACCEPT, (item) => void onAccept(item));
       follow(SYNC_DROP, onDrop);
       follow(SYNC_WIPED, (item) => void onWiped(item));
     },

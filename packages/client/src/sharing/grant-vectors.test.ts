@@ -21,6 +21,7 @@ type Vectors = {
   readonly request: { readonly document: string; readonly hash: string; readonly payload: JsonObject };
   readonly requestsRefused: readonly { readonly name: string; readonly document: string }[];
   readonly grant: { readonly key: string; readonly grantId: string; readonly feed: string; readonly data: JsonObject };
+  readonly grantNarrowed: { readonly terms: JsonObject; readonly data: JsonObject };
   readonly grantsRefused: readonly { readonly name: string; readonly data: JsonObject }[];
 };
 const vectors = JSON.parse(readFileSync(new URL('../../../../vectors/grant.json', import.meta.url), 'utf8')) as Vectors;
@@ -74,8 +75,13 @@ describe('vectors/grant.json', () => {
     const { grants } = await receive(vectors.grant.data);
     const { grantId, key, feed } = vectors.grant;
     expect(grants.map((g) => ({ ...g, key: bytesToHex(g.key), feed: bytesToHex(g.feed) }))).toEqual([
-      { grantId, key, feed, terms },
+      { grantId, key, feed, terms, narrowed: false },
     ]);
+  });
+
+  it('[GRANT-4] the requester takes narrower terms as an offer', async () => {
+    const { grants } = await receive(vectors.grantNarrowed.data);
+    expect(grants.map((g) => [g.terms, g.narrowed])).toEqual([[vectors.grantNarrowed.terms, true]]);
   });
 
   it('[GRANT-6] [GRANT-12] the requester refuses every other', async () => {

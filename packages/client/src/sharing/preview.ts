@@ -1,52 +1,69 @@
 /** What a grant would reveal, said before anybody agrees: the same engine that will run it counts and samples (spec/grant.md). */
 
-import type { JsonObject } from '@sluice/core/base';
-import { bindFilter, describe, type Filter, parseFilter, parseInstant } from '@sluice/core/filter';
+import { canonicalJson, isJsonObject, type JsonObject, type JsonValue } from '@sluice/core/base';
 import type { GrantSecret } from '@sluice/core/crypto';
-import { type FieldTerm, type GrantTerms, pathOf, project } from '@sluice/core/grant';
+import { bindFilter, type Filter, parseInstant } from '@sluice/core/filter';
+import { type FieldTerm, type GrantTerms, project } from '@sluice/core/grant';
 import type { LoadedSchema } from '../schema/index.ts';
 import type { Collection } from '../store/collection.ts';
+import { consentSentence } from './consent-sentence.ts';
 
 /** What one item of a request would reveal now. */
 export type Preview = {
-  /** One plain sentence. */
+  /** The terms in plain words. */
   readonly sentence: string;
   readonly total: number;
   readonly matching: number;
-  /** What of each record is revealed, or `all`. */
+  /** What of each record is revealed, or `all`. Empty when nothing is read. */
   readonly fields: readonly FieldTerm[] | 'all';
   /** First and last instant of the filter's date fields among the matching records, ISO. */
   readonly span?: { readonly from: string; readonly to: string };
-  /** The first matching records exactly as the grantee would see them, but for the ids. */
+  /** The first matching records exactly as the grantee would see them, but for ids and pseudonyms. */
   readonly sample: readonly JsonObject[];
+  /**
+   * How much would have come in the last 90 days, at least: each record that matches now counts once if it was inserted in that time, and
+   * once if it was modified in that time after its insertion. What a later change or deletion has covered up is not seen.
+   */
+  readonly rate: { readonly changes: number; readonly perWeek: number };
+};
+
+/** What another choice of terms makes of a grant. */
+export type Difference = {
+  /** Records that the grantee would get, lose, or see otherwise. */
+  readonly records: { readonly added: number; readonly removed: number; readonly changed: number };
+  /** Dot paths of which at least one record would show a value only then, or no longer. */
+  readonly fields: { readonly added: readonly string[]; readonly removed: readonly string[] };
+};
+
+/** What a preview looks at. */
+export type PreviewSource = {
+  readonly schema: LoadedSchema;
+  readonly collection: Collection;
+  readonly nowMs: number;
+  /** Makes the pseudonyms of the sample: any will do, since the grant's own is made at the consent. */
+  readonly secret: GrantSecret;
 };
 
 const SAMPLE = 3;
+const RATE_DAYS = 90;
+const DAY_MS = 86_400_000;
+const SAMPLE_ID = '(an id of its own)';
 
 /** Previews terms over a collection. */
-export function previewTerms(
-  terms: GrantTerms,
-  filter: Filter,
-  schema: LoadedSchema,
-  collection: Collection,
-  nowMs: number,
-  who: string,
-  /** Makes the pseudonyms of the sample: any will do, since the grant's own is made at the consent. */
-  secret: GrantSecret,
-): Preview {
-  const test = bindFilter(filter, nowMs);
-  const matching: JsonObject[] = [];
+export function previewTerms(terms: GrantTerms, filter: Filter, source: PreviewSource, who: string): Preview {
+  const { schema, collection, nowMs, secret } = source;
+  const sample: JsonObject[] = [];
   const instants: number[] = [];
-  const total = collection.size();
   const dateFields = [...schema.formats].filter(
     ([path]) => !path.includes('.') && path !== 'insertedAt' && path !== 'modifiedAt',
   );
-  let count = 0;
-  for (const id of collection.ids()) {
-    const record = collection.get(id);
-    if (!record || record.schema !== schema.id || !test(record)) continue;
-    count++;
-    if (matching.length < SAMPLE) matching.push(project(record, terms.fields, '(an id of its own)', secret));
+  let matching = 0;
+  let changes = 0;
+  for (const record of matchingIn(source, filter)) {
+    matching++;
+    if (sample.length < SAMPLE && terms.access !== 'write')
+      sample.push(project(record, terms.fields, SAMPLE_ID, secret));
+    changes += changesSince(record, nowMs - RATE_DAYS * DAY_MS);
     for (const [path, format] of dateFields) {
       const value = record[path];
       const at = typeof value === 'string' ? parseInstant(value, format) : undefined;
@@ -56,10 +73,11 @@ export function previewTerms(
   const span = spanOf(instants);
   return {
     sentence: consentSentence(terms, schema, who),
-    total,
-    matching: count,
-    fields: terms.fields ?? 'all',
-    sample: matching,
+    total: collection.size(),
+    matching,
+    fields: terms.access === 'write' ? [] : (terms.fields ?? 'all'),
+    sample,
+    rate: { changes, perWeek: Math.round((changes * 70) / RATE_DAYS) / 10 },
     ...(span ? { span } : {}),
   };
 }
@@ -71,23 +89,62 @@ export const previewUnknown = (schema: string, who: string): Preview => ({
   matching: 0,
   fields: 'all',
   sample: [],
+  rate: { changes: 0, perWeek: 0 },
 });
 
-/** The sentence an owner reads: who, may do what, with which records, which parts of them, for how long. */
-export function consentSentence(terms: GrantTerms, schema: LoadedSchema, who: string): string {
-  const verb = { read: 'read', write: 'add', readwrite: 'read and change' }[terms.access];
-  const what = schema.titlePlural ?? `${schema.title} records`;
-  const filter = parseFilter(terms.filter, schema.formats);
-  const words = filter.ok ? describe(filter.value) : '';
-  const condition = Object.keys(terms.filter).length === 0 ? 'all' : `those where ${words}`;
-  const parts = terms.fields ? `, only ${terms.fields.map(pathOf).join(', ')}` : ', the whole records';
-  const time =
-    typeof terms.duration === 'object'
-      ? `from now on until ${terms.duration.until}, unless you revoke it before`
-      : terms.duration === 'once'
-        ? 'once'
-        : 'from now on, until you revoke it';
-  return `${who} may ${verb} your ${what} (${condition}${parts}), ${time}.`;
+/** One choice of terms with the filter it runs by. */
+export type RunTerms = { readonly terms: GrantTerms; readonly filter: Filter };
+
+/** Compares what two choices of terms reveal of a collection now. */
+export function differenceOf(before: RunTerms, after: RunTerms, source: PreviewSource): Difference {
+  const [old, next] = [before, after].map((run) => revealed(run, source)) as [Revealed, Revealed];
+  const ids = [...next.records.keys()];
+  const both = ids.filter((id) => old.records.has(id));
+  const only = (a: ReadonlySet<string>, b: ReadonlySet<string>): string[] => [...a].filter((x) => !b.has(x)).sort();
+  return {
+    records: {
+      added: ids.length - both.length,
+      removed: old.records.size - both.length,
+      changed: both.filter((id) => old.records.get(id) !== next.records.get(id)).length,
+    },
+    fields: { added: only(next.paths, old.paths), removed: only(old.paths, next.paths) },
+  };
+}
+
+type Revealed = { readonly records: ReadonlyMap<string, string>; readonly paths: ReadonlySet<string> };
+
+function revealed({ terms, filter }: RunTerms, source: PreviewSource): Revealed {
+  const records = new Map<string, string>();
+  const paths = new Set<string>();
+  if (terms.access === 'write') return { records, paths };
+  for (const record of matchingIn(source, filter)) {
+    const { _id, schema, ...content } = project(record, terms.fields, SAMPLE_ID, source.secret);
+    records.set(String(record._id), canonicalJson(content));
+    addPaths(content, '', paths);
+  }
+  return { records, paths };
+}
+
+function addPaths(value: JsonValue, path: string, paths: Set<string>): void {
+  if (Array.isArray(value)) for (const item of value as readonly JsonValue[]) addPaths(item, path, paths);
+  else if (isJsonObject(value))
+    for (const [name, inner] of Object.entries(value)) addPaths(inner, path === '' ? name : `${path}.${name}`, paths);
+  else if (value !== null) paths.add(path);
+}
+
+function* matchingIn({ schema, collection, nowMs }: PreviewSource, filter: Filter): Generator<JsonObject> {
+  const test = bindFilter(filter, nowMs);
+  for (const id of collection.ids()) {
+    const record = collection.get(id);
+    if (record && record.schema === schema.id && test(record)) yield record;
+  }
+}
+
+function changesSince({ insertedAt, modifiedAt }: JsonObject, sinceMs: number): number {
+  const instant = (value: JsonValue | undefined): number =>
+    (typeof value === 'string' ? parseInstant(value, 'date-time') : undefined) ?? Number.NEGATIVE_INFINITY;
+  const [inserted, modified] = [instant(insertedAt), instant(modifiedAt)];
+  return (inserted > sinceMs ? 1 : 0) + (modified > sinceMs && modified > inserted ? 1 : 0);
 }
 
 function spanOf(instants: readonly number[]): Preview['span'] {

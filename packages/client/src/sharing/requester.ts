@@ -1,8 +1,20 @@
 /** The requester's side of sharing: asks, waits for the answer, keeps the grants it receives, and opens them. */
 
-import { bytesToBase64url, type JsonObject, type JsonValue, toDid } from '@sluice/core/base';
-import { createHpkeKeyPair, createSigningKey, hpkeKeyPairFromSecret, signingKeyFromSeed } from '@sluice/core/crypto';
-import { type GrantTerms, MAX_REQUEST_ITEMS, signAttestation, type WipeReason } from '@sluice/core/grant';
+import { bytesToBase64url, bytesToHex, type JsonObject, type JsonValue, toDid } from '@sluice/core/base';
+import {
+  createHpkeKeyPair,
+  createSigningKey,
+  hpkeKeyPairFromSecret,
+  sha256,
+  signingKeyFromSeed,
+} from '@sluice/core/crypto';
+import {
+  type GrantTerms,
+  MAX_REQUEST_ITEMS,
+  signAcceptance,
+  signAttestation,
+  type WipeReason,
+} from '@sluice/core/grant';
 import { openDocument } from '@sluice/core/identity';
 import type { OpenAccount } from '../account/account.ts';
 import { packBytes, unpackBytes } from '../account/keychain.ts';
@@ -24,16 +36,19 @@ import {
   SYNC_REQUEST,
   SYNC_WIPED,
 } from './sync-request.ts';
-import { type LoadSchema, type RequestItem, toTerms } from './terms.ts';
+import { assertEndsLater, type LoadSchema, type RequestItem, toTerms } from './terms.ts';
 
 /** What is asked, of one schema or of several, and what for. It stands for 14 days unless `expiresInMs` says otherwise. */
-export type RequestOptions = { readonly purpose: string; readonly expiresInMs?: number } & (
-  | RequestItem
-  | { readonly items: readonly RequestItem[] }
-);
+export type RequestOptions = {
+  readonly purpose: string;
+  readonly expiresInMs?: number;
+  /** Whether narrower terms than these are accepted without asking. Otherwise nothing flows before `accept`. */
+  readonly acceptNarrowed?: boolean;
+} & (RequestItem | { readonly items: readonly RequestItem[] });
 /** How a request ended. `expired` is the requester’s own clock. */
 export type RequestAnswer =
-  | { readonly status: 'granted'; readonly grants: readonly GrantHandle[] }
+  /** `narrowed`: at least one grant is for less than was asked; look at its terms, then accept or drop it. */
+  | { readonly status: 'granted'; readonly grants: readonly GrantHandle[]; readonly narrowed: boolean }
   | { readonly status: 'declined' }
   | { readonly status: 'expired' };
 /** A request on its way. */
@@ -71,20 +86,37 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
   };
 
   const facts = createGrantFacts(keychain);
-  const post = (grant: ReceivedGrant, type: string, data: JsonObject, message: string, alongside: () => void) =>
+  const post = (
+    grant: Pick<ReceivedGrant, 'owner' | 'requestId'>,
+    type: string,
+    data: JsonObject,
+    message: string,
+    alongside: () => void,
+  ) =>
     mailbox.post(
       { to: grant.owner, type, data, message, options: { replyTo: grant.requestId } },
       { after: 'forget', patient: true, alongside },
     );
   const attest = (grant: ReceivedGrant, wiped: number, reason: WipeReason): string =>
     bytesToBase64url(signAttestation({ grantId: grant.grantId, wiped, atMs: clock.nowMs(), reason }, signer));
+  /** Accepts grants of one consent, whose receipt the acceptance names. `alongside` is stored with the message. */
+  async function accept(grants: readonly ReceivedGrant[], alongside: () => void = () => undefined): Promise<void> {
+    const [first] = grants;
+    if (!first) return;
+    const acceptedAtMs = clock.nowMs();
+    const ids = grants.map((g) => g.grantId);
+    const receipt = bytesToHex(sha256(first.receipt));
+    const acceptance = signAcceptance({ receipt, grants: ids, acceptedAtMs }, signer);
+    const data = { replyId: first.requestId, grants: ids, acceptance: bytesToBase64url(acceptance) };
+    await post(first, SYNC_ACCEPT, data, 'Accepted', () => {
+      alongside();
+      for (const id of ids) facts.note(id, 'accepted', { at: acceptedAtMs });
+    });
+  }
   const answersOf = (grant: ReceivedGrant): GrantAnswers => ({
     accept: async () => {
-      if (facts.get(grant.grantId, 'accepted')) return;
-      const data = { replyId: grant.requestId, grants: [grant.grantId] };
-      await post(grant, SYNC_ACCEPT, data, 'Accepted', () =>
-        facts.note(grant.grantId, 'accepted', { at: clock.nowMs() }),
-      );
+      if (facts.get(grant.grantId, 'dropped')) throw new SluiceError('REVOKED');
+      if (!facts.get(grant.grantId, 'accepted')) await accept([grant]);
     },
     drop: async (wiped) => {
       const data = { grants: [grant.grantId], attestation: attest(grant, wiped, 'dropped') };
@@ -141,7 +173,7 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
           return finish(() => resolve({ status: 'declined' }));
         if (item.type !== SYNC_GRANT) return;
         finish(() => {
-          receive(id, asked, item).then((grants) => resolve({ status: 'granted', grants }), reject);
+          receive(id, asked, item).then(resolve, reject);
         });
       };
       const stopGrants = mailbox.on(SYNC_GRANT, settle);
@@ -157,7 +189,7 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
     item.data.replyId === id && item.from === asked.to;
 
   /** Opens the keys of a consent and keeps the grants. Everything is checked against what was asked. */
-  async function receive(id: string, asked: JsonObject, item: InboxItem): Promise<readonly GrantHandle[]> {
+  async function receive(id: string, asked: JsonObject, item: InboxItem): Promise<RequestAnswer> {
     const grant = await readSyncGrant(item.data, {
       from: item.from,
       self: account.did,
@@ -176,7 +208,6 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
         purpose: String(asked.purpose),
         node: grant.node,
         space: grant.space,
-        narrowed: false,
         pairwise: signingKeyFromSeed(unpackBytes(asked.signSeed)),
         hpke: hpkeKeyPairFromSecret(unpackBytes(asked.hpkeSecret)),
         receivedAtMs: clock.nowMs(),
@@ -184,10 +215,33 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
       }),
     );
     assertOfItsOwn(received);
-    for (const grant of received)
-      if (!keychain.get('received', grant.grantId)) keychain.put('received', grant.grantId, receivedToItem(grant));
+    await keep(received, asked.acceptNarrowed === true);
+    return {
+      status: 'granted',
+      grants: await Promise.all(received.map(handleOf)),
+      narrowed: received.some((grant) => grant.narrowed),
+    };
+  }
+
+  /** Keeps new grants. Those for what was asked are accepted with it, and so are others where the app said so before. */
+  async function keep(received: readonly ReceivedGrant[], acceptsNarrowed: boolean): Promise<void> {
+    const fresh = received.filter(({ grantId }) => !keychain.get('received', grantId));
+    let isKept = fresh.length === 0;
+    const store = (): void => {
+      for (const grant of fresh) keychain.put('received', grant.grantId, receivedToItem(grant));
+      isKept = true;
+    };
+    try {
+      await accept(
+        fresh.filter((grant) => !grant.narrowed || acceptsNarrowed),
+        store,
+      );
+    } catch (cause) {
+      // An owner who no longer takes messages has given what was asked all the same.
+      if (!isKept || !(cause instanceof SluiceError)) throw cause;
+    }
+    if (!isKept) account.store.db.transact(store);
     home.nudge();
-    return Promise.all(received.map(handleOf));
   }
 
   /** Ids and feeds are their owner's word: those of another grant must not stand for it, nor what is kept of its feed be taken for this one's. */
@@ -214,6 +268,7 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
       if (options.purpose.length > MAX_PURPOSE)
         throw new SluiceError('BAD_REQUEST', `A purpose has at most ${MAX_PURPOSE} characters`);
       const items = await Promise.all(asked.map((item) => toTerms(item, loadSchema)));
+      assertEndsLater(items, clock.nowMs());
       if (to === account.did) throw new SluiceError('BAD_REQUEST', 'An account reads its own records without asking');
       const pairwise = createSigningKey(random);
       const hpke = createHpkeKeyPair(random);
@@ -235,6 +290,7 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
           items: items as unknown as JsonValue,
           purpose: options.purpose,
           expiresAt: expiresAtMs,
+          acceptNarrowed: options.acceptNarrowed === true,
           hash: packBytes(opened.value.hash),
           signSeed: packBytes(pairwise.seed.reveal()),
           hpkeSecret: packBytes(hpke.secret.reveal()),

@@ -12,12 +12,12 @@ import type { Report } from './activity-report.ts';
 import type { GrantHandle } from './grant-handle.ts';
 import type { GivenGrant, GrantView, ReceivedGrant } from './grant-item.ts';
 import { createGrantLife, type GrantLife } from './grant-life.ts';
-import { createConsent, type RequestPreview } from './consent.ts';
+import { type ChangePreview, createConsent, type Narrowings, type RequestPreview } from './consent.ts';
 import { createGivenGrants } from './given-grants.ts';
 import { noteRequests } from './note-requests.ts';
 import { createReceipts, type Receipts } from './receipts.ts';
 import { createRequester, type PendingRequest, type RequestOptions, type SentRequest } from './requester.ts';
-import type { Narrowing } from './terms.ts';
+import type { Narrowing } from './narrowing.ts';
 
 /** Both sides of synchronizing a part of somebody’s records. */
 export type Sharing = {
@@ -27,9 +27,12 @@ export type Sharing = {
   readonly pending: (id: string) => PendingRequest;
   /** Requests of others that wait for this person. */
   readonly requests: () => Promise<readonly InboxItem[]>;
-  readonly preview: (requestId: string, narrowing?: Narrowing) => Promise<RequestPreview>;
+  /** What a consent would reveal. Errors: BAD_REQUEST with what does not fit the request, BAD_FILTER, NOT_FOUND. */
+  readonly preview: (requestId: string, narrowing?: Narrowings) => Promise<RequestPreview>;
+  /** What a change of a grant would reveal and take away. Errors: as `preview`. */
+  readonly previewChange: (grantId: string, narrowing: Narrowing) => Promise<ChangePreview>;
   /** Agrees to a request, as it is or narrowed. Errors: ALREADY_ANSWERED, EXPIRED, BAD_REQUEST, OFFLINE. */
-  readonly consent: (requestId: string, narrowing?: Narrowing) => Promise<readonly GivenGrant[]>;
+  readonly consent: (requestId: string, narrowing?: Narrowings) => Promise<readonly GivenGrant[]>;
   readonly decline: (requestId: string) => Promise<void>;
   readonly grants: {
     /** Grants this account gave. */
@@ -71,7 +74,7 @@ export function createSharing({ account, mailbox, vault }: SharingDeps): Sharing
   const consents = createConsent(account, mailbox, vault, vault.registry.load, given, log.note);
   const life = createGrantLife(account, mailbox, given, log);
   const { request, pending } = requester;
-  const { requests, preview, consent, decline } = consents;
+  const { requests, preview, previewChange, consent, decline } = consents;
   const { revoke, pause, resume, rotateKey, certificate, writes } = life;
   const { list, keep, kept } = log;
   const grants = { list: given.list, received: requester.received, open: requester.open };
@@ -81,6 +84,7 @@ export function createSharing({ account, mailbox, vault }: SharingDeps): Sharing
     pending,
     requests,
     preview,
+    previewChange,
     consent,
     decline,
     grants,

@@ -28,12 +28,12 @@ import {
   toAeadKey,
 } from '@sluice/core/crypto';
 import { filterFailureText } from '@sluice/core/filter';
-import { type GrantTerms, MAX_REQUEST_ITEMS, openReceipt, parseTerms } from '@sluice/core/grant';
+import { type GrantTerms, MAX_REQUEST_ITEMS, openReceipt, parseTerms, wrongNarrowing } from '@sluice/core/grant';
 import type { DidResolver } from '@sluice/core/identity';
 import { encodeCbor, fixed, list, readShape, STREAM_KIND, tuple } from '@sluice/core/wire';
 import { SluiceError } from '../errors.ts';
 import type { NodeAddress } from '../platform.ts';
-import type { LoadSchema } from './terms.ts';
+import { isNarrowed, type LoadSchema } from './terms.ts';
 
 /** HPKE info of the keys that a consent hands over; the AAD is the request's hash. */
 const KEYS_INFO = utf8ToBytes('sluice/grant-keys/1');
@@ -45,6 +45,8 @@ export type HandedGrant = {
   /** 16 bytes in hex. */
   readonly grantId: string;
   readonly terms: GrantTerms;
+  /** Whether they are less than what was asked. */
+  readonly narrowed: boolean;
   readonly feed: StreamId;
   /** Where the grantee writes, if it may. */
   readonly lane?: StreamId;
@@ -87,7 +89,8 @@ export type ReadGrantDeps = {
   /** Who asked; the receipt must name it. */
   readonly self: Did;
   readonly requestHash: Uint8Array;
-  readonly asked: readonly Pick<GrantTerms, 'schema' | 'schemaHash' | 'access'>[];
+  /** What was asked: one grant for each, in this order. */
+  readonly asked: readonly GrantTerms[];
   readonly hpke: HpkeKeyPair;
   readonly resolver: DidResolver;
   readonly loadSchema: LoadSchema;
@@ -101,8 +104,8 @@ export type ReadGrantDeps = {
  */
 export async function readSyncGrant(data: JsonObject, deps: ReadGrantDeps): Promise<SyncGrant> {
   const { grants, node, space, keys, receipt } = data;
-  if (!Array.isArray(grants) || grants.length === 0 || grants.length > MAX_REQUEST_ITEMS)
-    throw bad('it holds no list of grants');
+  if (!Array.isArray(grants) || grants.length === 0) throw bad('it holds no list of grants');
+  if (grants.length !== deps.asked.length) throw bad('it holds not one grant for each item that was asked');
   if (!isJsonObject(node) || !isDid(node.did) || typeof node.url !== 'string' || !node.url.startsWith('https://'))
     throw bad('it names no node');
   const proof = bytesOf(receipt, 'receipt');
@@ -111,7 +114,7 @@ export async function readSyncGrant(data: JsonObject, deps: ReadGrantDeps): Prom
   if (grantKeys.length !== grants.length) throw bad('it has not one key for each grant');
   const handed: HandedGrant[] = [];
   for (const [i, given] of grants.entries())
-    handed.push(await readHanded(given as JsonValue, grantKeys[i] as AeadKey, deps));
+    handed.push(await readHanded(given as JsonValue, deps.asked[i] as GrantTerms, grantKeys[i] as AeadKey, deps));
   const spaceId = bytesOf(space, 'space', 32);
   return { grants: handed, node: { url: node.url, did: node.did }, space: toSpaceId(spaceId), receipt: proof };
 }
@@ -136,15 +139,20 @@ async function openKeys(sealed: Uint8Array, { hpke, requestHash }: ReadGrantDeps
   });
 }
 
-async function readHanded(given: JsonValue, key: AeadKey, deps: ReadGrantDeps): Promise<HandedGrant> {
+async function readHanded(
+  given: JsonValue,
+  asked: GrantTerms,
+  key: AeadKey,
+  deps: ReadGrantDeps,
+): Promise<HandedGrant> {
   if (!isJsonObject(given) || !isJsonObject(given.terms)) throw bad('a grant has no terms');
   const { grantId, terms } = given;
   if (typeof grantId !== 'string' || !/^[0-9a-f]{32}$/.test(grantId)) throw bad('a grant has no id');
-  const asked = deps.asked.find((a) => a.schema === terms.schema && a.schemaHash === terms.schemaHash);
-  if (!asked || asked.access !== terms.access) throw bad('a grant is not for what was asked');
   const schema = await deps.loadSchema(asked.schema);
   const parsed = parseTerms(terms, schema.formats, filterFailureText as (failure: never) => string);
   if (!parsed.ok) throw bad('the terms of a grant cannot be read');
+  const wrong = wrongNarrowing(asked, parsed.value.terms);
+  if (wrong) throw bad(`a grant is not for what was asked: ${wrong}`);
   const feed = bytesOf(given.feed, 'feed', 16);
   if (feed[0] !== STREAM_KIND.feed) throw bad('a grant names no feed');
   const lane = parsed.value.terms.write ? bytesOf(given.lane, 'lane', 16) : undefined;
@@ -152,6 +160,7 @@ async function readHanded(given: JsonValue, key: AeadKey, deps: ReadGrantDeps): 
   return {
     grantId: bytesToHex(toGrantId(hexToBytes(grantId))),
     terms: parsed.value.terms,
+    narrowed: isNarrowed(asked, parsed.value.terms),
     feed: toStreamId(feed),
     ...(lane ? { lane: toStreamId(lane) } : {}),
     key,

@@ -1,14 +1,14 @@
 /** Terms as people write them, turned into terms as both sides keep them: schema pinned, filter parsed, fields checked. */
 
-import type { JsonObject } from '@sluice/core/base';
+import { jsonEquals, type JsonObject } from '@sluice/core/base';
 import { type Filter, filterFailureText, parseFilter } from '@sluice/core/filter';
 import {
+  endsAtMs,
   type FieldTerm,
   type GrantAccess,
   type GrantDuration,
   type GrantTerms,
   parseTerms,
-  pathOf,
   type WriteTerms,
 } from '@sluice/core/grant';
 import { SluiceError } from '../errors.ts';
@@ -28,21 +28,19 @@ export type RequestItem = {
   readonly retention?: string;
   /** ISO 8601 duration: at most one batch in so long. */
   readonly frequency?: string;
-  /** Needed for any access but `read`. */
+  /** With `write` access inserts unless said otherwise, with `readwrite` updates too; each write waits for the owner's yes. */
   readonly write?: Partial<WriteTerms> & Pick<WriteTerms, 'operations'>;
 };
-/** What an owner takes away from what was asked. */
-export type Narrowing = {
-  readonly filter?: JsonObject;
-  readonly fields?: readonly FieldTerm[];
-  readonly duration?: GrantDuration;
-};
-
 /** The filter a grant runs: a grant speaks of one schema, and a collection may hold records of several versions of it. */
 export const filterOf = (terms: GrantTerms, schema: LoadedSchema): Filter => {
   const parsed = parseFilter(terms.filter, schema.formats);
   if (!parsed.ok) throw new SluiceError('BAD_FILTER', filterFailureText(parsed.error));
   return inSchema(schema, parsed.value);
+};
+
+const defaultWrite = (access: GrantAccess = 'read'): RequestItem['write'] => {
+  if (access === 'read') return undefined;
+  return { operations: access === 'write' ? ['insert'] : ['insert', 'update'] };
 };
 
 /** Reads what an app asks for. Errors: UNKNOWN_SCHEMA, BAD_SCHEMA, BAD_FILTER, BAD_REQUEST. */
@@ -57,7 +55,7 @@ export const toTerms = async (item: RequestItem, loadSchema: LoadSchema): Promis
     duration: item.duration ?? 'standing',
     retention: item.retention,
     frequency: item.frequency,
-    write: item.write,
+    write: item.write ?? defaultWrite(item.access),
   };
   const parsed = parseTerms(input, schema.formats, filterFailureText as (failure: never) => string);
   if (!parsed.ok)
@@ -67,16 +65,12 @@ export const toTerms = async (item: RequestItem, loadSchema: LoadSchema): Promis
   return parsed.value.terms;
 };
 
-/** An owner's own filter adds to the requester's, and fields can only be taken away: narrowing cannot widen. */
-export const narrow = async (terms: GrantTerms, narrowing: Narrowing, loadSchema: LoadSchema): Promise<GrantTerms> => {
-  const filter = narrowing.filter ? { $and: [terms.filter, narrowing.filter] } : terms.filter;
-  const fields = narrowing.fields
-    ? terms.fields
-      ? terms.fields.filter((f) => narrowing.fields?.some((n) => pathOf(n) === pathOf(f)))
-      : narrowing.fields
-    : terms.fields;
-  if (fields && fields.length === 0)
-    throw new SluiceError('BAD_REQUEST', 'Nothing of the record would be left to reveal');
-  const duration = narrowing.duration === 'once' ? 'once' : terms.duration;
-  return toTerms({ ...terms, filter, duration, ...(fields ? { fields } : {}) }, loadSchema);
-};
+/** Terms whose end has passed would give nothing, and look as if they did. Errors: BAD_REQUEST. */
+export function assertEndsLater(items: readonly GrantTerms[], nowMs: number): void {
+  if (items.some((terms) => (endsAtMs(terms) ?? nowMs + 1) <= nowMs))
+    throw new SluiceError('BAD_REQUEST', 'The end that is asked for has passed');
+}
+
+/** Whether terms in normal form are less than what was asked. */
+export const isNarrowed = (asked: GrantTerms, terms: GrantTerms): boolean =>
+  !jsonEquals(asked as unknown as JsonObject, terms as unknown as JsonObject);

@@ -63,7 +63,8 @@ function atomWords(atom: Atom, format: FieldFormat | undefined): string {
   }
 }
 
-function spanWords({ months, days, ms }: Span): string {
+/** Says how long a span is, e.g. `1 year and 6 months`. */
+export function spanWords({ months, days, ms }: Span): string {
   const parts: string[] = [];
   const unit = (n: number, word: string): void => {
     if (n > 0) parts.push(`${n} ${word}${n === 1 ? '' : 's'}`);

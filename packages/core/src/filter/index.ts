@@ -1,6 +1,6 @@
 export { allOf } from './all-of.ts';
 export type { Filter } from './ast.ts';
-export { describe } from './describe.ts';
+export { describe, spanWords } from './describe.ts';
 export { type FieldFormat, type FieldFormats, fieldFormats } from './formats.ts';
 export { compareBySort, compareKeys, type IndexKey, indexKeys, type Sort } from './index-keys.ts';
 export { parseInstant, parseSpan, type Span, subtractSpan } from './instant.ts';

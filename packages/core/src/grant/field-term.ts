@@ -50,8 +50,9 @@ export function parseFields(input: unknown, formats: FieldFormats): readonly Fie
     byPath.set(pathOf(term), term);
   }
   const changed = [...byPath.values()].filter((term) => transformOf(term) !== undefined).map(pathOf);
-  // What would become of a pseudonym inside of what is rounded? Nobody has to find out.
-  if (changed.some((path) => changed.some((other) => other !== path && liesIn(path, other)))) return undefined;
+  // What is dropped or has a pseudonym in its place has nothing left inside that a term could speak of.
+  if ([...byPath.keys()].some((path) => changed.some((other) => other !== path && liesIn(path, other))))
+    return undefined;
   return [...byPath.values()].sort((a, b) => (pathOf(a) < pathOf(b) ? -1 : 1));
 }
 
@@ -77,8 +78,10 @@ function parseTransform(input: unknown): FieldTransform | undefined {
   return typeof round === 'number' && Number.isFinite(round) && round > 0 ? { round } : undefined;
 }
 
-function sameTerm(a: FieldTerm, b: FieldTerm): boolean {
+const sameTerm = (a: FieldTerm, b: FieldTerm): boolean => sameTransform(a, b) && isOptional(a) === isOptional(b);
+
+/** Whether the same is done to two fields. */
+export function sameTransform(a: FieldTerm, b: FieldTerm): boolean {
   const [one, other] = [transformOf(a), transformOf(b)];
-  const same = typeof one === 'object' && typeof other === 'object' ? one.round === other.round : one === other;
-  return same && isOptional(a) === isOptional(b);
+  return typeof one === 'object' && typeof other === 'object' ? one.round === other.round : one === other;
 }

@@ -71,7 +71,7 @@ const TERMS = [
         { path: 'kind' },
         { optional: true, path: 'place', transform: 'pseudonym' },
         { path: 'price', transform: { round: 0.5 } },
-        { path: 'place.street', optional: true },
+        { path: 'where.street', optional: true },
         { path: 'date', transform: 'year' },
         { path: 'note.author', transform: 'drop' },
         'note',
@@ -85,8 +85,8 @@ const TERMS = [
         'note',
         { path: 'note.author', transform: 'drop' },
         { path: 'place', optional: true, transform: 'pseudonym' },
-        { path: 'place.street', optional: true },
         { path: 'price', transform: { round: 0.5 } },
+        { path: 'where.street', optional: true },
       ],
     },
   },
@@ -111,6 +111,12 @@ const TERMS = [
   },
   { name: 'what else is there falls away', given: { ...terms, more: 1 }, read: terms },
 ];
+/** GRANT-4: less of what was asked, which its grantee has to accept. */
+const NARROWED: JsonObject = {
+  ...terms,
+  filter: { $and: [{ date: { $within: 'P6M' } }, { kind: { $ne: 'x' } }] },
+  duration: { until: '2026-10-15T00:00:00.000Z' },
+};
 const of = (name: string, given: JsonValue, error: JsonObject) => ({ name, given, error });
 const badTerms = (field: string): JsonObject => ({ type: 'bad-terms', field });
 const fields = (...list: readonly JsonValue[]): JsonObject => ({ ...terms, fields: list });
@@ -138,6 +144,16 @@ const TERMS_REFUSED = [
   of('an optional drop', fields({ path: 'kind', optional: true, transform: 'drop' }), badTerms('fields')),
   of('one path in two ways', fields('kind', { path: 'kind', transform: 'pseudonym' }), badTerms('fields')),
   of('one path required and optional', fields('kind', { path: 'kind', optional: true }), badTerms('fields')),
+  of(
+    'a field inside of what is changed',
+    fields({ path: 'place', transform: 'pseudonym' }, { path: 'place.street', optional: true }),
+    badTerms('fields'),
+  ),
+  of(
+    'a field inside of what is dropped',
+    fields({ path: 'place', transform: 'drop' }, 'place.street'),
+    badTerms('fields'),
+  ),
   of(
     'a change inside of a change',
     fields({ path: 'place', transform: 'pseudonym' }, { path: 'place.street', transform: 'drop' }),
@@ -276,7 +292,7 @@ async function grantData(m: Made = {}): Promise<JsonObject> {
 async function grantVectors() {
   const refusals: readonly (readonly [string, Made])[] = [
     ['a receipt for another request', { hash: fill(32, 1) }],
-    ['a receipt for other terms', { stated: { ...terms, fields: ['date'] } }],
+    ['a receipt for other terms', { stated: { ...terms, duration: 'once' } }],
     ['a receipt by a key that the card does not name', { by: seeds.app }],
     ['a key that is not the one committed to', { commitment: fill(32, 2) }],
     ['two keys for one grant', { keys: 2 }],
@@ -284,6 +300,10 @@ async function grantVectors() {
     ['a schema that was not asked for', { terms: { ...terms, schema: 'https://schemas.example/other' } }],
     ['more access than was asked for', { terms: { ...terms, access: 'readwrite' } }],
     ['terms that cannot be read', { terms: { ...terms, filter: { $where: '1' } } }],
+    ['terms without a required field', { terms: { ...terms, fields: ['date'] } }],
+    ['terms with more fields', { terms: { ...terms, fields: ['date', 'kind', 'note'] } }],
+    ['terms with a filter that does not add to the asked one', { terms: { ...terms, filter: { kind: 'x' } } }],
+    ['terms with another retention', { terms: { ...terms, retention: 'P1Y' } }],
     ['a stream that is no feed', { grant: { feed: base64url(flip(feed, 0)) } }],
     ['a node without https', { data: { node: { url: 'http://node.sluice.test', did: 'did:web:node.sluice.test' } } }],
     ['a space id of 31 bytes', { data: { space: base64url(fill(31, 1)) } }],
@@ -318,6 +338,7 @@ async function grantVectors() {
     request: { payload, document: hex(request), hash: hex(requestHash) },
     requestsRefused: REQUESTS_REFUSED,
     grant: { key: hex(grantKey), grantId, feed: hex(feed), data: await grantData() },
+    grantNarrowed: { terms: NARROWED, data: await grantData({ terms: NARROWED }) },
     grantsRefused,
   };
 }

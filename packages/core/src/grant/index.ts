@@ -9,11 +9,13 @@ export {
   isDrop,
   isOptional,
   liesIn,
+  parseFields,
   pathOf,
   transformOf,
 } from './field-term.ts';
 export * from './key-change.ts';
 export * from './lane-entry.ts';
+export * from './narrowed-terms.ts';
 export * from './projection.ts';
 export * from './receipt.ts';
 export * from './revoke-certificate.ts';

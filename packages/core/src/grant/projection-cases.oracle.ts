@@ -118,12 +118,6 @@ export function projectionCases(secret: Uint8Array): readonly ProjectionCase[] {
       }),
     },
     {
-      name: 'a part of what is changed does not go as it is',
-      fields: [changed('name', 'pseudonym'), 'name.family'],
-      record: BORN,
-      revealed: only({ name: pseudonymOf('name', '{"family":"Ås","given":["Ada","Eva",null]}') }),
-    },
-    {
       name: 'what does not fit takes along what came as it is',
       fields: ['weight', 'name', changed('name.given', { round: 1 })],
       record: BORN,

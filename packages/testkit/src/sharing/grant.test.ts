@@ -112,6 +112,7 @@ describe('asking for and giving grants', () => {
         matching: 0,
         fields: 'all',
         sample: [],
+        rate: { changes: 0, perWeek: 0 },
       },
     ]);
     expect(await codeOf(phone.sharing.consent(id))).toBe('UNKNOWN_SCHEMA');
@@ -159,17 +160,18 @@ describe('asking for and giving grants', () => {
     const pending = await app.account.sharing.request(owner.account.did, {
       schema: 'social/post',
       filter: { type: 'odd' },
-      fields: ['content', 'name'],
+      fields: ['content', { path: 'name', optional: true }],
       purpose: 'x',
     });
     await until(() => owner.account.mailbox.get(pending.id));
-    expect(await codeOf(owner.account.sharing.preview(pending.id, { fields: ['type'] }))).toBe('BAD_REQUEST');
-    await owner.account.sharing.consent(pending.id, {
-      filter: { name: { $in: ['Post 1', 'Post 2'] } },
-      fields: ['content', 'type'],
-    });
+    const { preview, consent } = owner.account.sharing;
+    await expect(preview(pending.id, { fields: ['content', 'type'] })).rejects.toThrow('type was not asked for');
+    await expect(preview(pending.id, { fields: ['name'] })).rejects.toThrow('content is required');
+    await expect(consent(pending.id, { fields: ['name'] })).rejects.toThrow('content is required');
+    await consent(pending.id, { filter: { name: { $in: ['Post 1', 'Post 2'] } }, fields: ['content'] });
     const answer = await pending.answer();
     const grant = answer.status === 'granted' ? answer.grants[0] : undefined;
+    await grant?.accept();
     await grant?.upToDate();
     const records = (await grant?.datastore().getMany()) ?? [];
     expect(records.map(({ _id, schema, ...rest }) => rest)).toEqual([{ content: 'content 1' }]);

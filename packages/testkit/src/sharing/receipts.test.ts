@@ -27,6 +27,8 @@ describe('receipts of grants', () => {
     if (!opened.ok) throw new Error(JSON.stringify(opened.error));
     return opened.value;
   };
+  /** The requester's SDK accepts by itself what is given as asked. */
+  const accepted = () => until(() => shared.owner.account.mailbox.list({ type: 'inbox/type/syncAccept' })[0]);
   const accept = async (signer: Persona, sender: Persona, receipt: string): Promise<void> => {
     const { did, device, card } = signer.account.open;
     const acceptance = signAcceptance(
@@ -43,12 +45,13 @@ describe('receipts of grants', () => {
   };
 
   it('[RCPT-9] [RCPT-10] a consent is exported with its terms and parties, and a third one checks it from the file', async () => {
+    await accepted();
     const json = await exported();
     const { receipt, acceptances } = await check(json);
     expect(receipt.grants).toEqual([{ grantId: shared.given.grantId, terms: shared.given.terms }]);
     expect([receipt.owner, receipt.grantee]).toEqual([shared.owner.account.did, shared.app.account.did]);
     expect(receipt.hash).toBe(bytesToHex(sha256(shared.given.receipt)));
-    expect(acceptances).toEqual([]);
+    expect(acceptances).toMatchObject([{ grantee: shared.app.account.did, grants: [shared.given.grantId] }]);
     expect(json).toMatchObject({
       content: {
         pii_processing: {
@@ -73,15 +76,15 @@ describe('receipts of grants', () => {
 
   it('[RCPT-4] [RCPT-9] what the grantee accepted is in it, and nothing that another one signed', async () => {
     const hash = bytesToHex(sha256(shared.given.receipt));
+    await accepted();
+    const before = (await check(await exported())).acceptances;
     const stranger = await net.app('https://stranger.example');
     await accept(stranger, stranger, hash);
     await accept(stranger, shared.app, hash);
     await accept(shared.app, shared.app, '00'.repeat(32));
-    expect((await check(await exported())).acceptances).toEqual([]);
+    expect((await check(await exported())).acceptances).toEqual(before);
     await accept(shared.app, shared.app, hash);
-    expect((await check(await exported())).acceptances).toMatchObject([
-      { grantee: shared.app.account.did, grants: [shared.given.grantId] },
-    ]);
+    expect((await check(await exported())).acceptances).toHaveLength(2);
   });
 
   it('[RCPT-9] the end of a grant is an event of its consent, which another consent does not show', async () => {

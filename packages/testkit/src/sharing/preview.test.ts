@@ -1,0 +1,109 @@
+import { createSystemClock, type JsonObject } from '@sluice/core/base';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { grantItems, post, until } from '../sharing-fixture.ts';
+import { createTestNetwork, type Persona, type TestNetwork } from '../test-network.ts';
+
+const DAY_MS = 86_400_000;
+
+describe('what a preview says', () => {
+  let net: TestNetwork;
+  let owner: Persona;
+  let app: Persona;
+  let offsetMs = 0;
+
+  beforeEach(async () => {
+    offsetMs = 0;
+    net = await createTestNetwork({ clock: createSystemClock(() => offsetMs) });
+    owner = await net.person('owner');
+    app = await net.app('https://asker.example');
+  });
+  afterEach(() => net.close());
+
+  const asked = async (item: object): Promise<string> => {
+    const pending = await app.account.sharing.request(owner.account.did, {
+      schema: 'social/post',
+      purpose: 'x',
+      ...item,
+    });
+    await until(() => owner.account.mailbox.get(pending.id));
+    return pending.id;
+  };
+
+  it('[GRANT-26] the rate counts what was inserted and what was modified in 90 days', async () => {
+    const posts = await owner.account.vault.openDatastore('social/post');
+    await posts.saveMany([post(0), post(2), post(4)]);
+    offsetMs = 100 * DAY_MS;
+    await posts.save(post(2, { content: 'changed long after it was inserted' }), { force: true });
+    await posts.save(post(6));
+    offsetMs = 101 * DAY_MS;
+    await posts.save(post(6, { content: 'changed again' }), { force: true });
+    await posts.save(post(1, { content: 'does not match' }));
+    const id = await asked({ filter: { type: 'even' } });
+    const preview = await owner.account.sharing.preview(id);
+    // Of 2 the change counts, of 6 its insertion and its change; 0 and 4 are older, 1 does not match.
+    expect(preview.items[0]).toMatchObject({ matching: 4, rate: { changes: 3, perWeek: 0.2 } });
+    offsetMs = 195 * DAY_MS;
+    expect((await owner.account.sharing.preview(await asked({}))).items[0]).toMatchObject({
+      rate: { changes: 0, perWeek: 0 },
+    });
+  });
+
+  it('[GRANT-10] the sample is what the transforms of the terms leave', async () => {
+    const posts = await owner.account.vault.openDatastore('social/post');
+    await posts.save(post(1));
+    const id = await asked({
+      fields: [
+        { path: 'createdAt', transform: 'year' },
+        { path: 'name', optional: true },
+        { path: 'content', transform: 'pseudonym' },
+      ],
+    });
+    const sample = async (): Promise<JsonObject | undefined> =>
+      (await owner.account.sharing.preview(id)).items[0]?.sample[0];
+    expect(await sample()).toMatchObject({
+      createdAt: '2026',
+      name: 'Post 1',
+      content: expect.stringMatching(/^[\w-]{22}$/),
+    });
+    // The secret of a sample is thrown away: a preview tells nobody the pseudonyms of the grant.
+    expect((await sample())?.content).not.toBe((await sample())?.content);
+  });
+
+  it('[GRANT-26] the preview says what the requester receives already, and of nobody else', async () => {
+    const { given } = await grantItems(owner, app, [{ schema: 'note' }, { schema: 'social/contact' }]);
+    await grantItems(owner, await net.app('https://other.example'), [{ schema: 'social/contact' }]);
+    await owner.account.sharing.revoke(String(given[1]?.grantId));
+    const preview = await owner.account.sharing.preview(await asked({}));
+    expect(preview.receives).toEqual([
+      {
+        grantId: given[0]?.grantId,
+        sentence: 'asker.example may read your Notes (all, the whole records), from now on, until you revoke it.',
+      },
+    ]);
+  });
+
+  it('[GRANT-26] the preview of a change says what is added and taken away', async () => {
+    const posts = await owner.account.vault.openDatastore('social/post');
+    await posts.saveMany(Array.from({ length: 10 }, (_, i) => post(i)));
+    const { given } = await grantItems(owner, app, [
+      { schema: 'social/post', filter: { type: 'even' }, fields: ['content', { path: 'name', optional: true }] },
+    ]);
+    const { previewChange } = owner.account.sharing;
+    const grantId = String(given[0]?.grantId);
+    const change = await previewChange(grantId, {
+      filter: { name: { $in: ['Post 2', 'Post 4'] } },
+      fields: ['content'],
+    });
+    expect(change.after).toMatchObject({ matching: 2, fields: ['content'] });
+    expect(change.difference).toEqual({
+      records: { added: 0, removed: 3, changed: 2 },
+      fields: { added: [], removed: ['name'] },
+    });
+    expect((await previewChange(grantId, {})).difference).toEqual({
+      records: { added: 0, removed: 0, changed: 0 },
+      fields: { added: [], removed: [] },
+    });
+    await expect(previewChange(grantId, { fields: ['content', 'type'] })).rejects.toThrow('type was not asked for');
+    await expect(previewChange('00'.repeat(16), {})).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+});
