@@ -25,7 +25,7 @@ export type Db = {
   readonly transact: <T>(body: () => T) => T;
   /**
    * The same without waiting for the disk: a killed process loses nothing of it, a power cut may lose the latest, in order. Only for
-   * what can be had again: pages fetched, answers noted.
+   * what can be had again: pages fetched, answers noted. A `transact` inside has it wait after all: what must last lasts wherever it is written.
    */
   readonly transactLazily: <T>(body: () => T) => T;
   /** Calls back after every rollback, also of a nested call: what was remembered of the work that was undone must go. */
@@ -90,6 +90,9 @@ export function openDb(path: string, options: DbOptions = {}): Db {
   const listeners = new Set<() => void>();
   const statements = new Map<string, Statement>();
   let depth = 0;
+  let lazy = false;
+  /** Something inside the lazy transaction that runs must last. */
+  let mustLast = false;
 
   const sql = (text: string): Statement => {
     const known = statements.get(text);
@@ -105,7 +108,7 @@ export function openDb(path: string, options: DbOptions = {}): Db {
     return statement;
   };
 
-  const transact = <T>(body: () => T): T => {
+  const run = <T>(body: () => T): T => {
     const name = depth === 0 ? undefined : `s${depth}`;
     guarded(() => raw.exec(name ? `SAVEPOINT ${name}` : 'BEGIN IMMEDIATE'));
     depth++;
@@ -122,13 +125,24 @@ export function openDb(path: string, options: DbOptions = {}): Db {
     }
   };
 
+  const transact = <T>(body: () => T): T => {
+    if (lazy) mustLast = true;
+    return run(body);
+  };
+
   const durable = options.synchronous ?? 'FULL';
   const transactLazily = <T>(body: () => T): T => {
-    if (depth > 0 || durable !== 'FULL') return transact(body);
+    if (depth > 0 || durable !== 'FULL') return run(body);
     guarded(() => raw.exec('PRAGMA synchronous = NORMAL'));
+    lazy = true;
+    mustLast = false;
     try {
-      return transact(body);
+      const result = run(body);
+      // How a commit syncs cannot be changed while it runs.
+      if (mustLast) syncLog(raw);
+      return result;
     } finally {
+      lazy = false;
       guarded(() => raw.exec('PRAGMA synchronous = FULL'));
     }
   };
@@ -158,6 +172,15 @@ function foldLog(raw: DatabaseSync): void {
     raw.exec('PRAGMA wal_checkpoint(TRUNCATE)');
   } catch {
     // On a full disk the log stays beside the file and is read at the next opening.
+  }
+}
+
+/** A checkpoint syncs the write-ahead log before it copies any of it; the copy may find the disk full, and is made again later. */
+function syncLog(raw: DatabaseSync): void {
+  try {
+    raw.exec('PRAGMA wal_checkpoint(PASSIVE)');
+  } catch {
+    // The commit itself is done, and synced.
   }
 }
 

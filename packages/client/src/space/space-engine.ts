@@ -116,6 +116,8 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
   let controlWaits = false;
   /** Under which epoch the outbox was last made anew, and whether for its clock; forgotten when the node takes something. */
   let remade: { readonly epoch: number; readonly clock: boolean } | undefined;
+  /** Send the oldest waiting batch by itself: the node may have it already, with the answer lost. */
+  let alone = false;
   /** The store may be closed from here on: whatever was under way must not touch it any more. */
   let closed = false;
 
@@ -189,11 +191,13 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
 
   const nudge = (): void => {
     again = true;
-    if (!pumping) void pump();
+    if (pumping) return;
+    pumping = true;
+    // Never inside the transaction that calls: what leaves before it is committed could be undone here and not there.
+    queueMicrotask(() => void pump());
   };
 
   async function pump(): Promise<void> {
-    pumping = true;
     try {
       while (again && !closed && link.state() === 'ready' && status !== 'revoked' && status !== 'stopped') {
         again = false;
@@ -212,8 +216,8 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
 
   /** Sends one push. Returns whether there may be more to send. */
   async function pumpOnce(): Promise<boolean> {
-    const unsent = store.outbox();
-    const complete = unsent?.complete ?? true;
+    const unsent = store.outbox(alone ? 1 : undefined);
+    const complete = !alone && (unsent?.complete ?? true);
     // Feeds speak of the replica's whole state, and drains of saved messages: both wait until the last of the outbox goes along.
     const tags = complete ? waitingDrains(db, store.spaceRow) : [];
     const feedParts = complete ? (feeds?.prepare() ?? []) : [];
@@ -234,24 +238,27 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
       });
       // A feed part is refused by itself, so this may be all that is heard of a clock that is ahead.
       if (answer.parts.some((part) => part.type === 'refused' && part.code === 'CLOCK_SKEW')) hlc.reset(answer.nowMs);
+      if (unsent?.complete ?? true) alone = false;
       if (feedParts.length > 0) await feeds?.settle(answer.parts.slice(firstFeed));
       return true;
     } catch (cause) {
       if (closed) return false;
       if (feedParts.length > 0) await feeds?.settle(undefined);
-      return onPushFailed(cause);
+      return onPushFailed(cause, batch?.parts.length ?? 0);
     }
   }
 
-  function onPushFailed(cause: unknown): boolean {
+  function onPushFailed(cause: unknown, batches: number): boolean {
     if (cause instanceof LinkOffline) return false;
     if (!(cause instanceof LinkRefusal)) throw cause;
     switch (cause.code) {
       case 'CLOCK_SKEW':
-        hlc.reset(cause.nowMs);
-        return restage(true);
       case 'KEY_EPOCH':
-        return restage(false);
+        if (cause.code === 'CLOCK_SKEW') hlc.reset(cause.nowMs);
+        if (batches <= 1) return restage(cause.code === 'CLOCK_SKEW');
+        // Refused together: the first of them may be there from a push whose answer was lost, and then its bytes must stay.
+        alone = true;
+        return true;
       case 'REVOKED':
       case 'FORBIDDEN':
         onClosed(cause.code);
@@ -268,6 +275,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
 
   /** The node refused for certain, so no other copy of these bytes exists and they may be made anew under the same numbers. */
   function restage(forClock: boolean): boolean {
+    alone = false;
     const epoch = keysOf('').epoch();
     // Made anew before for the same reason, and refused all the same: the key has not come yet, or the node makes fun of us.
     if (remade && remade.epoch === epoch && (remade.clock || !forClock)) {
@@ -297,6 +305,8 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
       .map(keysOf)
       .find((named) => equalBytes(named.stream, stream));
   };
+
+  const readControl = () => readLog(link, keys.space, { type: 'ctl' }, store.cursor('ctl'), onControlPage);
 
   const isSynced = (): boolean =>
     (caughtUp.own || controlOnly) &&
@@ -373,10 +383,13 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
       for (let at = 0; at < entries.length; at += MAX_BATCH_ENTRIES) {
         let part = entries.slice(at, at + MAX_BATCH_ENTRIES);
         const answer = await send(part)
-          .catch((cause: unknown) => {
-            if (!(cause instanceof LinkRefusal) || cause.code !== 'CLOCK_SKEW' || at > 0) throw cause;
+          .catch(async (cause: unknown) => {
+            if (!(cause instanceof LinkRefusal) || at > 0) throw cause;
             // A revoke must not fail because this device's clock is wrong: stamped by the node's, it is sent once more.
-            hlc.reset(cause.nowMs);
+            if (cause.code === 'CLOCK_SKEW') hlc.reset(cause.nowMs);
+            // Nor because an earlier answer was lost: the node has entries of this signer that have not come here yet.
+            else if (cause.code === 'FORK' || cause.code === 'GAP') await readControl();
+            else throw cause;
             entries = control.write(changes, signer);
             part = entries.slice(0, MAX_BATCH_ENTRIES);
             return send(part);
@@ -389,7 +402,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
         const refusal = firstRefusal(answer);
         if (refusal) throw new SluiceError(`NODE_${refusal}`);
         // Folded in the node's order, which decides whose epoch counts when two devices start one at once.
-        await readLog(link, keys.space, { type: 'ctl' }, store.cursor('ctl'), onControlPage);
+        await readControl();
       }
     },
     addEpochs: (arrived) => {
@@ -414,10 +427,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
       const failure = (): SluiceError | undefined => (full ? new SluiceError('STORE_FULL') : stopReason(status));
       await waiters.until(() => failure() ?? isSynced(), timeoutMs);
       // Caught up is what was true at some moment before; asking once more makes it true as of this call.
-      const rounds = [
-        () => readLog(link, keys.space, { type: 'ctl' }, store.cursor('ctl'), onControlPage),
-        () => readLog(link, keys.space, { type: 'own' }, store.cursor('own'), onOwnPage),
-      ];
+      const rounds = [readControl, () => readLog(link, keys.space, { type: 'own' }, store.cursor('own'), onOwnPage)];
       for (const round of controlOnly ? rounds.slice(0, 1) : rounds) await within(clock, timeoutMs, round());
     },
     status: () => status,

@@ -72,7 +72,8 @@ export type SpaceStore = {
   readonly cursor: (log: string) => number;
   readonly setCursor: (log: string, seq: number) => void;
   readonly pins: () => Pins;
-  readonly outbox: () => OutboxBatch | undefined;
+  /** The oldest waiting batches, at most so many. */
+  readonly outbox: (seals?: number) => OutboxBatch | undefined;
   readonly outboxSize: () => number;
   /** The version vector of a stream: the last number of every writer whose entries this replica holds, its own unsent ones included. */
   readonly vector: (stream: number, self: WriterId) => { readonly writer: WriterId; readonly n: number }[];
@@ -184,7 +185,7 @@ export function openSpaceStore(db: StoreDb, space: SpaceId, self: WriterId): Spa
     cursor: (log) => Number(db.sql('SELECT seq FROM cursor WHERE space = ? AND log = ?').get(spaceRow, log)?.seq ?? 0),
     setCursor: (log, seq) => setCursor(db, spaceRow, log, seq),
     pins: () => readPins(db, spaceRow, streamRow),
-    outbox: () => readOutbox(db, spaceRow, self),
+    outbox: (seals = OUTBOX_SEALS) => readOutbox(db, spaceRow, self, seals),
     outboxSize: () => Number(db.sql('SELECT count(*) AS size FROM outbox WHERE space = ?').get(spaceRow)?.size),
     vector: (stream, own) => {
       const rows = db.sql('SELECT writer, n FROM pin WHERE stream = ?').all(stream);
@@ -236,16 +237,16 @@ function readPins(db: StoreDb, space: number, streamRow: (stream: StreamId) => n
 }
 
 /** The oldest waiting batches, with the very bytes that were sealed when they were saved. */
-function readOutbox(db: StoreDb, space: number, self: WriterId): OutboxBatch | undefined {
+function readOutbox(db: StoreDb, space: number, self: WriterId, seals: number): OutboxBatch | undefined {
   const rows = db
     .sql(
       'SELECT o.id, o.stream, o.first_ls, o.last_ls, o.last_n, o.size, o.seal, s.stream AS name FROM outbox o JOIN stream s ON s.id = o.stream WHERE o.space = ? ORDER BY o.id LIMIT ?',
     )
-    .all(space, OUTBOX_SEALS + 1);
+    .all(space, seals + 1);
   if (rows.length === 0) return undefined;
   const taken: typeof rows = [];
   let size = 0;
-  for (const row of rows.slice(0, OUTBOX_SEALS)) {
+  for (const row of rows.slice(0, seals)) {
     if (taken.length > 0 && size + Number(row.size) > OUTBOX_BYTES) break;
     size += Number(row.size);
     taken.push(row);

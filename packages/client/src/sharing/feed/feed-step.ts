@@ -174,6 +174,8 @@ function nextBatch(work: Work, round: Round, nowMs: number): Batch {
 /** The first evaluation of a feed looks only at what an index says can match; a later one, by another rule, at everything. */
 function nextBackfill(work: Work, nowMs: number): Batch {
   const { collection, filter } = work.grant;
+  // Listed for an append that came to nothing: what came since must be in it.
+  if (work.backfill?.at === 0 && work.backfill.upTo !== collection.lastLs()) delete work.backfill;
   work.backfill ??= {
     tags: inBlindOrder(
       work.progress.whole ? collection.allTags() : collection.candidates(filter, nowMs),
@@ -190,7 +192,8 @@ function nextBackfill(work: Work, nowMs: number): Batch {
     taken === records.length && backfill.at + STEP_RECORDS >= backfill.tags.length;
   return {
     records,
-    finished: isLast,
+    // What came since the tags were listed is looked at before a checkpoint speaks for it.
+    finished: (taken) => isLast(taken) && collection.lastLs() === backfill.upTo,
     advance: (taken) => {
       if (isLast(taken)) return Math.max(1, backfill.upTo);
       backfill.at += taken === records.length ? STEP_RECORDS : taken;
