@@ -27,7 +27,7 @@ const config: KnipConfig = {
     'packages/client': { project: SHIPPED },
     'packages/node': { project: SHIPPED },
     'packages/sqlite': { project: SHIPPED },
-    'packages/testkit': { entry: ['src/faults/*-process.ts'], project: ['src/**/*.ts'] },
+    'packages/testkit': { entry: ['src/faults/*-process.ts', 'src/simulation/main.ts'], project: ['src/**/*.ts'] },
     schemas: { entry: ['scripts/*.mjs'], project: [...SHIPPED, 'scripts/*.mjs'], ignore: ['src/generated/**'] },
     'apps/cli': { entry: ['src/main.ts!'], project: SHIPPED },
     examples: { entry: ['src/*.ts!', 'src/demo/{main,*-process,node-doubles}.ts!'], project: SHIPPED },

@@ -9,3 +9,4 @@ export {
   type TestNetwork,
 } from './test-network.ts';
 export { grantItems, post, sharePosts, type SharedPosts, until } from './sharing-fixture.ts';
+export { createSimDisk, openSimStore } from './simulation/sim-store.ts';

@@ -18,6 +18,11 @@ export type CommitQueue = {
   readonly drain: () => Promise<void>;
 };
 
+/** When a group is committed: `run` is called once, later than what runs now. */
+export type Schedule = (run: () => void) => void;
+
+const nextTurn: Schedule = (run) => void setImmediate(run);
+
 /** Most jobs in one transaction, so that a burst does not delay its first answer without bound. */
 const MAX_GROUP = 64;
 
@@ -25,6 +30,7 @@ const MAX_GROUP = 64;
 export function createCommitQueue(
   db: Db,
   hooks: { readonly onCommitted: () => void; readonly onRolledBack: () => void },
+  schedule: Schedule = nextTurn,
 ): CommitQueue {
   const waiting: Job[] = [];
   let scheduled = false;
@@ -55,7 +61,7 @@ export function createCommitQueue(
     for (const answer of answers) answer();
     if (committed) hooks.onCommitted();
     scheduled = waiting.length > 0;
-    if (scheduled) setImmediate(flush);
+    if (scheduled) schedule(flush);
     else for (const done of idle.splice(0)) done();
   };
 
@@ -65,7 +71,7 @@ export function createCommitQueue(
         waiting.push({ run: body, resolve: resolve as (outcome: Outcome<unknown>) => void, fail });
         if (!scheduled) {
           scheduled = true;
-          setImmediate(flush);
+          schedule(flush);
         }
       }),
     drain: () => (scheduled ? new Promise((resolve) => idle.push(resolve)) : Promise.resolve()),

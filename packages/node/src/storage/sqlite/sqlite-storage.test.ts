@@ -38,10 +38,11 @@ import {
   type PushPart,
   parseSeal,
 } from '@sluice/core/wire';
+import { createSimDisk, openSimStore } from '@sluice/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkParts } from '../checked-part.ts';
 import type { Storage } from '../port.ts';
-import { openSqliteStorage, type SqliteStorageOptions } from './sqlite-storage.ts';
+import { createSqliteStorage, openSqliteStorage, type SqliteStorageOptions } from './sqlite-storage.ts';
 
 const NOW = 1_800_000_000_000;
 const key = toAeadKey(systemRandom(32));
@@ -51,6 +52,18 @@ const tagOf = (n: number): Tag => {
   return tag as Tag;
 };
 const text = (size: number): Uint8Array => new Uint8Array(size).fill(120);
+
+/** How a storage is opened again and again over one place. */
+type Opener = (options: Partial<SqliteStorageOptions>) => Storage;
+
+const fileStorage = (directory: string): Opener => {
+  return (options) => openSqliteStorage({ path: join(directory, 'node.db'), synchronous: 'NORMAL', ...options });
+};
+/** What simulations run on must do the same. */
+const simulatedStorage = (): Opener => {
+  const disk = createSimDisk();
+  return (options) => createSqliteStorage(openSimStore(disk, undefined, options).db, options);
+};
 
 /** A space with devices that write to it, against the real storage. */
 class Fixture {
@@ -62,10 +75,15 @@ class Fixture {
   readonly own: StreamId = toStreamId(concatBytes(Uint8Array.of(1), systemRandom(15)));
   readonly chains = new Map<SigningKey, { n: number; hash: Uint8Array }>();
   readonly writers = new Map<SigningKey, { n: number; hash: Uint8Array }>();
-  storage: Storage = this.open();
+  readonly opener: Opener;
+  storage: Storage;
 
+  constructor(openerOf: (directory: string) => Opener) {
+    this.opener = openerOf(this.directory);
+    this.storage = this.opener({});
+  }
   open(options: Partial<SqliteStorageOptions> = {}): Storage {
-    this.storage = openSqliteStorage({ path: join(this.directory, 'node.db'), synchronous: 'NORMAL', ...options });
+    this.storage = this.opener(options);
     return this.storage;
   }
   ctl(signer: SigningKey, pub: CtlPublic, ms = NOW): Entry {
@@ -151,13 +169,16 @@ class Fixture {
   }
 }
 
-describe('the node’s storage', () => {
+describe.each([
+  ['in a file', fileStorage],
+  ['in a simulation', simulatedStorage],
+])('the node’s storage %s', (_name, openerOf) => {
   let f: Fixture;
   let device: SigningKey;
   const refused = (code: string) => ({ ok: false, code });
 
   beforeEach(async () => {
-    f = new Fixture();
+    f = new Fixture(openerOf);
     device = createSigningKey(systemRandom);
     expect(await f.create(device)).toMatchObject({ ok: true });
   });

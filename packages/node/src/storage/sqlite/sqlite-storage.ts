@@ -20,7 +20,7 @@ import type { PushJob, Storage, TouchedLog } from '../port.ts';
 import { REFUSALS } from '../refusals.ts';
 import { appendCtl, type Appended, appendFeed, appendSealed } from './append.ts';
 import { createBlobTable } from './blobs.ts';
-import { createCommitQueue } from './commit-queue.ts';
+import { createCommitQueue, type Schedule } from './commit-queue.ts';
 import { depositAll, drainInbox, INBOX_QUOTA, type InboxQuota } from './inbox.ts';
 import { emptyRevokedFeeds, trimLane } from './lanes.ts';
 import { logTableName, readPage } from './read-page.ts';
@@ -43,15 +43,21 @@ export type SqliteStorage = Storage & {
 };
 
 /** Opens or creates the node's database file. */
-export function openSqliteStorage(options: SqliteStorageOptions): SqliteStorage {
-  const db = openDb(options.path, options);
+export const openSqliteStorage = (options: SqliteStorageOptions): SqliteStorage =>
+  createSqliteStorage(openDb(options.path, options), options);
+
+/** Storage in a database that is open already. `schedule` says when a group is committed; with the next turn unless given. */
+export function createSqliteStorage(
+  db: Db,
+  options: { readonly inboxQuota?: InboxQuota; readonly schedule?: Schedule } = {},
+): SqliteStorage {
   db.exec(TABLES);
   const cache = new Map<string, AccessState>();
   const staged = new Map<string, AccessState>();
   let touched: TouchedLog[] = [];
   const listeners = new Set<(touched: readonly TouchedLog[]) => void>();
 
-  const queue = createCommitQueue(db, {
+  const hooks = {
     onCommitted: () => {
       for (const [space, state] of staged) remember(cache, space, state);
       staged.clear();
@@ -63,7 +69,8 @@ export function openSqliteStorage(options: SqliteStorageOptions): SqliteStorage 
       staged.clear();
       touched = [];
     },
-  });
+  };
+  const queue = createCommitQueue(db, hooks, options.schedule);
 
   const accessState = (space: SpaceId): AccessState | undefined => {
     const key = bytesToHex(space);
