@@ -1,26 +1,20 @@
-/** The grants an account gave: the rows that open them, the agent that runs them, and their life. Must not know requests or messages. */
+/** The grants an account gave: the rows that open them, and their life. Must not know requests or messages. */
 
 import { bytesToHex, hexToBytes, type JsonObject, toRowId, utf8ToBytes } from '@sluice/core/base';
-import { type AeadKey, keyCommitment, sealAead, streamTagKey, type TagSecret, toAeadKey } from '@sluice/core/crypto';
-import { parseSpan } from '@sluice/core/filter';
+import { keyCommitment, sealAead, toAeadKey } from '@sluice/core/crypto';
 import { endsAtMs, sealGrantKey } from '@sluice/core/grant';
-import { type AccessRow, type CtlRow, VERB } from '@sluice/core/stream';
+import { type CtlRow, VERB } from '@sluice/core/stream';
 import type { OpenAccount } from '../account/account.ts';
-import { packBytes, unpackBytes } from '../account/keychain.ts';
+import { packBytes } from '../account/keychain.ts';
 import type { Context } from '../context.ts';
 import { SluiceError } from '../errors.ts';
-import type { LoadedSchema } from '../schema/index.ts';
 import type { ControlChange } from '../space/control-log.ts';
-import type { Collection } from '../store/collection.ts';
 import type { ActivityLog } from './activity-log.ts';
-import { type Agent, createAgent } from './feed/agent.ts';
-import type { LaneDesk } from './feed/feed-work.ts';
 import { createGrantFacts, type GrantFacts } from './grant-facts.ts';
 import { type GivenGrant, type GivenState, givenToItem, type GrantView, itemToGiven } from './grant-item.ts';
-import { createLaneDesk } from './lane/lane-desk.ts';
-import { openLaneReplica } from './lane/lane-replica.ts';
+import { createGrantRunner, type GrantGround } from './grant-runner.ts';
 import { openWriteLog, type WriteLog } from './lane/write-log.ts';
-import { filterOf, type LoadSchema } from './terms.ts';
+import type { LoadSchema } from './terms.ts';
 
 /** The grants an account gave, running and ended. */
 export type GivenGrants = {
@@ -40,7 +34,7 @@ export type GivenGrants = {
   readonly revoke: (grantId: string) => Promise<boolean>;
   /** Puts a new key into the grant's feed. */
   readonly rotateKey: (grantId: string) => Promise<void>;
-  readonly schemaOf: (grant: GivenGrant) => Promise<{ readonly schema: LoadedSchema; readonly collection: Collection }>;
+  readonly schemaOf: (grant: GivenGrant) => Promise<GrantGround>;
   readonly start: () => Promise<void>;
   readonly feedsUpToDate: () => boolean;
   readonly nudge: () => void;
@@ -58,50 +52,36 @@ export function createGivenGrants(
   const { clock, random } = platform;
   const facts = createGrantFacts(keychain);
   const writes = openWriteLog(home);
-  const stops: (() => void)[] = [];
+  let stop: () => void = () => undefined;
   let cancelTimer: () => void = () => undefined;
-  /** Grants that cannot run here, by id: why. */
-  const problems = new Map<string, string>();
 
-  const agent: Agent = createAgent({
-    db: store.db,
+  const schemaOf: GivenGrants['schemaOf'] = async (grant) => {
+    const schema = await loadSchema(grant.terms.schema);
+    if (schema.hash !== grant.terms.schemaHash)
+      throw new SluiceError('BAD_SCHEMA', 'The schema is not the one this grant was given for');
+    return { schema, collection: vault.registry.openWith(schema, grant.collection) };
+  };
+  const runner = createGrantRunner({
+    platform,
+    store,
     link,
-    engine: home,
-    space: home.keys.space,
-    clock,
-    random,
+    home,
     device: account.device,
     card: account.card,
-    onEnded: (grantId, how) => {
-      if (how !== 'completed' || facts.get(grantId, 'completed')) return;
-      facts.note(grantId, 'completed', { at: clock.nowMs() });
-      note({ type: 'completion', grantId, grantee: get(grantId).grantee });
-    },
-    onRelease: (releases) => note({ type: 'release', releases }),
+    keychain,
+    facts,
+    writes,
+    groundOf: schemaOf,
+    note,
     onKeyOld: (grantId) => void rotateKey(grantId),
+    // The owner sees the pause in the activity log; it goes on when it is resumed.
+    onOscillation: (grantId) => void setPaused(grantId, true).catch(() => undefined),
   });
-  home.setFeeds(agent.source);
-
-  const rowOf = (grantId: string): AccessRow | undefined => home.access.rows.get(grantId);
-
-  const stateOf = (grant: GivenGrant): GivenState => {
-    const { grantId } = grant;
-    const row = rowOf(grantId);
-    if (facts.get(grantId, 'purged')) return 'purged';
-    const ended = row?.status === 'revoked' || facts.get(grantId, 'revoked') || facts.get(grantId, 'dropped');
-    // An expired grant's row is revoked too, so that the node forgets its feed.
-    const isOver = (endsAtMs(grant.terms) ?? Number.POSITIVE_INFINITY) <= clock.nowMs();
-    if (ended && !(isOver && !facts.get(grantId, 'revoked'))) return 'revoked';
-    if (isOver) return 'expired';
-    if (facts.get(grantId, 'completed')) return 'completed';
-    if (grant.narrowed && !facts.get(grantId, 'accepted')) return 'offered';
-    if (row?.status === 'paused') return 'paused';
-    return agent.progress(grantId)?.closed ? 'live' : 'backfill';
-  };
+  const { agent, rowOf, stateOf, run, follow } = runner;
 
   const view = (grantId: string, item: JsonObject): GrantView => {
     const grant = itemToGiven(grantId, item);
-    const problem = problems.get(grantId);
+    const problem = runner.problemOf(grantId);
     const revoked = facts.get(grantId, 'revoked');
     const row = rowOf(grantId);
     const revokedAtMs = revoked ? Number(revoked.at) : row?.status === 'revoked' ? row.ms : undefined;
@@ -119,124 +99,6 @@ export function createGivenGrants(
     const item = keychain.get('grant', grantId);
     if (!item) throw new SluiceError('NOT_FOUND', 'There is no such grant');
     return view(grantId, item);
-  };
-
-  /** The key of an epoch: the first is the grant's own, later ones are known by what the feed commits to. */
-  const keyOf =
-    (grant: GivenGrant) =>
-    (epoch: number, commitment: Uint8Array | undefined): AeadKey | undefined => {
-      if (epoch === 1) return grant.key;
-      const fact = commitment && facts.get(grant.grantId, `key/${bytesToHex(commitment)}`);
-      return fact && toAeadKey(unpackBytes(fact.key));
-    };
-
-  const schemaOf: GivenGrants['schemaOf'] = async (grant) => {
-    const schema = await loadSchema(grant.terms.schema);
-    if (schema.hash !== grant.terms.schemaHash)
-      throw new SluiceError('BAD_SCHEMA', 'The schema is not the one this grant was given for');
-    return { schema, collection: vault.registry.openWith(schema, grant.collection) };
-  };
-
-  function openDesk(grant: GivenGrant, schema: LoadedSchema, collection: Collection): LaneDesk | undefined {
-    const { lane, terms, grantId } = grant;
-    if (!lane || !terms.write) return undefined;
-    const replica = openLaneReplica({
-      db: store.db,
-      link,
-      space: home.keys.space,
-      lane,
-      granteeKey: grant.granteeKey,
-      onNews: home.nudge,
-      onAlarm: () => void problems.set(grantId, 'The node serves what the grantee did not write'),
-    });
-    const commitments = (): readonly Uint8Array[] => agent.progress(grantId)?.commitments ?? [];
-    return createLaneDesk({
-      db: store.db,
-      clock,
-      rule: {
-        grantId,
-        schema: schema.id,
-        filter: filterOf(terms, schema),
-        fields: terms.fields,
-        reads: terms.access !== 'write',
-        write: terms.write,
-        merges: schema.merges,
-        isValid: (document) => schema.validate(document).length === 0,
-      },
-      secret: grant.secret,
-      tagKey: streamTagKey(grant.secret as unknown as TagSecret, grant.feed),
-      keyOf: (epoch) => keyOf(grant)(epoch, commitments()[epoch - 2]),
-      collection,
-      replica,
-      writes,
-      nudge: home.nudge,
-      onWrites: (records) => {
-        for (const { n, recordId, operation, status, code } of records)
-          if (status === 'applied' || status === 'rejected')
-            note({
-              type: 'verdict',
-              grantId,
-              grantee: grant.grantee,
-              n,
-              recordId,
-              operation,
-              accepted: status === 'applied',
-              ...(code ? { code } : {}),
-            });
-      },
-      // The owner sees the pause in the activity log; it goes on when it is resumed.
-      onOscillation: () => void setPaused(grantId, true).catch(() => undefined),
-    });
-  }
-
-  const runGrant = async (grant: GivenGrant): Promise<void> => {
-    const { schema, collection } = await schemaOf(grant);
-    const { grantId, grantee, feed, secret, term, terms } = grant;
-    const every = terms.frequency === undefined ? undefined : parseSpan(terms.frequency);
-    const desk = openDesk(grant, schema, collection);
-    agent.add({
-      grantId,
-      grantee,
-      feed,
-      keyOf: keyOf(grant),
-      secret,
-      term,
-      filter: filterOf(terms, schema),
-      fields: terms.fields,
-      reads: terms.access !== 'write',
-      once: terms.duration === 'once',
-      ...(every ? { every } : {}),
-      collection,
-      ...(desk ? { desk } : {}),
-    });
-    home.nudge();
-  };
-
-  /** Runs a grant; one whose schema cannot be had waits and says so, and keeps nobody from the rest of the account. */
-  const run = async (grant: GivenGrant): Promise<void> => {
-    const state = stateOf(grant);
-    if (state !== 'backfill' && state !== 'live' && state !== 'paused') {
-      problems.delete(grant.grantId);
-      return agent.remove(grant.grantId);
-    }
-    try {
-      await runGrant(grant);
-      problems.delete(grant.grantId);
-    } catch (cause) {
-      if (!(cause instanceof SluiceError)) throw cause;
-      problems.set(grant.grantId, cause.message);
-    }
-    agent.setPaused(grant.grantId, stateOf(grant) === 'paused');
-    home.nudge();
-  };
-  /** Takes up what is decided of a grant, whichever device decided it. */
-  const follow = (grantId: string): Promise<void> => {
-    const item = keychain.get('grant', grantId);
-    return item ? run(itemToGiven(grantId, item)) : Promise.resolve();
-  };
-  const followAll = async (): Promise<void> => {
-    for (const { id } of keychain.list('grant')) await follow(id);
-    armExpiry();
   };
 
   /** A grant ends by its terms with nobody deciding anything: it stops here, and the node forgets what its feed held. */
@@ -345,19 +207,23 @@ export function createGivenGrants(
     rotateKey,
     schemaOf,
     start: async () => {
-      await followAll();
-      stops.push(keychain.onArrival('grant', (id) => void follow(id)));
-      stops.push(facts.onFact((id) => void follow(id)));
-      stops.push(home.onControl(() => void followAll()));
-      stops.push(writes.onArrival(home.nudge));
-      stops.push(link.onState((state) => state === 'ready' && sendRevokes()));
+      const ends = [
+        await runner.start(),
+        keychain.onArrival('grant', armExpiry),
+        home.onControl(armExpiry),
+        link.onState((state) => state === 'ready' && sendRevokes()),
+      ];
+      stop = () => {
+        for (const end of ends) end();
+      };
+      armExpiry();
       sendRevokes();
     },
-    feedsUpToDate: () => problems.size === 0 && agent.upToDate(),
+    feedsUpToDate: runner.upToDate,
     nudge: home.nudge,
     close: () => {
       cancelTimer();
-      for (const stop of stops.splice(0)) stop();
+      stop();
     },
   };
 }

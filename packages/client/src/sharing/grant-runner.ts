@@ -1,0 +1,249 @@
+/**
+ * Runs given grants: keeps their feeds up to date and decides on what grantees write. Every device of the owner does, and an always-on agent
+ * with less in its hands; so nothing here signs for the space or needs the account's own keys.
+ */
+
+import { bytesToHex, type JsonObject } from '@sluice/core/base';
+import { type AeadKey, type SigningKey, streamTagKey, type TagSecret, toAeadKey } from '@sluice/core/crypto';
+import { parseSpan } from '@sluice/core/filter';
+import { endsAtMs } from '@sluice/core/grant';
+import type { AccessRow } from '@sluice/core/stream';
+import { type Keychain, unpackBytes } from '../account/keychain.ts';
+import { SluiceError } from '../errors.ts';
+import type { LiveLink } from '../link/live-link.ts';
+import type { OpenedStore, Platform } from '../platform.ts';
+import type { LoadedSchema } from '../schema/index.ts';
+import type { SpaceEngine } from '../space/space-engine.ts';
+import type { Collection } from '../store/collection.ts';
+import type { ActivityLog } from './activity-log.ts';
+import { type Agent, createAgent } from './feed/agent.ts';
+import type { LaneDesk } from './feed/feed-work.ts';
+import type { GrantFacts } from './grant-facts.ts';
+import { type GivenGrant, type GivenState, itemToGiven } from './grant-item.ts';
+import { createLaneDesk } from './lane/lane-desk.ts';
+import { openLaneReplica } from './lane/lane-replica.ts';
+import type { WriteLog } from './lane/write-log.ts';
+import { filterOf } from './terms.ts';
+
+/** The schema of a grant, and the collection it draws from. */
+export type GrantGround = { readonly schema: LoadedSchema; readonly collection: Collection };
+
+/** What grants are run with. */
+export type GrantRunnerDeps = {
+  readonly platform: Pick<Platform, 'clock' | 'random'>;
+  readonly store: OpenedStore;
+  readonly link: LiveLink;
+  readonly home: SpaceEngine;
+  /** Signs checkpoints, with its card. */
+  readonly device: SigningKey;
+  readonly card: Uint8Array;
+  /** Where the grants are. */
+  readonly keychain: Keychain;
+  readonly facts: GrantFacts;
+  readonly writes: WriteLog;
+  /** Rejects with SluiceError when the grant cannot run here. */
+  readonly groundOf: (grant: GivenGrant) => Promise<GrantGround>;
+  readonly note: ActivityLog['note'];
+  readonly onKeyOld: (grantId: string) => void;
+  /** One field of a grant goes to and fro between two who write it. */
+  readonly onOscillation: (grantId: string) => void;
+};
+
+/** Grants at work. */
+export type GrantRunner = {
+  readonly agent: Agent;
+  readonly rowOf: (grantId: string) => AccessRow | undefined;
+  readonly stateOf: (grant: GivenGrant) => GivenState;
+  /** Why a grant cannot run here. */
+  readonly problemOf: (grantId: string) => string | undefined;
+  /** Starts, changes or ends the work on a grant, as its state says; one that cannot run here says why and keeps nobody from the rest. */
+  readonly run: (grant: GivenGrant) => Promise<void>;
+  /** Takes up what is decided of a grant, whoever decided it. */
+  readonly follow: (grantId: string) => Promise<void>;
+  readonly followAll: () => Promise<void>;
+  readonly upToDate: () => boolean;
+  /** From here on follows whatever becomes of the grants. Returns how to stop. */
+  readonly start: () => Promise<() => void>;
+};
+
+/** Creates a runner. */
+export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
+  const { platform, keychain, home, store, link, facts, writes, note } = deps;
+  const { clock } = platform;
+  /** Grants that cannot run here, by id: why. */
+  const problems = new Map<string, string>();
+  /** Grants at work, by id: on which terms. */
+  const running = new Map<string, number>();
+
+  const agent: Agent = createAgent({
+    db: store.db,
+    link,
+    engine: home,
+    space: home.keys.space,
+    clock,
+    random: platform.random,
+    device: deps.device,
+    get card() {
+      return deps.card;
+    },
+    onEnded: (grantId, how) => {
+      const item = keychain.get('grant', grantId);
+      if (how !== 'completed' || facts.get(grantId, 'completed') || !item) return;
+      facts.note(grantId, 'completed', { at: clock.nowMs() });
+      note({ type: 'completion', grantId, grantee: itemToGiven(grantId, item).grantee });
+    },
+    onRelease: (releases) => note({ type: 'release', releases }),
+    onKeyOld: deps.onKeyOld,
+  });
+  home.setFeeds(agent.source);
+
+  const rowOf = (grantId: string): AccessRow | undefined => home.access.rows.get(grantId);
+
+  const stateOf = (grant: GivenGrant): GivenState => {
+    const { grantId } = grant;
+    const row = rowOf(grantId);
+    if (facts.get(grantId, 'purged')) return 'purged';
+    const ended = row?.status === 'revoked' || facts.get(grantId, 'revoked') || facts.get(grantId, 'dropped');
+    // An expired grant's row is revoked too, so that the node forgets its feed.
+    const isOver = (endsAtMs(grant.terms) ?? Number.POSITIVE_INFINITY) <= clock.nowMs();
+    if (ended && !(isOver && !facts.get(grantId, 'revoked'))) return 'revoked';
+    if (isOver) return 'expired';
+    if (facts.get(grantId, 'completed')) return 'completed';
+    if (grant.narrowed && !facts.get(grantId, 'accepted')) return 'offered';
+    if (row?.status === 'paused') return 'paused';
+    return agent.progress(grantId)?.closed ? 'live' : 'backfill';
+  };
+
+  /** The key of an epoch: the first is the grant's own, later ones are known by what the feed commits to. */
+  const keyOf =
+    (grant: GivenGrant) =>
+    (epoch: number, commitment: Uint8Array | undefined): AeadKey | undefined => {
+      if (epoch === 1) return grant.key;
+      const fact = commitment && facts.get(grant.grantId, `key/${bytesToHex(commitment)}`);
+      return fact && toAeadKey(unpackBytes(fact.key));
+    };
+
+  function openDesk(grant: GivenGrant, { schema, collection }: GrantGround): LaneDesk | undefined {
+    const { lane, terms, grantId } = grant;
+    if (!lane || !terms.write) return undefined;
+    const replica = openLaneReplica({
+      db: store.db,
+      link,
+      space: home.keys.space,
+      lane,
+      granteeKey: grant.granteeKey,
+      onNews: home.nudge,
+      onAlarm: () => void problems.set(grantId, 'The node serves what the grantee did not write'),
+    });
+    const commitments = (): readonly Uint8Array[] => agent.progress(grantId)?.commitments ?? [];
+    return createLaneDesk({
+      db: store.db,
+      clock,
+      rule: {
+        grantId,
+        schema: schema.id,
+        filter: filterOf(terms, schema),
+        fields: terms.fields,
+        reads: terms.access !== 'write',
+        write: terms.write,
+        merges: schema.merges,
+        isValid: (document: JsonObject) => schema.validate(document).length === 0,
+      },
+      secret: grant.secret,
+      tagKey: streamTagKey(grant.secret as unknown as TagSecret, grant.feed),
+      keyOf: (epoch) => keyOf(grant)(epoch, commitments()[epoch - 2]),
+      collection,
+      replica,
+      writes,
+      nudge: home.nudge,
+      onWrites: (records) => {
+        for (const { n, recordId, operation, status, code } of records)
+          if (status === 'applied' || status === 'rejected')
+            note({
+              type: 'verdict',
+              grantId,
+              grantee: grant.grantee,
+              n,
+              recordId,
+              operation,
+              accepted: status === 'applied',
+              ...(code ? { code } : {}),
+            });
+      },
+      onOscillation: () => deps.onOscillation(grantId),
+    });
+  }
+
+  const runGrant = async (grant: GivenGrant): Promise<void> => {
+    // Every control entry leads here: what runs on these terms already goes on, with the one desk that it has.
+    if (running.get(grant.grantId) === grant.term && agent.progress(grant.grantId)) return;
+    const ground = await deps.groundOf(grant);
+    const { grantId, grantee, feed, secret, term, terms } = grant;
+    const every = terms.frequency === undefined ? undefined : parseSpan(terms.frequency);
+    const desk = openDesk(grant, ground);
+    agent.add({
+      grantId,
+      grantee,
+      feed,
+      keyOf: keyOf(grant),
+      secret,
+      term,
+      filter: filterOf(terms, ground.schema),
+      fields: terms.fields,
+      reads: terms.access !== 'write',
+      once: terms.duration === 'once',
+      ...(every ? { every } : {}),
+      collection: ground.collection,
+      ...(desk ? { desk } : {}),
+    });
+    running.set(grantId, term);
+    home.nudge();
+  };
+
+  const run = async (grant: GivenGrant): Promise<void> => {
+    const state = stateOf(grant);
+    if (state !== 'backfill' && state !== 'live' && state !== 'paused') {
+      problems.delete(grant.grantId);
+      return agent.remove(grant.grantId);
+    }
+    try {
+      await runGrant(grant);
+      problems.delete(grant.grantId);
+    } catch (cause) {
+      if (!(cause instanceof SluiceError)) throw cause;
+      problems.set(grant.grantId, cause.message);
+    }
+    agent.setPaused(grant.grantId, stateOf(grant) === 'paused');
+    home.nudge();
+  };
+  const follow = (grantId: string): Promise<void> => {
+    const item = keychain.get('grant', grantId);
+    return item ? run(itemToGiven(grantId, item)) : Promise.resolve();
+  };
+  const followAll = async (): Promise<void> => {
+    for (const { id } of keychain.list('grant')) await follow(id);
+  };
+
+  return {
+    agent,
+    rowOf,
+    stateOf,
+    problemOf: (grantId) => problems.get(grantId),
+    run,
+    follow,
+    followAll,
+    upToDate: () => problems.size === 0 && agent.upToDate(),
+    start: async () => {
+      await followAll();
+      const stops = [
+        keychain.onArrival('grant', (id) => void follow(id)),
+        facts.onFact((id) => void follow(id)),
+        home.onControl(() => void followAll()),
+        writes.onArrival(home.nudge),
+      ];
+      return () => {
+        for (const stop of stops) stop();
+      };
+    },
+  };
+}
