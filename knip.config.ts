@@ -30,7 +30,10 @@ const config: KnipConfig = {
     'packages/testkit': { entry: ['src/faults/*-process.ts', 'src/simulation/main.ts'], project: ['src/**/*.ts'] },
     schemas: { entry: ['scripts/*.mjs'], project: [...SHIPPED, 'scripts/*.mjs'], ignore: ['src/generated/**'] },
     'apps/cli': { entry: ['src/main.ts!'], project: SHIPPED },
-    examples: { entry: ['src/*.ts!', 'src/demo/{main,*-process,node-doubles}.ts!'], project: SHIPPED },
+    examples: {
+      entry: ['src/*.ts!', 'src/demo/{main,*-process,node-doubles}.ts!', 'src/sync/main.ts!'],
+      project: SHIPPED,
+    },
     bench: { entry: ['src/{main,*-process}.ts!'], project: SHIPPED },
   },
 };
