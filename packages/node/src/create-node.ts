@@ -41,6 +41,8 @@ export type SluiceNode = {
   /** Where it really listens, e.g. `http://127.0.0.1:40123`. */
   readonly url: string;
   readonly port: number;
+  /** Live connections at present. */
+  readonly connections: () => number;
   /** Stops accepting, answers what is in progress, ends live connections and closes the storage; takes at most 5 seconds. */
   readonly close: () => Promise<void>;
 };
@@ -121,6 +123,7 @@ export async function createNode(deps: NodeDeps): Promise<SluiceNode> {
   return {
     url: urlOf(address),
     port: address.port,
+    connections: live.count,
     close: () => {
       stopped ??= stop();
       return stopped;

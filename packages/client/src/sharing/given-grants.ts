@@ -211,6 +211,7 @@ export function createGivenGrants(
         await runner.start(),
         keychain.onArrival('grant', armExpiry),
         home.onControl(armExpiry),
+        facts.onFact((_, name) => name === 'dropped' && sendRevokes()),
         link.onState((state) => state === 'ready' && sendRevokes()),
       ];
       stop = () => {

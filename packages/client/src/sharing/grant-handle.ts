@@ -1,11 +1,11 @@
 /** A received grant in use: the grantee's live view of what one owner reveals, and its way to write back. */
 
 import { equalBytes, type JsonObject, jsonEquals, type JsonValue } from '@sluice/core/base';
-import { type AeadKey, toAeadKey } from '@sluice/core/crypto';
+import { type AeadKey, toAeadKey, type VerifyKey } from '@sluice/core/crypto';
 import { filterFailureText, parseFilter } from '@sluice/core/filter';
 import { endsAtMs, type GrantTerms, laneKey, openGrantKey, openKeyChange } from '@sluice/core/grant';
 import { parseSpan, subtractSpan } from '@sluice/core/filter';
-import { type Identity, openDeviceCard } from '@sluice/core/identity';
+import { openDeviceCard } from '@sluice/core/identity';
 import { decodeHeader, ENTRY_KIND, type PageEntry } from '@sluice/core/wire';
 import type { OpenAccount } from '../account/account.ts';
 import { packBytes, unpackBytes } from '../account/keychain.ts';
@@ -86,7 +86,7 @@ const UP_TO_DATE_MS = 60_000;
 export function openGrantHandle(
   account: OpenAccount,
   grant: ReceivedGrant,
-  owner: Identity,
+  ownerKey: VerifyKey,
   schema: LoadedSchema,
   link: LiveLink,
   facts: GrantFacts,
@@ -97,10 +97,11 @@ export function openGrantHandle(
   const { grantId, terms } = grant;
   // One card speaks for many checkpoints: it is verified once, and again when it may have expired.
   let known: { readonly signer: Uint8Array; readonly card: Uint8Array; readonly untilMs: number } | undefined;
-  const isOwnersDevice = (signer: Uint8Array, card: Uint8Array): boolean => {
-    const nowMs = clock.nowMs();
+  const isOwnersDevice = (signer: Uint8Array, card: Uint8Array, atMs: number): boolean => {
+    // A clock that was set back must not make a card look as if it had not been issued yet.
+    const nowMs = Math.max(clock.nowMs(), atMs);
     if (known && nowMs < known.untilMs && equalBytes(known.signer, signer) && equalBytes(known.card, card)) return true;
-    const opened = openDeviceCard(card, owner.identityKey, { did: grant.owner, nowMs });
+    const opened = openDeviceCard(card, ownerKey, { did: grant.owner, nowMs });
     if (!opened.ok || !equalBytes(opened.value.deviceKey, signer)) return false;
     known = { signer, card, untilMs: opened.value.expiresAt ?? Number.POSITIVE_INFINITY };
     return true;
@@ -117,7 +118,7 @@ export function openGrantHandle(
       const change = under && openKeyChange({ stream: grant.feed, key: under }, { header, body });
       if (!change?.ok || change.value.epoch !== head.value.epoch + 1) return false;
       if (keys.has(change.value.epoch)) continue;
-      if (!isOwnersDevice(change.value.signer, change.value.card)) return false;
+      if (!isOwnersDevice(change.value.signer, change.value.card, head.value.hlc.ms)) return false;
       const key = await openGrantKey(grant.hpke, grant.feed, change.value);
       if (!key) return false;
       facts.note(grantId, `key/${change.value.epoch}`, { key: packBytes(key) });

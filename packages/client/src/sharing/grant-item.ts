@@ -76,6 +76,8 @@ export type ReceivedGrant = {
   readonly grantId: string;
   readonly requestId: string;
   readonly owner: Did;
+  /** The owner's identity key when the grant came, for when its DID cannot be looked up. */
+  readonly ownerKey: Uint8Array;
   readonly purpose: string;
   readonly terms: GrantTerms;
   /** It is narrower than what was asked for, and waits to be accepted or dropped. */
@@ -147,6 +149,7 @@ export function receivedToItem(g: ReceivedGrant): JsonObject {
   return {
     requestId: g.requestId,
     owner: g.owner,
+    ownerKey: packBytes(g.ownerKey),
     purpose: g.purpose,
     terms: json(g.terms),
     narrowed: g.narrowed,
@@ -170,6 +173,7 @@ export function itemToReceived(grantId: string, item: JsonObject): ReceivedGrant
     grantId,
     requestId: String(item.requestId),
     owner: toDid(String(item.owner)),
+    ownerKey: unpackBytes(item.ownerKey),
     purpose: String(item.purpose),
     terms: terms(item.terms),
     narrowed: item.narrowed === true,

@@ -7,6 +7,7 @@ import {
   hpkeKeyPairFromSecret,
   sha256,
   signingKeyFromSeed,
+  toVerifyKey,
 } from '@sluice/core/crypto';
 import {
   type GrantTerms,
@@ -134,13 +135,14 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
     const known = handles.get(grant.grantId);
     if (known) return known;
     const opening = (async () => {
-      const owner = await account.resolver.resolve(grant.owner);
-      if (!owner.ok) throw new SluiceError('UNKNOWN_DID');
+      // With nobody to ask, the key that the owner had when it gave the grant stands.
+      const resolved = await account.resolver.resolve(grant.owner);
+      const ownerKey = resolved.ok ? resolved.value.identityKey : toVerifyKey(grant.ownerKey);
       const schema = await loadSchema(grant.terms.schema);
       return openGrantHandle(
         account,
         grant,
-        owner.value,
+        ownerKey,
         schema,
         linkTo(grant.node).as(grant.pairwise),
         facts,
@@ -200,11 +202,14 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
       loadSchema,
       nowMs: clock.nowMs(),
     });
+    const owner = await account.resolver.resolve(item.from);
+    if (!owner.ok) throw new SluiceError('UNKNOWN_DID');
     const received = grant.grants.map(
       (given): ReceivedGrant => ({
         ...given,
         requestId: id,
         owner: item.from,
+        ownerKey: owner.value.identityKey,
         purpose: String(asked.purpose),
         node: grant.node,
         space: grant.space,

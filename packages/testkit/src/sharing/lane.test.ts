@@ -1,6 +1,7 @@
 /** Lanes: what a grantee writes back, what the owner decides on it, and what each side then holds. */
 
 import type { JsonObject } from '@sluice/core/base';
+import type { FeedChange, WriteVerdict } from '@sluice/client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { post, sharePosts, type SharedPosts, until } from '../sharing-fixture.ts';
 import { createTestNetwork, type TestNetwork } from '../test-network.ts';
@@ -17,19 +18,26 @@ const shareBoth = (more: object = {}, write: object = {}): Promise<SharedPosts> 
   sharePosts(net, { access: 'readwrite', write: { ...WRITE, ...write }, ...more } as never);
 
 /** The record under a name, as the grantee sees it. */
-async function find({ grant }: SharedPosts, name: string): Promise<JsonObject> {
-  return until(() => grant.datastore().getOne({ name }));
+const find = async ({ grant }: SharedPosts, name: string): Promise<JsonObject> =>
+  until(() => grant.datastore().getOne({ name }));
+const contentOf = async ({ posts }: SharedPosts, id: string): Promise<unknown> => (await posts.get(id))?.content;
+
+/** Changes a post through the grant. Returns the number of the write. */
+async function change(shared: SharedPosts, name: string, content: string): Promise<number> {
+  const record = await find(shared, name);
+  const { n } = await shared.grant.datastore().save({ ...record, content });
+  return n ?? 0;
 }
 
 describe('a write of a grantee', () => {
   it('[LANE-4] shows at once, takes effect at the owner, and is told to the grantee as accepted', async () => {
     const shared = await shareBoth();
-    const { grant, posts } = shared;
+    const { grant } = shared;
     const record = await find(shared, 'Post 3');
-    const { n } = await grant.datastore().save({ ...record, content: 'by the app' });
+    const n = await change(shared, 'Post 3', 'by the app');
     expect((await grant.datastore().get(String(record._id)))?.content).toBe('by the app');
-    expect(await grant.settled(n ?? 0)).toMatchObject({ n, accepted: true });
-    await until(async () => (await posts.get('post-3'))?.content === 'by the app');
+    expect(await grant.settled(n)).toMatchObject({ n, accepted: true });
+    await until(async () => (await contentOf(shared, 'post-3')) === 'by the app');
     await until(() => grant.pending().length === 0);
     expect((await grant.datastore().get(String(record._id)))?.content).toBe('by the app');
     expect(grant.status()).toBe('live');
@@ -38,7 +46,8 @@ describe('a write of a grantee', () => {
   it('[LANE-4] makes a record under an id that the grantee chose, and deletes one', async () => {
     const shared = await shareBoth();
     const { grant, posts } = shared;
-    const made = await grant.datastore().save(post(77, { _id: undefined as never }));
+    const { _id, ...document } = post(77);
+    const made = await grant.datastore().save(document);
     expect(await grant.settled(made.n ?? 0)).toMatchObject({ accepted: true });
     const mine = await until(() => posts.getOne({ name: 'Post 77' }));
     expect(mine._id).toBe(`${shared.given.grantId}.${made.id}`);
@@ -50,5 +59,154 @@ describe('a write of a grantee', () => {
     await until(async () => (await posts.getOne({ name: 'Post 77' })) === undefined);
     await until(() => grant.pending().length === 0);
     expect(await grant.datastore().count()).toBe(10);
+  });
+
+  it('[LANE-5] that breaks the terms is refused with its reason, changes nothing, and is not shown any more', async () => {
+    const shared = await shareBoth({ filter: { type: 'odd' } }, { fields: ['content', 'type'] });
+    const { grant } = shared;
+    const record = await find(shared, 'Post 3');
+    const id = String(record._id);
+    const refused = async (document: JsonObject): Promise<unknown> => {
+      const { n } = await grant.datastore().save({ ...record, ...document });
+      const verdict = await grant.settled(n ?? 0);
+      return verdict.code;
+    };
+    expect(await refused({ name: 'Another' })).toBe('FIELD_NOT_ALLOWED');
+    expect(await refused({ type: 'even' })).toBe('OUTSIDE_FILTER');
+    expect(await refused({ content: 7 })).toBe('BAD_RECORD');
+    expect(await grant.datastore().get(id)).toEqual(record);
+    expect(grant.pending()).toEqual([]);
+    const n = await change(shared, 'Post 3', 'within');
+    expect(await grant.settled(n)).toMatchObject({ accepted: true });
+    await until(async () => (await contentOf(shared, 'post-3')) === 'within');
+    expect(await shared.posts.get('post-3')).toMatchObject({ name: 'Post 3', type: 'odd' });
+  });
+
+  it('[LANE-5] takes effect once, though two devices of the owner decide', async () => {
+    const shared = await shareBoth();
+    const phone = await net.restore(shared.owner, 'phone');
+    await phone.synced();
+    await until(() => phone.sharing.feedsUpToDate());
+    const verdicts: WriteVerdict[] = [];
+    shared.grant.onVerdict((v) => verdicts.push(v));
+    for (let i = 0; i < 10; i++) await change(shared, `Post ${i}`, `changed ${i}`);
+    await until(() => verdicts.length === 10 && shared.grant.pending().length === 0);
+    expect(verdicts.map((v) => v.n)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect(verdicts.every((v) => v.accepted)).toBe(true);
+    await shared.owner.account.synced();
+    await phone.synced();
+    const mine = await shared.posts.getMany({}, { sort: [{ name: 'asc' }] });
+    const theirs = await (await phone.vault.openDatastore('social/post')).getMany({}, { sort: [{ name: 'asc' }] });
+    expect(mine).toEqual(theirs);
+    expect(mine.map((p) => p.content)).toEqual(Array.from({ length: 10 }, (_, i) => `changed ${i}`));
+  });
+
+  it('[LANE-7] to a grant that proposes waits for the owner, who takes one and refuses another', async () => {
+    const shared = await shareBoth({}, { policy: 'propose' });
+    const { grant, owner, given } = shared;
+    const first = await change(shared, 'Post 1', 'please');
+    const second = await change(shared, 'Post 2', 'this too');
+    await until(() => owner.account.sharing.writes.list().length === 2);
+    await until(() => grant.pending().every((w) => w.state === 'waiting'));
+    expect(await contentOf(shared, 'post-1')).toBe('content 1');
+    expect((await find(shared, 'Post 1')).content).toBe('please');
+    await owner.account.sharing.writes.accept(given.grantId, first);
+    await owner.account.sharing.writes.reject(given.grantId, second);
+    expect(await grant.settled(first)).toMatchObject({ accepted: true });
+    expect(await grant.settled(second)).toMatchObject({ accepted: false, code: 'DECLINED' });
+    await until(async () => (await contentOf(shared, 'post-1')) === 'please');
+    await until(() => grant.pending().length === 0);
+    expect((await find(shared, 'Post 2')).content).toBe('content 2');
+    expect(owner.account.sharing.writes.list(given.grantId).map((w) => w.status)).toEqual(['applied', 'rejected']);
+    await expect(owner.account.sharing.writes.accept(given.grantId, first)).rejects.toThrow(/answered/);
+  });
+
+  it('[LANE-8] made with nobody online survives a restart, and is sent when the node is back', async () => {
+    const shared = await shareBoth();
+    const record = await find(shared, 'Post 5');
+    await net.stopNode();
+    await change(shared, 'Post 5', 'offline');
+    await shared.app.account.close();
+    const app = await net.reopen(shared.app);
+    const grant = await app.sharing.grants.open(shared.given.grantId);
+    expect(grant.pending()).toMatchObject([{ n: 1, state: 'queued', set: { content: 'offline' } }]);
+    expect((await grant.datastore().get(String(record._id)))?.content).toBe('offline');
+    await net.startNode();
+    expect(await grant.settled(1)).toMatchObject({ accepted: true });
+    await until(async () => (await contentOf(shared, 'post-5')) === 'offline');
+  });
+
+  it('[LANE-9] an owner takes back all that one grantee wrote, and nothing that others wrote since', async () => {
+    const shared = await shareBoth();
+    const { grant, owner, given, posts } = shared;
+    await change(shared, 'Post 1', 'app 1');
+    await change(shared, 'Post 1', 'app 1 again');
+    await change(shared, 'Post 2', 'app 2');
+    const { _id, ...document } = post(77);
+    await grant.datastore().save(document);
+    const gone = await find(shared, 'Post 4');
+    await grant.datastore().delete(String(gone._id));
+    await until(() => grant.pending().length === 0);
+    const two = await posts.get('post-2');
+    await posts.save({ ...two, content: 'owner 2' });
+    expect(await owner.account.sharing.writes.undo(given.grantId)).toEqual({ undone: 4 });
+    expect(await contentOf(shared, 'post-1')).toBe('content 1');
+    expect(await contentOf(shared, 'post-2')).toBe('owner 2');
+    expect(await contentOf(shared, 'post-4')).toBe('content 4');
+    expect(await posts.getOne({ name: 'Post 77' })).toBeUndefined();
+    await until(async () => (await grant.datastore().count()) === 10);
+    expect(await owner.account.sharing.writes.undo(given.grantId)).toEqual({ undone: 0 });
+  });
+
+  it('[LANE-13] that says nothing new writes nothing', async () => {
+    const shared = await shareBoth();
+    const record = await find(shared, 'Post 3');
+    expect(await shared.grant.datastore().save(record)).toEqual({ id: record._id, n: undefined });
+    expect(shared.grant.pending()).toEqual([]);
+  });
+
+  it('[LANE-14] never comes back as somebody else’s change', async () => {
+    const shared = await shareBoth();
+    const changes: FeedChange[] = [];
+    shared.grant.changes((c) => changes.push(c));
+    const n = await change(shared, 'Post 3', 'mine');
+    await shared.grant.settled(n);
+    await until(() => shared.grant.pending().length === 0);
+    await shared.posts.save({ ...(await shared.posts.get('post-4')), content: 'theirs' });
+    await until(() => changes.some((c) => c.record?.content === 'theirs'));
+    expect(changes.filter((c) => c.record?.content === 'mine').every((c) => c.origin === 'self')).toBe(true);
+    expect(changes.filter((c) => c.origin === 'owner').map((c) => c.record?.name)).toEqual(['Post 4']);
+  });
+
+  it('[LANE-15] a field that goes to and fro between two writers pauses the grant', async () => {
+    const shared = await shareBoth();
+    const { posts, owner, grant } = shared;
+    const isPaused = (): boolean => owner.account.sharing.grants.list()[0]?.status === 'paused';
+    for (let i = 0; i < 8 && !isPaused(); i++) {
+      await change(shared, 'Post 1', `app ${i}`);
+      await until(async () => isPaused() || (await contentOf(shared, 'post-1')) === `app ${i}`);
+      await posts.save({ ...(await posts.get('post-1')), content: `owner ${i}` });
+      await until(async () => isPaused() || (await find(shared, 'Post 1')).content === `owner ${i}`);
+    }
+    await until(() => owner.account.sharing.grants.list()[0]?.status === 'paused');
+    await until(() => grant.status() === 'paused');
+    expect(owner.account.sharing.activity.list().map((e) => e.type)).toContain('pause');
+  });
+
+  it('[LANE-16] a grantee with write access alone sees none of the owner’s records, and what it made itself only as pending', async () => {
+    const shared = await shareBoth({ access: 'write' });
+    const { grant, posts } = shared;
+    expect(await grant.datastore().count()).toBe(0);
+    const { _id, ...document } = post(88);
+    const made = await grant.datastore().save(document);
+    expect(await grant.settled(made.n ?? 0)).toMatchObject({ accepted: true });
+    await until(() => posts.getOne({ name: 'Post 88' }));
+    await until(() => grant.pending().length === 0);
+    expect(await grant.datastore().count()).toBe(0);
+    const again = await grant.datastore().save({ ...document, _id: made.id, content: 'changed' });
+    expect(await grant.settled(again.n ?? 0)).toMatchObject({ accepted: true });
+    await until(async () => (await posts.getOne({ name: 'Post 88' }))?.content === 'changed');
+    const blind = await grant.datastore().save({ _id: 'x'.repeat(22), content: 'guess' });
+    expect(await grant.settled(blind.n ?? 0)).toMatchObject({ accepted: false, code: 'NOT_FOUND' });
   });
 });

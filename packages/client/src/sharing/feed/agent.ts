@@ -59,6 +59,8 @@ export type Agent = {
 const PAUSE_MS = 1_000;
 /** Feeds on one push: while the node stores these and their readers open them, the next are evaluated. */
 const MAX_FEEDS_A_PUSH = 16;
+/** Looking at so many records again costs less than to remember each time that there was nothing to tell. */
+const LOOKED_RECORDS = 1_000;
 /** A grant's key is changed after so long or so much: 30 days in ms, and entries. */
 const KEY_AGE_MS = 30 * 24 * 3_600_000;
 const KEY_ENTRIES = 100_000;
@@ -105,10 +107,13 @@ export function createAgent(deps: AgentDeps): Agent {
 
   /** Nothing to tell the grantee: remember how far was looked, so that it is not looked at again. */
   function looked(work: Work, { ls, dues, finished }: Looked): void {
-    if (ls > work.progress.ls || dues.length > 0)
+    const change = { ls: Math.max(ls, work.progress.ls), whole: work.progress.whole && ls === 0 };
+    const far = change.ls - work.savedLs > LOOKED_RECORDS || work.savedLs === 0;
+    if (dues.length === 0 && !far) work.progress = { ...work.progress, ...change };
+    else
       storeWith([work], () => {
         noteDues(work, dues);
-        saveProgress(work, { ls: Math.max(ls, work.progress.ls), whole: work.progress.whole && ls === 0 });
+        saveProgress(work, change);
       });
     if (!finished) engine.nudge();
   }
@@ -137,6 +142,7 @@ export function createAgent(deps: AgentDeps): Agent {
 
   function saveProgress(work: Work, change: Partial<FeedProgress>): void {
     work.progress = { ...work.progress, ...change };
+    work.savedLs = work.progress.ls;
     storeProgress(db, work.grant.feed, work.progress);
   }
 

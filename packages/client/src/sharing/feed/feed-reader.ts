@@ -58,8 +58,8 @@ export type FeedReaderDeps = {
   /** Takes up the new keys of a page. False when one of them is not genuine. */
   readonly takeKeys: (entries: readonly PageEntry[]) => Promise<boolean>;
   readonly formats: FieldFormats;
-  /** Whether a device key speaks for the owner, by the card in the checkpoint. */
-  readonly isOwnersDevice: (signer: VerifyKey, card: Uint8Array) => boolean;
+  /** Whether a device key speaks for the owner, by the card in the checkpoint and the checkpoint's instant. */
+  readonly isOwnersDevice: (signer: VerifyKey, card: Uint8Array, atMs: number) => boolean;
   /** The grantee's own writes on top of what the owner reveals; absent where it may not write. */
   readonly overlay?: Overlay;
   /** When a copy has to go that the grant's end left here: ms after the end. */
@@ -133,6 +133,8 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
   /** The sum did not fit: the feed is read once more, into `second`. */
   let sweep: { cursor: number } | undefined;
   let settled = false;
+  /** The last entry that was read, if it is a checkpoint: it speaks for the feed only when nothing comes after it. */
+  let closing: { readonly checkpoint: Checkpoint; readonly end: boolean } | undefined;
   let cancelTimer: () => void = () => undefined;
   let stop: () => void = () => undefined;
   let cancelRetry: () => void = () => undefined;
@@ -180,7 +182,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
       case ENTRY_KIND.END: {
         const checkpoint = entry ? openCheckpoint(keys, entry, head) : undefined;
         if (!checkpoint?.ok) return 'cannot-open';
-        return applyCheckpoint(into, checkpoint.value, head.kind === ENTRY_KIND.END);
+        return readCheckpoint(into, checkpoint.value, head.kind === ENTRY_KIND.END);
       }
       case ENTRY_KIND.VERDICT: {
         const verdicts = entry ? openVerdicts(keys, entry) : undefined;
@@ -229,15 +231,25 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     return undefined;
   }
 
-  function applyCheckpoint(into: FeedRows, checkpoint: Checkpoint, end: boolean): FeedAlarm['what'] | undefined {
-    if (!deps.isOwnersDevice(checkpoint.signer, checkpoint.card)) return 'foreign-signer';
+  function readCheckpoint(into: FeedRows, checkpoint: Checkpoint, end: boolean): FeedAlarm['what'] | undefined {
+    if (!deps.isOwnersDevice(checkpoint.signer, checkpoint.card, checkpoint.asOfMs)) return 'foreign-signer';
     if (!covers(checkpoint.basis, state.basis) || checkpoint.asOfMs < state.asOfMs) return 'basis';
     into.removeExpired(checkpoint.asOfMs);
+    state = { ...state, basis: checkpoint.basis, asOfMs: checkpoint.asOfMs };
+    closing = { checkpoint, end };
+    return undefined;
+  }
+
+  /** What a checkpoint sums up may have been replaced since by an append that is not closed yet: only the last entry is judged. */
+  function judgeSum(into: FeedRows): FeedAlarm['what'] | undefined {
+    if (!closing) return undefined;
+    const { checkpoint, end } = closing;
     const digest = into.digest();
     if (digest.count() !== checkpoint.count) return 'count';
     if (bytesToHex(digest.value()) !== bytesToHex(checkpoint.digest)) return 'digest';
-    state = { ...state, basis: checkpoint.basis, asOfMs: checkpoint.asOfMs, status: end ? 'completed' : 'live' };
+    state = { ...state, status: end ? 'completed' : 'live' };
     settled = true;
+    closing = undefined;
     return undefined;
   }
 
@@ -246,7 +258,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     const cursor = reading ? reading.cursor : state.cursor;
     if (page.head < cursor) return distrust('rollback');
     if (!(await deps.takeKeys(page.entries))) return distrust('foreign-signer');
-    const before = state;
+    const [before, closingBefore] = [state, closing];
     const found: Found = { changes: [], verdicts: [], nodeMs: page.nowMs };
     const held = reading ? new Map([...rows.visible()].map((record) => [String(record._id), record])) : undefined;
     let wrong: FeedAlarm['what'] | undefined;
@@ -255,9 +267,12 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
         for (const item of page.entries) {
           if (item.seq <= cursor) continue;
           settled = false;
+          closing = undefined;
           wrong = apply(reading ? second : rows, item, found);
           if (wrong) throw new Distrusted();
         }
+        if (page.cursor === page.head) wrong = judgeSum(reading ? second : rows);
+        if (wrong) throw new Distrusted();
         if (reading && settled) rows.takeOver(second);
         // A second reading counts once it fits: until then the first one's cursor stays.
         if (!reading || settled)
@@ -266,6 +281,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
       });
     } catch (cause) {
       state = before;
+      closing = closingBefore;
       rows.reload();
       second.reload();
       overlay?.reload();
@@ -315,6 +331,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     if ((what === 'count' || what === 'digest') && !sweep) {
       second.clear();
       sweep = { cursor: 0 };
+      closing = undefined;
       stop();
       return subscribe();
     }

@@ -63,6 +63,8 @@ export type Work = {
   doubtful: boolean;
   ended: boolean;
   paused: boolean;
+  /** The local number in the stored progress; the one in memory may be a little further. */
+  savedLs: number;
   /** No append before this instant of the monotonic clock: the node refused, and the feed did not say why. */
   notBeforeMs: number;
   backfill?: Backfill;
@@ -89,6 +91,7 @@ export function openWork(db: StoreDb, grant: AgentGrant): Work {
     ended: false,
     paused: false,
     notBeforeMs: 0,
+    savedLs: progress.ls,
   };
   // Another rule than the one the feed was made by: every record is looked at again, and only what differs moves.
   if (known && known.rule !== name) {

@@ -1,0 +1,231 @@
+/** The life of a grant after consent: pause, change of key, time, end, and what each side holds afterwards. */
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { FeedChange } from '@sluice/client';
+import { createJumpClock, type JumpClock } from '../jump-clock.ts';
+import { grantItems, post, sharePosts, type SharedPosts, until } from '../sharing-fixture.ts';
+import { createTestNetwork, type TestNetwork } from '../test-network.ts';
+
+const DAY_MS = 86_400_000;
+let net: TestNetwork;
+let clock: JumpClock;
+beforeEach(async () => {
+  clock = createJumpClock();
+  net = await createTestNetwork({ clock });
+});
+afterEach(() => net.close());
+
+const statusOf = ({ owner, given }: SharedPosts): string =>
+  owner.account.sharing.grants.list().find((g) => g.grantId === given.grantId)?.status ?? 'none';
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+describe('a paused grant', () => {
+  it('[GRANT-41] moves nothing, says so to the grantee, and then moves the difference alone', async () => {
+    const shared = await sharePosts(net);
+    const { owner, given, grant, posts } = shared;
+    await until(() => statusOf(shared) === 'live');
+    await owner.account.sharing.pause(given.grantId);
+    expect(statusOf(shared)).toBe('paused');
+    await until(() => grant.status() === 'paused');
+    for (let i = 0; i < 20; i++) await posts.save({ ...(await posts.get('post-1')), content: `edit ${i}` });
+    await posts.save(post(20));
+    await posts.delete('post-20');
+    await owner.account.synced();
+    expect(await grant.datastore().count()).toBe(10);
+    const changes: FeedChange[] = [];
+    grant.changes((c) => changes.push(c));
+    await owner.account.sharing.resume(given.grantId);
+    clock.jump(5_000);
+    await until(() => grant.status() === 'live');
+    await until(async () => (await grant.datastore().getOne({ name: 'Post 1' }))?.content === 'edit 19');
+    expect(statusOf(shared)).toBe('live');
+    const ones = changes.filter((c) => c.record?.name === 'Post 1');
+    expect(ones).toHaveLength(1);
+  });
+
+  it('[GRANT-41] is paused on every device, and a revoke at the same time wins', async () => {
+    const shared = await sharePosts(net);
+    const { owner, given } = shared;
+    await until(() => statusOf(shared) === 'live');
+    const phone = await net.restore(owner, 'phone');
+    await phone.synced();
+    await Promise.all([owner.account.sharing.pause(given.grantId), phone.sharing.revoke(given.grantId)]);
+    await Promise.all([owner.account.synced(), phone.synced()]);
+    await until(() => statusOf(shared) === 'revoked');
+    expect(phone.sharing.grants.list()[0]?.status).toBe('revoked');
+    await expect(owner.account.sharing.resume(given.grantId)).rejects.toThrow(/revoked/);
+    await until(() => shared.grant.status() === 'revoked');
+  });
+});
+
+describe('a grant with an end', () => {
+  it('[GRANT-40] ends at its instant on both sides with nobody deciding, and the copy goes', async () => {
+    const shared = await sharePosts(net, { duration: { until: iso(clock.nowMs() + DAY_MS) } });
+    const { grant, posts } = shared;
+    expect(await grant.datastore().count()).toBe(10);
+    clock.jump(DAY_MS + 1000);
+    await until(() => statusOf(shared) === 'expired');
+    await posts.save(post(30));
+    // The node closes what it served at the next word to it; a reader that was away hears it when it comes back.
+    await until(() => grant.status() === 'expired');
+    expect(await grant.datastore().count()).toBe(0);
+    await until(() => shared.owner.account.sharing.activity.list().some((e) => e.type === 'attestation'));
+    const types = shared.owner.account.sharing.activity.list().map((e) => e.type);
+    expect(types.filter((t) => t === 'expiry')).toHaveLength(1);
+  });
+});
+
+describe('the end of a grant', () => {
+  it('[GRANT-42] wipes the grantee’s copy at once, and its signed word of that reaches the owner', async () => {
+    const shared = await sharePosts(net);
+    await shared.owner.account.sharing.revoke(shared.given.grantId);
+    await until(() => shared.grant.status() === 'revoked');
+    await until(async () => (await shared.grant.datastore().count()) === 0);
+    const attested = await until(() =>
+      shared.owner.account.sharing.activity.list().find((e) => e.type === 'attestation'),
+    );
+    expect(attested).toMatchObject({ wiped: 10, reason: 'revoked', grantee: shared.app.account.did });
+  });
+
+  it('[GRANT-42] leaves the copy for as long as the terms let it be retained', async () => {
+    const shared = await sharePosts(net, { retention: 'P7D' });
+    await shared.owner.account.sharing.revoke(shared.given.grantId);
+    await until(() => shared.grant.status() === 'revoked');
+    expect(await shared.grant.datastore().count()).toBe(10);
+    await shared.app.account.close();
+    clock.jump(6 * DAY_MS);
+    const app = await net.reopen(shared.app);
+    const grant = await app.sharing.grants.open(shared.given.grantId);
+    expect(await grant.datastore().count()).toBe(10);
+    clock.jump(DAY_MS + 60_000);
+    await until(async () => (await grant.datastore().count()) === 0);
+  });
+
+  it('[GRANT-43] leaves the owner a certificate: the node’s word, what was released at most, and what the grantee says', async () => {
+    const shared = await sharePosts(net);
+    const { owner, given, grant } = shared;
+    const outcome = await owner.account.sharing.revoke(given.grantId);
+    expect(outcome).toMatchObject({
+      status: 'revoked',
+      certificate: {
+        grantId: given.grantId,
+        released: { puts: 10, deletes: 0 },
+        held: 10,
+        acknowledgement: { node: owner.account.open.home.keys.node.did },
+      },
+    });
+    await until(() => grant.status() === 'revoked');
+    const full = await until(async () => {
+      const certificate = await owner.account.sharing.certificate(given.grantId);
+      return certificate?.attestation && certificate;
+    });
+    expect(full.attestation).toMatchObject({ wiped: 10, reason: 'revoked' });
+    const { servedTo, feedHead } = full.acknowledgement;
+    expect(servedTo).toBe(feedHead);
+  });
+
+  it('[GRANT-45] comes from the grantee, too: it drops the grant, wipes its copy, and the owner’s side ends', async () => {
+    const shared = await sharePosts(net);
+    await shared.grant.drop();
+    expect(shared.grant.status()).toBe('dropped');
+    expect(await shared.grant.datastore().count()).toBe(0);
+    await until(() => statusOf(shared) === 'revoked');
+    await until(() => shared.owner.account.sharing.activity.list().some((e) => e.type === 'drop'));
+    await shared.posts.save(post(40));
+    await shared.owner.account.synced();
+    const { rows } = shared.owner.account.open.home.access;
+    await until(() => rows.get(shared.given.grantId)?.status === 'revoked');
+  });
+});
+
+describe('a grant’s key', () => {
+  it('[FEED-26] changes in the feed before its first use, for live readers and for one that starts anew', async () => {
+    const shared = await sharePosts(net);
+    const { owner, given, grant, posts } = shared;
+    await owner.account.sharing.rotateKey(given.grantId);
+    await posts.save(post(50));
+    await until(async () => (await grant.datastore().count()) === 11);
+    await owner.account.sharing.rotateKey(given.grantId);
+    await posts.save(post(51));
+    await until(async () => (await grant.datastore().count()) === 12);
+    const second = await net.restore(shared.app, 'app again');
+    await second.synced();
+    const anew = await second.sharing.grants.open(given.grantId);
+    await anew.upToDate();
+    expect(await anew.datastore().count()).toBe(12);
+  });
+
+  it('[FEED-26] is known to every device of the owner, whichever changed it', async () => {
+    const shared = await sharePosts(net);
+    const { owner, given, grant } = shared;
+    const phone = await net.restore(owner, 'phone');
+    await phone.synced();
+    await until(() => phone.sharing.feedsUpToDate());
+    await owner.account.sharing.rotateKey(given.grantId);
+    await shared.posts.save(post(60));
+    await until(async () => (await grant.datastore().count()) === 11);
+    await owner.account.synced();
+    await owner.account.close();
+    const posts = await phone.vault.openDatastore('social/post');
+    await posts.save(post(61));
+    await until(async () => (await grant.datastore().count()) === 12);
+  });
+
+  it('[FEED-26] locks the way back, too', async () => {
+    const shared = await sharePosts(net, {
+      access: 'readwrite',
+      write: { operations: ['update'], policy: 'auto' },
+    } as never);
+    const { owner, given, grant, posts } = shared;
+    await owner.account.sharing.rotateKey(given.grantId);
+    await posts.save(post(70));
+    await until(async () => (await grant.datastore().count()) === 11);
+    const record = await until(() => grant.datastore().getOne({ name: 'Post 1' }));
+    const { n } = await grant.datastore().save({ ...record, content: 'under the new key' });
+    expect(await grant.settled(n ?? 0)).toMatchObject({ accepted: true });
+    await until(async () => (await posts.get('post-1'))?.content === 'under the new key');
+  });
+});
+
+describe('time', () => {
+  it('[FEED-25] brings a record in that matches only later, with nobody editing it', async () => {
+    const at = clock.nowMs() - 8 * 3_600_000;
+    const shared = await sharePosts(net, { filter: { $not: { createdAt: { $within: 'P1D' } } } });
+    await shared.posts.save(post(80, { createdAt: iso(at) }));
+    await shared.owner.account.synced();
+    await until(() => shared.owner.account.sharing.feedsUpToDate());
+    expect(await shared.grant.datastore().getOne({ name: 'Post 80' })).toBeUndefined();
+    clock.jump(DAY_MS);
+    await until(() => shared.grant.datastore().getOne({ name: 'Post 80' }));
+  });
+
+  it('[FEED-27] lets a grant with a frequency have one batch in so long, with all that came since', async () => {
+    const shared = await sharePosts(net, { frequency: 'PT1H' });
+    const changes: FeedChange[] = [];
+    shared.grant.changes((c) => changes.push(c));
+    await shared.posts.save(post(90));
+    await shared.posts.save(post(91));
+    await shared.owner.account.synced();
+    expect(shared.owner.account.sharing.feedsUpToDate()).toBe(false);
+    expect(await shared.grant.datastore().count()).toBe(10);
+    clock.jump(3_600_000 + 1000);
+    await until(async () => (await shared.grant.datastore().count()) === 12);
+    expect(changes).toHaveLength(2);
+  });
+});
+
+describe('a grantee of many owners', () => {
+  it('[GRANT-44] has one connection to a node, whoever’s grants it carries', async () => {
+    const first = await sharePosts(net);
+    const before = net.node.connections();
+    for (const name of ['anna', 'ben', 'carl']) {
+      const owner = await net.person(name);
+      const posts = await owner.account.vault.openDatastore('social/post');
+      await posts.save(post(1));
+      const { grants } = await grantItems(owner, first.app, [{ schema: 'social/post' }]);
+      expect(await grants[0]?.datastore().count()).toBe(1);
+    }
+    // Each new person has a connection of its own; the grantee needs no more than it had.
+    expect(net.node.connections() - before).toBe(3);
+  });
+});
