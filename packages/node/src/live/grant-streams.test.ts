@@ -57,7 +57,7 @@ async function startGrant(row: Partial<CtlRow> = {}) {
     push(encodePush([{ type: 'ctl', entries: [space.rowEntry('grant', grantee, { ...GRANT, ...more })] }]));
   await setRow(row);
   let head = 0;
-  const append = async (n: number) => {
+  const append = async (n: number, term = 0) => {
     const header = {
       writer: writerId(device.publicKey),
       n,
@@ -70,7 +70,7 @@ async function startGrant(row: Partial<CtlRow> = {}) {
     };
     const entry = sealEntry(toAeadKey(new Uint8Array(32).fill(9)), FEED, header, new Uint8Array(8), fixture.random);
     const answer = await push(
-      encodePush([{ type: 'feed', stream: FEED, head, term: 0, entries: [{ ...entry, memo: null }] }]),
+      encodePush([{ type: 'feed', stream: FEED, head, term, entries: [{ ...entry, memo: null }] }]),
     );
     const read = decodePushAnswer(answer.body);
     if (!read.ok) throw new Error('no answer');
@@ -164,6 +164,14 @@ describe('a feed', () => {
     await setRow({ status: 'active' });
     expect(await append(2)).toMatchObject({ type: 'ok' });
     expect(await read(FEED)).toMatchObject({ entries: [{ seq: 1 }, { seq: 2 }] });
+  });
+
+  it('[FEED-28] takes no append of older terms than it has seen, whatever the head', async () => {
+    const { append } = await startGrant();
+    expect(await append(1, 0)).toMatchObject({ type: 'ok' });
+    expect(await append(2, 3)).toMatchObject({ type: 'ok' });
+    expect(await append(3, 2)).toEqual({ type: 'refused', code: 'STALE_HEAD' });
+    expect(await append(3, 3)).toMatchObject({ type: 'ok' });
   });
 
   it('[FEED-24] is emptied by the revoke, and its owner reads nothing of it either', async () => {

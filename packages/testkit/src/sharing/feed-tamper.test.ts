@@ -144,6 +144,29 @@ describe('a grantee’s reader against tampering', () => {
     expect(reader.count()).toBe(0);
   });
 
+  it('[FEED-29] a checkpoint that later entries have replaced rows of is not judged; the one that ends the feed is', async () => {
+    const reader = open();
+    const a = put(1, 'a');
+    const b = put(2, 'b');
+    const old = checkpoint([a, b]);
+    // An append of several steps: its last one, with the checkpoint, is still to come.
+    const newer = put(2, 'b, changed');
+    await serve(page([a.entry, old, newer.entry]));
+    expect(alarms).toEqual([]);
+    expect(reader.state().status).toBe('backfill');
+    await serve(page([checkpoint([a, newer])], 4));
+    expect(alarms).toEqual([]);
+    expect(reader.state().status).toBe('live');
+    await serve(page([put(3, 'c').entry, checkpoint([a, newer])], 5));
+    expect(reader.state().status).toBe('live');
+    // Read once more from the start, into a second set: the first stands until that fits.
+    await serve({ ...page([a.entry], 1, 6), cursor: 1, more: true });
+    expect(reader.count()).toBe(2);
+    await serve(page([newer.entry, put(4, 'd').entry, checkpoint([a, newer])], 2, 6));
+    expect(reader.count()).toBe(2);
+    expect(alarms).toEqual([{ type: 'tampered', what: 'count' }]);
+  });
+
   it('[FEED-8] a record held back by the node shows in the checkpoint’s count: once more from the start, then an alarm', async () => {
     const reader = open();
     const a = put(1, 'a');

@@ -169,6 +169,7 @@ describe('a grant’s key', () => {
     const posts = await phone.vault.openDatastore('social/post');
     await posts.save(post(61));
     await until(async () => (await grant.datastore().count()) === 12);
+    expect(grant.status()).toBe('live');
   });
 
   it('[FEED-26] locks the way back, too', async () => {
@@ -184,6 +185,7 @@ describe('a grant’s key', () => {
     const { n } = await grant.datastore().save({ ...record, content: 'under the new key' });
     expect(await grant.settled(n ?? 0)).toMatchObject({ accepted: true });
     await until(async () => (await posts.get('post-1'))?.content === 'under the new key');
+    expect(grant.status()).toBe('live');
   });
 });
 

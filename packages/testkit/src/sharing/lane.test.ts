@@ -190,7 +190,8 @@ describe('a write of a grantee', () => {
     }
     await until(() => owner.account.sharing.grants.list()[0]?.status === 'paused');
     await until(() => grant.status() === 'paused');
-    expect(owner.account.sharing.activity.list().map((e) => e.type)).toContain('pause');
+    await until(() => owner.account.sharing.activity.list().some((e) => e.type === 'pause'));
+    expect(isPaused()).toBe(true);
   });
 
   it('[LANE-16] a grantee with write access alone sees none of the owner’s records, and what it made itself only as pending', async () => {

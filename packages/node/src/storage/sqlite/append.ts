@@ -122,7 +122,8 @@ const ctlRefusal = (failure: CtlFailure): ErrorCode => CTL_REFUSALS[failure.type
 export function appendFeed(db: Db, spaceId: number, part: Part<'feed'>, nowMs: number): Appended {
   const log = ensureLog(db, spaceId, part.stream);
   if (log.closed) throw new Refused('CLOSED');
-  if (part.head !== log.head || part.term !== 0) throw new Refused('STALE_HEAD');
+  if (part.head !== log.head || part.term < log.term) throw new Refused('STALE_HEAD');
+  if (part.term > log.term) db.sql('UPDATE log SET term = ? WHERE id = ?').run(part.term, log.id);
   const stream = ensureStream(db, log.id, part.stream);
   const firstSeq = takeSeqs(db, log, part.entries.length);
   const drop = db.sql('DELETE FROM entry WHERE stream = ? AND tag = ?');

@@ -9,7 +9,7 @@ export const TABLES = `
 CREATE TABLE IF NOT EXISTS space (id INTEGER PRIMARY KEY, space BLOB NOT NULL UNIQUE, genesis BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS log (
   id INTEGER PRIMARY KEY, space INTEGER NOT NULL, name BLOB NOT NULL, head INTEGER NOT NULL DEFAULT 0,
-  closed INTEGER NOT NULL DEFAULT 0, UNIQUE (space, name));
+  closed INTEGER NOT NULL DEFAULT 0, term INTEGER NOT NULL DEFAULT 0, UNIQUE (space, name));
 CREATE TABLE IF NOT EXISTS stream (id INTEGER PRIMARY KEY, log INTEGER NOT NULL, stream BLOB NOT NULL, UNIQUE (log, stream));
 CREATE TABLE IF NOT EXISTS writer (
   id INTEGER PRIMARY KEY, stream INTEGER NOT NULL, writer BLOB NOT NULL, n INTEGER NOT NULL, hash BLOB NOT NULL, UNIQUE (stream, writer));
@@ -41,7 +41,7 @@ export class Refused extends Error {
 }
 
 /** A log’s row. `head` is the last number given out. */
-export type LogRow = { readonly id: number; head: number; readonly closed: boolean };
+export type LogRow = { readonly id: number; head: number; readonly closed: boolean; readonly term: number };
 /** How far a writer has come in a stream. */
 export type WriterRow = { readonly id: number; readonly n: number; readonly hash: Uint8Array };
 
@@ -56,8 +56,10 @@ export function spaceRowId(db: Db, space: SpaceId): number | undefined {
 
 /** Finds a log’s row. */
 export function findLog(db: Db, spaceId: number, name: Uint8Array): LogRow | undefined {
-  const row = db.sql('SELECT id, head, closed FROM log WHERE space = ? AND name = ?').get(spaceId, name);
-  return row ? { id: Number(row.id), head: Number(row.head), closed: row.closed !== 0 } : undefined;
+  const row = db.sql('SELECT id, head, closed, term FROM log WHERE space = ? AND name = ?').get(spaceId, name);
+  return row
+    ? { id: Number(row.id), head: Number(row.head), closed: row.closed !== 0, term: Number(row.term) }
+    : undefined;
 }
 
 /** Finds or makes a log’s row. */
