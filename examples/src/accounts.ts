@@ -38,3 +38,13 @@ export async function keepContacts(account: Account): Promise<number> {
   return found.length;
 }
 // #endregion
+
+// #region conflicts
+/** Puts back what this person's own edits lost against other devices, and lets go of the rest. */
+export async function preferMine(account: Account, myWriter: string): Promise<number> {
+  const contacts = await account.vault.openDatastore('social/contact');
+  const lost = await contacts.conflicts();
+  for (const { key, writer } of lost) await contacts.resolve(key, writer === myWriter ? 'use-lost' : 'keep');
+  return lost.length;
+}
+// #endregion

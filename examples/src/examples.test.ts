@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { endAll, leaveSilo, readOnce, watchEnd } from './ending.ts';
 import { saveAnywhere, sendOrSay } from './errors.ts';
 import { openApp } from './start.ts';
-import { addDevice, createPerson, keepContacts } from './accounts.ts';
+import { addDevice, createPerson, keepContacts, preferMine } from './accounts.ts';
 import { askForLicence, shareFirst } from './request.ts';
 import { acceptFrom, sendResult } from './send.ts';
 import { approve, saveGame } from './silo.ts';
@@ -93,6 +93,7 @@ describe('the examples of the documentation', () => {
     const directory = mkdtempSync(join(tmpdir(), 'sluice-example-'));
     const { account, phrase } = await createPerson(net.platform, join(directory, 'a'), 'first passphrase');
     expect(await keepContacts(account)).toBe(1);
+    expect(await preferMine(account, '')).toBe(0);
     await account.synced();
     const phone = await addDevice(net.platform, join(directory, 'b'), 'second passphrase', phrase);
     expect(await (await phone.vault.openDatastore('social/contact')).count()).toBe(1);

@@ -403,6 +403,34 @@ describe('the command line against a real node', () => {
     expect((await watching.ended).code).toBe(EXIT.ok);
   });
 
+  it('[DS-14] [DS-16] what one device lost against another is listed, put back or forgotten', async () => {
+    const phone = ['--store', join(shell.home, 'phone')];
+    const save = (store: readonly string[], name: string) =>
+      shell.json([...store, 'vault', 'save', 'note', '--force'], {
+        input: JSON.stringify({ _id: 'both', name, content: 'Sun' }),
+      });
+    await save([], 'First');
+    expect(await shell.json([...phone, 'vault', 'records', 'note', 'both'])).toMatchObject({ name: 'First' });
+    node.stop();
+    await node.ended;
+    await save([], 'Mine');
+    await save(phone, 'Other');
+    node = await startNode();
+    for (const store of [[], phone, []]) await shell.json([...store, 'vault', 'records', 'note']);
+    const [lost] = await shell.json<{ key: string }[]>(['vault', 'conflicts']);
+    expect(lost).toMatchObject({ id: 'both', field: 'name', lost: 'Mine', kept: 'Other' });
+    const shown = await shell.run(['vault', 'conflicts', 'note']);
+    expect(shown.out).toMatch(/note both +name +"Mine" +"Other"/);
+    expect((await shell.run(['vault', 'resolve', '0000'])).code).toBe(EXIT.invalid);
+    const back = await shell.run(['vault', 'resolve', String(lost?.key).slice(0, 8), '--use-lost']);
+    expect(back.out).toContain('Saved as a new edit');
+    expect(await shell.json(['vault', 'records', 'note', 'both'])).toMatchObject({ name: 'Mine' });
+    expect((await shell.run(['vault', 'conflicts'])).out).toContain('Nothing was lost');
+    for (const { key } of await shell.json<{ key: string }[]>([...phone, 'vault', 'conflicts']))
+      expect(await shell.json([...phone, 'vault', 'resolve', key])).toEqual({ key, how: 'keep' });
+    expect(await shell.json([...phone, 'vault', 'conflicts'])).toEqual([]);
+  });
+
   it('with the node down, reading and saving go on and say so; what needs it ends with its own code', async () => {
     node.stop();
     await node.ended;

@@ -9,6 +9,7 @@ import {
   parseFilter,
   type Sort,
 } from '@sluice/core/filter';
+import { type Conflicts, createConflicts } from './conflicts.ts';
 import { SluiceError } from './errors.ts';
 import { inSchema, type LoadedSchema } from './schema/index.ts';
 import type { SpaceEngine } from './space/space-engine.ts';
@@ -67,7 +68,7 @@ export type Database = {
   readonly deleteAll: () => Promise<number>;
   /** Calls back for every change from now on that matches the filter (deletions always). Returns how to stop. */
   readonly changes: (callback: (change: DatastoreChange) => void, filter?: JsonObject) => () => void;
-};
+} & Conflicts;
 
 /** What a database is built over. */
 export type DatabaseDeps = {
@@ -129,6 +130,11 @@ export function createDatabase(deps: DatabaseDeps): Database {
   return {
     name: deps.name,
     ...(schema ? { schema: { id: schema.id, hash: schema.hash } } : {}),
+    ...createConflicts(
+      collection,
+      (record) => ofSchema(record) !== undefined,
+      (record) => store([toItem(record, true)]),
+    ),
     save: async (record, options = {}) => {
       const [saved] = store([toItem(record, options.force ?? false)]);
       await acked(options);

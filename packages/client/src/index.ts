@@ -20,6 +20,7 @@ export {
 } from './account/account-life.ts';
 export { type OpenAccount, VAULT_CONTEXT } from './account/account.ts';
 export { type Context, createContext } from './context.ts';
+export type { Conflict } from './conflicts.ts';
 export type { Database, DatastoreChange, FindOptions, SaveOptions, SaveResult } from './datastore.ts';
 export { Account, didDocumentOf, Network, type OwnContext, VaultAccount } from './network.ts';
 export type { AppSession, SiloContext } from './connect/app-session.ts';

@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import type { Settings } from '../settings.ts';
 import { addVaultActivity } from './vault-activity.ts';
+import { addVaultConflicts } from './vault-conflicts.ts';
 import { addVaultGrants } from './vault-grants.ts';
 import { addVaultImport } from './vault-import.ts';
 import { addVaultInbox } from './vault-inbox.ts';
@@ -16,6 +17,7 @@ export function addVaultCommands(vault: Command, settings: () => Settings): void
     addVaultLife,
     addVaultImport,
     addVaultRecords,
+    addVaultConflicts,
     addVaultInbox,
     addVaultRequests,
     addVaultGrants,

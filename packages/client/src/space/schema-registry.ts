@@ -40,6 +40,7 @@ const shapeOf = (schema: LoadedSchema): CollectionShape => ({
   indexes: schema.indexes,
   formats: schema.formats,
   merges: schema.merges,
+  keepsLosers: true,
 });
 
 /**
@@ -104,7 +105,7 @@ export function createSchemaRegistry(engine: SpaceEngine, loader: SchemaLoader):
       checkName(database);
       const name = `plain/${database}`;
       remember(name, { database, collection: name });
-      return engine.collection(name, PLAIN);
+      return engine.collection(name, { ...PLAIN, keepsLosers: true });
     },
     load,
     loadKnown: async (uri) =>

@@ -3,17 +3,9 @@
  * Must not know nodes, grants or schemas' meaning.
  */
 
-import {
-  bytesToHex,
-  type Clock,
-  type JsonObject,
-  type Random,
-  type StreamId,
-  type Tag,
-  type WriterId,
-} from '@sluice/core/base';
-import { type AeadKey, recordTag, type SigningKey, type StreamTagKey } from '@sluice/core/crypto';
-import { type FieldFormats, type Filter, indexKeys, planIndex } from '@sluice/core/filter';
+import { bytesToHex, type JsonObject, type StreamId, type Tag } from '@sluice/core/base';
+import { recordTag } from '@sluice/core/crypto';
+import { type Filter, indexKeys, planIndex } from '@sluice/core/filter';
 import {
   applyDelete,
   applyFields,
@@ -22,9 +14,8 @@ import {
   decodeBody,
   encodeBody,
   type FieldsChange,
-  type HlcClock,
   isDeleted,
-  type MergeRules,
+  type Loser,
   mergeStates,
   type RecordState,
   revOf,
@@ -36,41 +27,13 @@ import { ENTRY_KIND, type Header, MAX_BODY_BYTES, MAX_SUPERSEDED } from '@sluice
 import { SluiceError } from '../errors.ts';
 import { type CollectionIndex, createCollectionIndex, type IndexedKeys } from './collection-index.ts';
 import { loadSnapshot, storeSnapshot } from './collection-snapshot.ts';
+import { type ConflictJournal, openConflictJournal } from './conflict-journal.ts';
 import { type Explained, type QueryOptions, runQuery } from './run-query.ts';
 export type { Explained, QueryOptions } from './run-query.ts';
-import type { NewEntry, SpaceStore, StoredEntry } from './space-store.ts';
+import type { CollectionDeps } from './collection-deps.ts';
+export type { CollectionKeys, CollectionShape } from './collection-deps.ts';
+import type { NewEntry, StoredEntry } from './space-store.ts';
 import type { StoreDb } from './store-db.ts';
-
-/** What a schema says of its records: which indexes to keep, which fields are instants, how fields merge. */
-export type CollectionShape = {
-  readonly indexes: readonly { readonly name: string; readonly fields: readonly string[] }[];
-  readonly formats: FieldFormats;
-  readonly merges: MergeRules;
-};
-
-/** What a collection is named and sealed with. `epoch` is the one to seal under; `keyOf` gives undefined for a key that is not here. */
-export type CollectionKeys = {
-  readonly stream: StreamId;
-  readonly tagKey: StreamTagKey;
-  readonly snapshotKey: AeadKey;
-  readonly epoch: () => number;
-  readonly keyOf: (epoch: number) => AeadKey | undefined;
-};
-
-/** What a collection stands on: the replica, its keys and shape, and the writer in whose name it saves. */
-export type CollectionDeps = {
-  readonly db: StoreDb;
-  readonly store: SpaceStore;
-  readonly keys: CollectionKeys;
-  readonly shape: CollectionShape;
-  readonly writer: SigningKey;
-  readonly writerId: WriterId;
-  readonly hlc: HlcClock;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Called for an entry that no key of ours opens, or whose content is not a record: it is left out, and said. */
-  readonly onUnreadable: (stream: StreamId, ls: number) => void;
-};
 
 /** One record to save. `rev` is what it was read as; with `force` that does not matter. */
 export type SaveItem = {
@@ -132,6 +95,8 @@ export type Collection = {
   /** Tells the collection that a pulled page added entries to it. */
   readonly arrived: (entries: readonly { readonly ls: number; readonly tag: Tag }[]) => void;
   readonly onChange: (listener: (change: RecordChange) => void) => () => void;
+  /** What lost a concurrent edit here. Empty unless the shape asks for it. */
+  readonly conflicts: Omit<ConflictJournal, 'note'>;
   readonly saveSnapshot: () => void;
   /** Reads what could not be read for want of its epoch's key. */
   readonly keysArrived: () => void;
@@ -150,6 +115,7 @@ export function openCollection(deps: CollectionDeps): Collection {
   const listeners = new Set<(change: RecordChange) => void>();
   /** Records with an entry whose epoch's key is not here (yet). */
   const locked = new Set<string>();
+  const journal = openConflictJournal({ ...deps, streamRow, key: keys.snapshotKey, tagKey: keys.tagKey });
   let index: CollectionIndex | undefined;
 
   // What was undone had numbers beyond the newest there is; they will be given to other entries.
@@ -179,8 +145,18 @@ export function openCollection(deps: CollectionDeps): Collection {
     const states = heads.map(decode).filter((s) => s !== undefined);
     const first = states[0];
     if (!first) return { heads, current: undefined };
-    const state = states.slice(1).reduce((a, b) => mergeStates(a, b, shape.merges).state, first);
-    return { heads, current: keep(name, { ls, state }) };
+    return { heads, current: keep(name, { ls, state: states.length === 1 ? first : mergeHeads(tag, states) }) };
+  };
+
+  const mergeHeads = (tag: Tag, heads: readonly RecordState[]): RecordState => {
+    const losers: Loser[] = [];
+    const state = heads.reduce((a, b) => {
+      const merged = mergeStates(a, b, shape.merges);
+      losers.push(...merged.losers);
+      return merged.state;
+    });
+    if (shape.keepsLosers && losers.length > 0) journal.note(tag, state.id, losers);
+    return state;
   };
 
   const keep = (name: string, entry: Cached): Cached => {
@@ -454,6 +430,14 @@ export function openCollection(deps: CollectionDeps): Collection {
       }
     },
     forget: () => cache.clear(),
+    conflicts: {
+      ...journal,
+      list: (id) => {
+        // What arrived and was not looked at yet may hold more.
+        indexed();
+        return journal.list(id);
+      },
+    },
     saveSnapshot: () => {
       // A snapshot vouches for all before its number: what is still locked would be missing from it for good.
       if (!index || locked.size > 0) return;
