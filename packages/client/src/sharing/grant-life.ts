@@ -25,6 +25,9 @@ export type RevokeOutcome =
   | { readonly status: 'revoked'; readonly certificate: RevokeCertificate | undefined }
   | { readonly status: 'pending' };
 
+/** How long a grant waits for its grantee to take it, in ms: as long as a request stands. */
+const UNTAKEN_MS = 14 * 24 * 3_600_000;
+
 /** The life of given grants. */
 export type GrantLife = {
   /** Ends a grant. Errors: NOT_FOUND. */
@@ -166,6 +169,13 @@ export function createGrantLife(
     return { undone: saves.length + removes.length };
   }
 
+  /** Two devices that answer one request at once give two grants, and the requester takes one: the other has nobody who reads it. */
+  function endUntaken(): void {
+    for (const grant of grants.list())
+      if (grant.isOpen && !facts.get(grant.grantId, 'accepted') && clock.nowMs() - grant.givenAtMs > UNTAKEN_MS)
+        grants.revoke(grant.grantId).catch(() => undefined);
+  }
+
   const grantsIn = (item: InboxItem): readonly string[] => {
     const ids = Array.isArray(item.data.grants) ? item.data.grants.map(String) : [];
     const given = new Set(grants.list().flatMap((g) => (g.grantee === item.from ? [g.grantId] : [])));
@@ -226,6 +236,7 @@ export function createGrantLife(
       undo,
     },
     start: () => {
+      endUntaken();
       const follow = (type: string, handle: (item: InboxItem) => void): void => {
         stops.push(mailbox.on(type, handle));
         for (const item of mailbox.list({ type })) handle(item);

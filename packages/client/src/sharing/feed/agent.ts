@@ -57,6 +57,8 @@ export type Agent = {
 
 /** How long the agent pauses when the local disk is full, or a refusal cannot be explained, in ms. */
 const PAUSE_MS = 1_000;
+/** The agent does not wake itself more often than this. */
+const MIN_WAKE_MS = 100;
 /** Feeds on one push: while the node stores these and their readers open them, the next are evaluated. */
 const MAX_FEEDS_A_PUSH = 16;
 /** Looking at so many records again costs less than to remember each time that there was nothing to tell. */
@@ -128,8 +130,9 @@ export function createAgent(deps: AgentDeps): Agent {
     let soonest = Number.POSITIVE_INFINITY;
     for (const work of works.values())
       if (!work.ended && !work.paused) soonest = Math.min(soonest, work.dues.soonest() ?? soonest, nextBatchMs(work));
+    // By the clock that decides what is due, which another device or the node may have moved.
     if (soonest !== Number.POSITIVE_INFINITY)
-      cancelTimer = clock.timer(Math.max(1, soonest - clock.nowMs()), engine.nudge);
+      cancelTimer = clock.timer(Math.max(MIN_WAKE_MS, soonest - engine.hlc.last().ms), engine.nudge);
   }
 
   /** When a grant that gets at most one batch in so long may have its next, if there is something for it. */
