@@ -206,7 +206,8 @@ export function openGrantHandle(
         const { set, remove } = difference(before ?? {}, fields);
         if (before && Object.keys(set).length + remove.length === 0) return { id, n: undefined };
         const operation = before || typeof _id === 'string' ? 'update' : 'insert';
-        const n = writer.write({ id, operation, set, remove });
+        const base = mergedFields(before ?? {}, [...Object.keys(set), ...remove], schema);
+        const n = writer.write({ id, operation, set, remove, ...(base ? { base } : {}) });
         reader.wrote(id);
         return { id, n };
       },
@@ -243,6 +244,12 @@ export function openGrantHandle(
 
 /** Fields that no grantee sets: they are left as they are when a record that was read is saved again. */
 const BASE = new Set(['_id', '_rev', 'schema', 'insertedAt', 'modifiedAt']);
+
+/** What was shown of the fields that merge by what the writer saw; undefined when there are none. */
+function mergedFields(before: JsonObject, names: readonly string[], schema: LoadedSchema): JsonObject | undefined {
+  const seen = names.filter((name) => name in before && ['set', 'counter'].includes(schema.merges.get(name) ?? 'lww'));
+  return seen.length === 0 ? undefined : Object.fromEntries(seen.map((name) => [name, before[name] as JsonValue]));
+}
 
 /** What a save changes of the record that is shown. */
 function difference(

@@ -22,6 +22,8 @@ export type LaneWrite = {
   readonly set: JsonObject;
   /** Fields that are removed. */
   readonly remove: readonly string[];
+  /** What the grantee saw of fields that merge by what was there: sets and counters. */
+  readonly base?: JsonObject;
   /** Up to which number the grantee has seen verdicts, so that the owner need not keep them. */
   readonly seen: number;
 };
@@ -58,7 +60,8 @@ export function sealLaneWrite(
     superseded: [],
     expiresMs: null,
   };
-  const body = { i: write.id, o: write.operation, s: write.set, r: [...write.remove], v: write.seen };
+  const { id: i, operation: o, set: s, remove, base: b, seen: v } = write;
+  const body = { i, o, s, r: [...remove], ...(b ? { b } : {}), v };
   return { entry: sealEntry(key, stream, header, utf8ToBytes(JSON.stringify(body)), random), header };
 }
 
@@ -68,7 +71,7 @@ export function openLaneWrite(key: AeadKey, stream: StreamId, entry: Entry): Res
   if (!plain.ok) return plain;
   const json = readJson(plain.value);
   if (!json) return err({ type: 'malformed' });
-  const { i: id, o: operation, s: set, r: remove, v: seen } = json;
+  const { i: id, o: operation, s: set, r: remove, b: base, v: seen } = json;
   if (typeof id !== 'string' || id.length === 0 || id.length > MAX_ID) return err({ type: 'malformed' });
   if (operation !== 'insert' && operation !== 'update' && operation !== 'delete') return err({ type: 'malformed' });
   if (!isJsonObject(set) || !Array.isArray(remove) || typeof seen !== 'number' || !Number.isSafeInteger(seen))
@@ -76,7 +79,8 @@ export function openLaneWrite(key: AeadKey, stream: StreamId, entry: Entry): Res
   const names = remove.filter((name): name is string => typeof name === 'string');
   if (names.length !== remove.length || names.length + Object.keys(set).length > MAX_NAMES)
     return err({ type: 'malformed' });
-  return ok({ id, operation, set, remove: names, seen });
+  if (base !== undefined && !isJsonObject(base)) return err({ type: 'malformed' });
+  return ok({ id, operation, set, remove: names, ...(base ? { base } : {}), seen });
 }
 
 function readJson(plaintext: Uint8Array): JsonObject | undefined {

@@ -68,6 +68,8 @@ describe('a lane entry', () => {
     expect(outcome({ set: [] })).toBe('malformed');
     expect(outcome({ remove: [1] })).toBe('malformed');
     expect(outcome({ seen: 'x' })).toBe('malformed');
+    expect(outcome({ base: [1] })).toBe('malformed');
+    expect(outcome({ base: { tags: ['a'] } })).toBe('ok');
     expect(outcome({ set: Object.fromEntries(Array.from({ length: 257 }, (_, i) => [`f${i}`, 1])) })).toBe('malformed');
     expect(isLaneRecordId(`w${'A'.repeat(22)}`)).toBe(true);
     for (const id of ['A'.repeat(22), `w${'A'.repeat(21)}`, `w${'A'.repeat(23)}`, `w${'.'.repeat(22)}`])

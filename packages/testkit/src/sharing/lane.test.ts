@@ -3,7 +3,7 @@
 import type { JsonObject } from '@sluice/core/base';
 import type { FeedChange, WriteVerdict } from '@sluice/client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { post, sharePosts, type SharedPosts, until } from '../sharing-fixture.ts';
+import { grantItems, post, sharePosts, type SharedPosts, until } from '../sharing-fixture.ts';
 import { createTestNetwork, type TestNetwork } from '../test-network.ts';
 
 let net: TestNetwork;
@@ -156,6 +156,22 @@ describe('a write of a grantee', () => {
     expect(await posts.getOne({ name: 'Post 77' })).toBeUndefined();
     await until(async () => (await grant.datastore().count()) === 10);
     expect(await owner.account.sharing.writes.undo(given.grantId)).toEqual({ undone: 0 });
+  });
+
+  it('[LANE-11] adds to a set what it added, though the owner added to it meanwhile', async () => {
+    const owner = await net.person('writer');
+    const app = await net.app('https://notes.example');
+    const notes = await owner.account.vault.openDatastore('note');
+    await notes.save({ _id: 'n', title: 'List', body: 'x', tags: ['a', 'b'] });
+    const { grants } = await grantItems(owner, app, [{ schema: 'note', access: 'readwrite', write: WRITE }]);
+    const [grant] = grants;
+    const note = await until(() => grant?.datastore().getOne());
+    await net.stopNode();
+    await notes.save({ ...(await notes.get('n')), tags: ['a', 'b', 'owner'] });
+    await grant?.datastore().save({ ...note, tags: ['a', 'app'] });
+    await net.startNode();
+    await until(() => grant?.pending().length === 0);
+    expect([...((await notes.get('n'))?.tags as string[])].sort()).toEqual(['a', 'app', 'owner']);
   });
 
   it('[LANE-13] that says nothing new writes nothing', async () => {

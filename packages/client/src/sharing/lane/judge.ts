@@ -80,6 +80,7 @@ export function judge(
     set: operation === 'delete' ? {} : write.set,
     remove: operation === 'delete' ? [] : write.remove,
     ...(operation === 'delete' ? { deleted: true } : {}),
+    ...(write.base ? { base: write.base } : {}),
   };
   const state = applied(previous, change, stamp, rule.merges);
   if (!state) return 'BAD_RECORD';

@@ -197,6 +197,7 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
     set: write.operation === 'delete' ? {} : write.set,
     remove: write.remove,
     ...(write.operation === 'delete' ? { deleted: true } : {}),
+    ...(write.base ? { base: write.base } : {}),
   });
 
   const recordOf = (n: number, write: LaneWrite, recordId: string, item: LaneItem) => ({
