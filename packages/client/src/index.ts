@@ -40,7 +40,7 @@ export type { GrantLife, RevokeOutcome } from './sharing/grant-life.ts';
 export type { Narrowing } from './sharing/narrowing.ts';
 export type { Difference, Preview } from './sharing/preview.ts';
 export type { ChangePreview, Narrowings, RequestPreview } from './sharing/consent.ts';
-export type { PendingRequest, RequestAnswer, RequestOptions } from './sharing/requester.ts';
+export type { DatastoreSyncOptions, PendingRequest, RequestAnswer, RequestOptions } from './sharing/requester.ts';
 export type { Receipts } from './sharing/receipts.ts';
 export type { Sharing } from './sharing/sharing.ts';
 export type { RequestItem } from './sharing/terms.ts';

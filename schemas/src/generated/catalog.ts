@@ -1106,6 +1106,49 @@ export const catalog = [
     }
   },
   {
+    "alias": "inbox/type/datastoreSync",
+    "body": {
+      "$schema": "https://json-schema.org/draft/2020-12/schema",
+      "$id": "https://schemas.sluice.example/inbox/type/datastoreSync/v0.1.0/schema.json",
+      "title": "Datastore synchronization request",
+      "titlePlural": "Datastore synchronization requests",
+      "description": "Asks to keep records of one schema equal, in the form of Verida's message; the signed request beside it is what can be agreed to.",
+      "database": {
+        "name": "inbox_type_datastoreSync",
+        "indexes": {}
+      },
+      "type": "object",
+      "properties": {
+        "schema": {
+          "type": "string",
+          "maxLength": 512
+        },
+        "filter": {
+          "type": "object"
+        },
+        "direction": {
+          "enum": [
+            "pull",
+            "push",
+            "both"
+          ]
+        },
+        "request": {
+          "type": "string",
+          "maxLength": 131072
+        },
+        "purpose": {
+          "type": "string",
+          "maxLength": 500
+        }
+      },
+      "required": [
+        "schema",
+        "direction"
+      ]
+    }
+  },
+  {
     "alias": "inbox/type/message",
     "body": {
       "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -1193,6 +1236,78 @@ export const catalog = [
     }
   },
   {
+    "alias": "inbox/type/syncAccept",
+    "body": {
+      "$schema": "https://json-schema.org/draft/2020-12/schema",
+      "$id": "https://schemas.sluice.example/inbox/type/syncAccept/v0.1.0/schema.json",
+      "title": "Synchronization acceptance",
+      "titlePlural": "Synchronization acceptances",
+      "description": "Says, signed, which grants of a consent their grantee accepts.",
+      "database": {
+        "name": "inbox_type_syncAccept",
+        "indexes": {}
+      },
+      "type": "object",
+      "properties": {
+        "replyId": {
+          "type": "string",
+          "maxLength": 64
+        },
+        "grants": {
+          "type": "array",
+          "items": {
+            "type": "string",
+            "maxLength": 32
+          },
+          "minItems": 1,
+          "maxItems": 16
+        },
+        "acceptance": {
+          "type": "string",
+          "maxLength": 131072
+        }
+      },
+      "required": [
+        "replyId",
+        "grants",
+        "acceptance"
+      ]
+    }
+  },
+  {
+    "alias": "inbox/type/syncDrop",
+    "body": {
+      "$schema": "https://json-schema.org/draft/2020-12/schema",
+      "$id": "https://schemas.sluice.example/inbox/type/syncDrop/v0.1.0/schema.json",
+      "title": "Synchronization given up",
+      "titlePlural": "Synchronizations given up",
+      "description": "Says that a grantee gives grants up.",
+      "database": {
+        "name": "inbox_type_syncDrop",
+        "indexes": {}
+      },
+      "type": "object",
+      "properties": {
+        "grants": {
+          "type": "array",
+          "items": {
+            "type": "string",
+            "maxLength": 32
+          },
+          "minItems": 1,
+          "maxItems": 16
+        },
+        "attestation": {
+          "type": "string",
+          "maxLength": 131072
+        }
+      },
+      "required": [
+        "grants"
+      ]
+    }
+  },
+  {
     "alias": "inbox/type/syncGrant",
     "body": {
       "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -1269,6 +1384,39 @@ export const catalog = [
       "required": [
         "request",
         "purpose"
+      ]
+    }
+  },
+  {
+    "alias": "inbox/type/syncTerms",
+    "body": {
+      "$schema": "https://json-schema.org/draft/2020-12/schema",
+      "$id": "https://schemas.sluice.example/inbox/type/syncTerms/v0.1.0/schema.json",
+      "title": "Changed synchronization terms",
+      "titlePlural": "Changed synchronization terms",
+      "description": "Says that an owner changed the terms of a grant.",
+      "database": {
+        "name": "inbox_type_syncTerms",
+        "indexes": {}
+      },
+      "type": "object",
+      "properties": {
+        "grantId": {
+          "type": "string",
+          "maxLength": 32
+        },
+        "term": {
+          "type": "integer",
+          "minimum": 1
+        },
+        "terms": {
+          "type": "object"
+        }
+      },
+      "required": [
+        "grantId",
+        "term",
+        "terms"
       ]
     }
   },

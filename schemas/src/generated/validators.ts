@@ -3141,9 +3141,78 @@ function validate39(data, { instancePath = "", parentData, parentDataProperty, r
   return validate39.errors = vErrors, errors === 0;
 }
 validate39.evaluated = { props: { data: !0, replyId: !0 }, dynamicProps: !1, dynamicItems: !1 };
-var v16 = validate40;
+var v16 = validate40, schema57 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://schemas.sluice.example/inbox/type/datastoreSync/v0.1.0/schema.json", title: "Datastore synchronization request", titlePlural: "Datastore synchronization requests", description: "Asks to keep records of one schema equal, in the form of Verida's message; the signed request beside it is what can be agreed to.", database: { name: "inbox_type_datastoreSync", indexes: {} }, type: "object", properties: { schema: { type: "string", maxLength: 512 }, filter: { type: "object" }, direction: { enum: ["pull", "push", "both"] }, request: { type: "string", maxLength: 131072 }, purpose: { type: "string", maxLength: 500 } }, required: ["schema", "direction"] };
 function validate40(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate40.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.schema === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "schema" }, message: "must have required property 'schema'" };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (data.direction === void 0) {
+      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "direction" }, message: "must have required property 'direction'" };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+    if (data.schema !== void 0) {
+      let data0 = data.schema;
+      if (typeof data0 == "string") {
+        if (func1(data0) > 512) {
+          let err2 = { instancePath: instancePath + "/schema", schemaPath: "#/properties/schema/maxLength", keyword: "maxLength", params: { limit: 512 }, message: "must NOT have more than 512 characters" };
+          vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+        }
+      } else {
+        let err3 = { instancePath: instancePath + "/schema", schemaPath: "#/properties/schema/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+        vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+      }
+    }
+    if (data.filter !== void 0) {
+      let data1 = data.filter;
+      if (!(data1 && typeof data1 == "object" && !Array.isArray(data1))) {
+        let err4 = { instancePath: instancePath + "/filter", schemaPath: "#/properties/filter/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+        vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+      }
+    }
+    if (data.direction !== void 0) {
+      let data2 = data.direction;
+      if (!(data2 === "pull" || data2 === "push" || data2 === "both")) {
+        let err5 = { instancePath: instancePath + "/direction", schemaPath: "#/properties/direction/enum", keyword: "enum", params: { allowedValues: schema57.properties.direction.enum }, message: "must be equal to one of the allowed values" };
+        vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+      }
+    }
+    if (data.request !== void 0) {
+      let data3 = data.request;
+      if (typeof data3 == "string") {
+        if (func1(data3) > 131072) {
+          let err6 = { instancePath: instancePath + "/request", schemaPath: "#/properties/request/maxLength", keyword: "maxLength", params: { limit: 131072 }, message: "must NOT have more than 131072 characters" };
+          vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+        }
+      } else {
+        let err7 = { instancePath: instancePath + "/request", schemaPath: "#/properties/request/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+        vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+      }
+    }
+    if (data.purpose !== void 0) {
+      let data4 = data.purpose;
+      if (typeof data4 == "string") {
+        if (func1(data4) > 500) {
+          let err8 = { instancePath: instancePath + "/purpose", schemaPath: "#/properties/purpose/maxLength", keyword: "maxLength", params: { limit: 500 }, message: "must NOT have more than 500 characters" };
+          vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+        }
+      } else {
+        let err9 = { instancePath: instancePath + "/purpose", schemaPath: "#/properties/purpose/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+        vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
+      }
+    }
+  } else {
+    let err10 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+    vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
+  }
+  return validate40.errors = vErrors, errors === 0;
+}
+validate40.evaluated = { props: { schema: !0, filter: !0, direction: !0, request: !0, purpose: !0 }, dynamicProps: !1, dynamicItems: !1 };
+var v17 = validate41;
+function validate41(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate41.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.subject === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "subject" }, message: "must have required property 'subject'" };
@@ -3229,12 +3298,12 @@ function validate40(data, { instancePath = "", parentData, parentDataProperty, r
     let err14 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err14] : vErrors.push(err14), errors++;
   }
-  return validate40.errors = vErrors, errors === 0;
+  return validate41.errors = vErrors, errors === 0;
 }
-validate40.evaluated = { props: { subject: !0, message: !0, link: !0, replyId: !0 }, dynamicProps: !1, dynamicItems: !1 };
-var v17 = validate41, schema58 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://schemas.sluice.example/inbox/type/status/v0.1.0/schema.json", title: "Status", titlePlural: "Statuses", description: "Says that a message was accepted or declined; sent only when its owner decided.", database: { name: "inbox_type_status", indexes: {} }, type: "object", properties: { replyId: { type: "string", maxLength: 64 }, status: { enum: ["accepted", "declined"] }, failed: { type: "array", items: { type: "integer", minimum: 0 } } }, required: ["replyId", "status"] };
-function validate41(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate41.evaluated;
+validate41.evaluated = { props: { subject: !0, message: !0, link: !0, replyId: !0 }, dynamicProps: !1, dynamicItems: !1 };
+var v18 = validate42, schema59 = { $schema: "https://json-schema.org/draft/2020-12/schema", $id: "https://schemas.sluice.example/inbox/type/status/v0.1.0/schema.json", title: "Status", titlePlural: "Statuses", description: "Says that a message was accepted or declined; sent only when its owner decided.", database: { name: "inbox_type_status", indexes: {} }, type: "object", properties: { replyId: { type: "string", maxLength: 64 }, status: { enum: ["accepted", "declined"] }, failed: { type: "array", items: { type: "integer", minimum: 0 } } }, required: ["replyId", "status"] };
+function validate42(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate42.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.replyId === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "replyId" }, message: "must have required property 'replyId'" };
@@ -3259,7 +3328,7 @@ function validate41(data, { instancePath = "", parentData, parentDataProperty, r
     if (data.status !== void 0) {
       let data1 = data.status;
       if (!(data1 === "accepted" || data1 === "declined")) {
-        let err4 = { instancePath: instancePath + "/status", schemaPath: "#/properties/status/enum", keyword: "enum", params: { allowedValues: schema58.properties.status.enum }, message: "must be equal to one of the allowed values" };
+        let err4 = { instancePath: instancePath + "/status", schemaPath: "#/properties/status/enum", keyword: "enum", params: { allowedValues: schema59.properties.status.enum }, message: "must be equal to one of the allowed values" };
         vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
       }
     }
@@ -3287,12 +3356,144 @@ function validate41(data, { instancePath = "", parentData, parentDataProperty, r
     let err8 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
   }
-  return validate41.errors = vErrors, errors === 0;
+  return validate42.errors = vErrors, errors === 0;
 }
-validate41.evaluated = { props: { replyId: !0, status: !0, failed: !0 }, dynamicProps: !1, dynamicItems: !1 };
-var v18 = validate42;
-function validate42(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate42.evaluated;
+validate42.evaluated = { props: { replyId: !0, status: !0, failed: !0 }, dynamicProps: !1, dynamicItems: !1 };
+var v19 = validate43;
+function validate43(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate43.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.replyId === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "replyId" }, message: "must have required property 'replyId'" };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (data.grants === void 0) {
+      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "grants" }, message: "must have required property 'grants'" };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+    if (data.acceptance === void 0) {
+      let err2 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "acceptance" }, message: "must have required property 'acceptance'" };
+      vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+    }
+    if (data.replyId !== void 0) {
+      let data0 = data.replyId;
+      if (typeof data0 == "string") {
+        if (func1(data0) > 64) {
+          let err3 = { instancePath: instancePath + "/replyId", schemaPath: "#/properties/replyId/maxLength", keyword: "maxLength", params: { limit: 64 }, message: "must NOT have more than 64 characters" };
+          vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+        }
+      } else {
+        let err4 = { instancePath: instancePath + "/replyId", schemaPath: "#/properties/replyId/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+        vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+      }
+    }
+    if (data.grants !== void 0) {
+      let data1 = data.grants;
+      if (Array.isArray(data1)) {
+        if (data1.length > 16) {
+          let err5 = { instancePath: instancePath + "/grants", schemaPath: "#/properties/grants/maxItems", keyword: "maxItems", params: { limit: 16 }, message: "must NOT have more than 16 items" };
+          vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+        }
+        if (data1.length < 1) {
+          let err6 = { instancePath: instancePath + "/grants", schemaPath: "#/properties/grants/minItems", keyword: "minItems", params: { limit: 1 }, message: "must NOT have fewer than 1 items" };
+          vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+        }
+        let len0 = data1.length;
+        for (let i0 = 0; i0 < len0; i0++) {
+          let data2 = data1[i0];
+          if (typeof data2 == "string") {
+            if (func1(data2) > 32) {
+              let err7 = { instancePath: instancePath + "/grants/" + i0, schemaPath: "#/properties/grants/items/maxLength", keyword: "maxLength", params: { limit: 32 }, message: "must NOT have more than 32 characters" };
+              vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+            }
+          } else {
+            let err8 = { instancePath: instancePath + "/grants/" + i0, schemaPath: "#/properties/grants/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+            vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+          }
+        }
+      } else {
+        let err9 = { instancePath: instancePath + "/grants", schemaPath: "#/properties/grants/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+        vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
+      }
+    }
+    if (data.acceptance !== void 0) {
+      let data3 = data.acceptance;
+      if (typeof data3 == "string") {
+        if (func1(data3) > 131072) {
+          let err10 = { instancePath: instancePath + "/acceptance", schemaPath: "#/properties/acceptance/maxLength", keyword: "maxLength", params: { limit: 131072 }, message: "must NOT have more than 131072 characters" };
+          vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
+        }
+      } else {
+        let err11 = { instancePath: instancePath + "/acceptance", schemaPath: "#/properties/acceptance/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+        vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
+      }
+    }
+  } else {
+    let err12 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+    vErrors === null ? vErrors = [err12] : vErrors.push(err12), errors++;
+  }
+  return validate43.errors = vErrors, errors === 0;
+}
+validate43.evaluated = { props: { replyId: !0, grants: !0, acceptance: !0 }, dynamicProps: !1, dynamicItems: !1 };
+var v20 = validate44;
+function validate44(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate44.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.grants === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "grants" }, message: "must have required property 'grants'" };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (data.grants !== void 0) {
+      let data0 = data.grants;
+      if (Array.isArray(data0)) {
+        if (data0.length > 16) {
+          let err1 = { instancePath: instancePath + "/grants", schemaPath: "#/properties/grants/maxItems", keyword: "maxItems", params: { limit: 16 }, message: "must NOT have more than 16 items" };
+          vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+        }
+        if (data0.length < 1) {
+          let err2 = { instancePath: instancePath + "/grants", schemaPath: "#/properties/grants/minItems", keyword: "minItems", params: { limit: 1 }, message: "must NOT have fewer than 1 items" };
+          vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+        }
+        let len0 = data0.length;
+        for (let i0 = 0; i0 < len0; i0++) {
+          let data1 = data0[i0];
+          if (typeof data1 == "string") {
+            if (func1(data1) > 32) {
+              let err3 = { instancePath: instancePath + "/grants/" + i0, schemaPath: "#/properties/grants/items/maxLength", keyword: "maxLength", params: { limit: 32 }, message: "must NOT have more than 32 characters" };
+              vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+            }
+          } else {
+            let err4 = { instancePath: instancePath + "/grants/" + i0, schemaPath: "#/properties/grants/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+            vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+          }
+        }
+      } else {
+        let err5 = { instancePath: instancePath + "/grants", schemaPath: "#/properties/grants/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+        vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+      }
+    }
+    if (data.attestation !== void 0) {
+      let data2 = data.attestation;
+      if (typeof data2 == "string") {
+        if (func1(data2) > 131072) {
+          let err6 = { instancePath: instancePath + "/attestation", schemaPath: "#/properties/attestation/maxLength", keyword: "maxLength", params: { limit: 131072 }, message: "must NOT have more than 131072 characters" };
+          vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+        }
+      } else {
+        let err7 = { instancePath: instancePath + "/attestation", schemaPath: "#/properties/attestation/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+        vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+      }
+    }
+  } else {
+    let err8 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+    vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+  }
+  return validate44.errors = vErrors, errors === 0;
+}
+validate44.evaluated = { props: { grants: !0, attestation: !0 }, dynamicProps: !1, dynamicItems: !1 };
+var v21 = validate45;
+function validate45(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate45.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.replyId === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "replyId" }, message: "must have required property 'replyId'" };
@@ -3397,12 +3598,12 @@ function validate42(data, { instancePath = "", parentData, parentDataProperty, r
     let err18 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err18] : vErrors.push(err18), errors++;
   }
-  return validate42.errors = vErrors, errors === 0;
+  return validate45.errors = vErrors, errors === 0;
 }
-validate42.evaluated = { props: { replyId: !0, grants: !0, node: !0, space: !0, keys: !0, receipt: !0 }, dynamicProps: !1, dynamicItems: !1 };
-var v19 = validate43;
-function validate43(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate43.evaluated;
+validate45.evaluated = { props: { replyId: !0, grants: !0, node: !0, space: !0, keys: !0, receipt: !0 }, dynamicProps: !1, dynamicItems: !1 };
+var v22 = validate46;
+function validate46(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate46.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data.request === void 0) {
       let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "request" }, message: "must have required property 'request'" };
@@ -3440,12 +3641,65 @@ function validate43(data, { instancePath = "", parentData, parentDataProperty, r
     let err6 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
   }
-  return validate43.errors = vErrors, errors === 0;
+  return validate46.errors = vErrors, errors === 0;
 }
-validate43.evaluated = { props: { request: !0, purpose: !0 }, dynamicProps: !1, dynamicItems: !1 };
-var v20 = validate44;
-function validate44(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate44.evaluated;
+validate46.evaluated = { props: { request: !0, purpose: !0 }, dynamicProps: !1, dynamicItems: !1 };
+var v23 = validate47;
+function validate47(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate47.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.grantId === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "grantId" }, message: "must have required property 'grantId'" };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (data.term === void 0) {
+      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "term" }, message: "must have required property 'term'" };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+    if (data.terms === void 0) {
+      let err2 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "terms" }, message: "must have required property 'terms'" };
+      vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+    }
+    if (data.grantId !== void 0) {
+      let data0 = data.grantId;
+      if (typeof data0 == "string") {
+        if (func1(data0) > 32) {
+          let err3 = { instancePath: instancePath + "/grantId", schemaPath: "#/properties/grantId/maxLength", keyword: "maxLength", params: { limit: 32 }, message: "must NOT have more than 32 characters" };
+          vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+        }
+      } else {
+        let err4 = { instancePath: instancePath + "/grantId", schemaPath: "#/properties/grantId/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+        vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+      }
+    }
+    if (data.term !== void 0) {
+      let data1 = data.term;
+      if (!(typeof data1 == "number" && !(data1 % 1) && !isNaN(data1) && isFinite(data1))) {
+        let err5 = { instancePath: instancePath + "/term", schemaPath: "#/properties/term/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+        vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+      }
+      if (typeof data1 == "number" && isFinite(data1) && (data1 < 1 || isNaN(data1))) {
+        let err6 = { instancePath: instancePath + "/term", schemaPath: "#/properties/term/minimum", keyword: "minimum", params: { comparison: ">=", limit: 1 }, message: "must be >= 1" };
+        vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+      }
+    }
+    if (data.terms !== void 0) {
+      let data2 = data.terms;
+      if (!(data2 && typeof data2 == "object" && !Array.isArray(data2))) {
+        let err7 = { instancePath: instancePath + "/terms", schemaPath: "#/properties/terms/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+        vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+      }
+    }
+  } else {
+    let err8 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+    vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+  }
+  return validate47.errors = vErrors, errors === 0;
+}
+validate47.evaluated = { props: { grantId: !0, term: !0, terms: !0 }, dynamicProps: !1, dynamicItems: !1 };
+var v24 = validate48;
+function validate48(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate48.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), !(data && typeof data == "object" && !Array.isArray(data))) {
     let err0 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
@@ -3492,12 +3746,12 @@ function validate44(data, { instancePath = "", parentData, parentDataProperty, r
     let err7 = { instancePath, schemaPath: "#/allOf/1/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
   }
-  return validate44.errors = vErrors, errors === 0;
+  return validate48.errors = vErrors, errors === 0;
 }
-validate44.evaluated = { props: { content: !0, tags: !0, name: !0, summary: !0, icon: !0, _id: !0, _rev: !0, schema: !0, insertedAt: !0, modifiedAt: !0, archived: !0, signatures: !0, sourceApplication: !0, sourceAccountId: !0, sourceId: !0, sourceData: !0, proof: !0 }, dynamicProps: !1, dynamicItems: !1 };
-var v21 = validate46;
-function validate46(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate46.evaluated;
+validate48.evaluated = { props: { content: !0, tags: !0, name: !0, summary: !0, icon: !0, _id: !0, _rev: !0, schema: !0, insertedAt: !0, modifiedAt: !0, archived: !0, signatures: !0, sourceApplication: !0, sourceAccountId: !0, sourceId: !0, sourceData: !0, proof: !0 }, dynamicProps: !1, dynamicItems: !1 };
+var v25 = validate50;
+function validate50(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate50.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), !(data && typeof data == "object" && !Array.isArray(data))) {
     let err0 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
@@ -3561,12 +3815,12 @@ function validate46(data, { instancePath = "", parentData, parentDataProperty, r
     let err10 = { instancePath, schemaPath: "#/allOf/1/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
   }
-  return validate46.errors = vErrors, errors === 0;
+  return validate50.errors = vErrors, errors === 0;
 }
-validate46.evaluated = { props: { interests: !0, optOut: !0, personalized: !0, name: !0, summary: !0, icon: !0, _id: !0, _rev: !0, schema: !0, insertedAt: !0, modifiedAt: !0, archived: !0, signatures: !0, sourceApplication: !0, sourceAccountId: !0, sourceId: !0, sourceData: !0, proof: !0 }, dynamicProps: !1, dynamicItems: !1 };
-var v22 = validate48;
-function validate48(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate48.evaluated;
+validate50.evaluated = { props: { interests: !0, optOut: !0, personalized: !0, name: !0, summary: !0, icon: !0, _id: !0, _rev: !0, schema: !0, insertedAt: !0, modifiedAt: !0, archived: !0, signatures: !0, sourceApplication: !0, sourceAccountId: !0, sourceId: !0, sourceData: !0, proof: !0 }, dynamicProps: !1, dynamicItems: !1 };
+var v26 = validate52;
+function validate52(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate52.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), !(data && typeof data == "object" && !Array.isArray(data))) {
     let err0 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
@@ -3650,12 +3904,12 @@ function validate48(data, { instancePath = "", parentData, parentDataProperty, r
     let err13 = { instancePath, schemaPath: "#/allOf/1/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
   }
-  return validate48.errors = vErrors, errors === 0;
+  return validate52.errors = vErrors, errors === 0;
 }
-validate48.evaluated = { props: { diet: !0, allergies: !0, dislikes: !0, notes: !0, name: !0, summary: !0, icon: !0, _id: !0, _rev: !0, schema: !0, insertedAt: !0, modifiedAt: !0, archived: !0, signatures: !0, sourceApplication: !0, sourceAccountId: !0, sourceId: !0, sourceData: !0, proof: !0 }, dynamicProps: !1, dynamicItems: !1 };
-var v23 = validate50;
-function validate50(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate50.evaluated;
+validate52.evaluated = { props: { diet: !0, allergies: !0, dislikes: !0, notes: !0, name: !0, summary: !0, icon: !0, _id: !0, _rev: !0, schema: !0, insertedAt: !0, modifiedAt: !0, archived: !0, signatures: !0, sourceApplication: !0, sourceAccountId: !0, sourceId: !0, sourceData: !0, proof: !0 }, dynamicProps: !1, dynamicItems: !1 };
+var v27 = validate54;
+function validate54(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate54.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), !(data && typeof data == "object" && !Array.isArray(data))) {
     let err0 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
@@ -3724,12 +3978,12 @@ function validate50(data, { instancePath = "", parentData, parentDataProperty, r
     let err11 = { instancePath, schemaPath: "#/allOf/1/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
   }
-  return validate50.errors = vErrors, errors === 0;
+  return validate54.errors = vErrors, errors === 0;
 }
-validate50.evaluated = { props: { country: !0, description: !0, website: !0, avatar: !0, dateOfBirth: !0, name: !0, summary: !0, icon: !0, _id: !0, _rev: !0, schema: !0, insertedAt: !0, modifiedAt: !0, archived: !0, signatures: !0, sourceApplication: !0, sourceAccountId: !0, sourceId: !0, sourceData: !0, proof: !0 }, dynamicProps: !1, dynamicItems: !1 };
-var v24 = validate52;
-function validate52(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate52.evaluated;
+validate54.evaluated = { props: { country: !0, description: !0, website: !0, avatar: !0, dateOfBirth: !0, name: !0, summary: !0, icon: !0, _id: !0, _rev: !0, schema: !0, insertedAt: !0, modifiedAt: !0, archived: !0, signatures: !0, sourceApplication: !0, sourceAccountId: !0, sourceId: !0, sourceData: !0, proof: !0 }, dynamicProps: !1, dynamicItems: !1 };
+var v28 = validate56;
+function validate56(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate56.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data._id !== void 0) {
       let data0 = data._id;
@@ -3856,12 +4110,12 @@ function validate52(data, { instancePath = "", parentData, parentDataProperty, r
     let err20 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err20] : vErrors.push(err20), errors++;
   }
-  return validate52.errors = vErrors, errors === 0;
+  return validate56.errors = vErrors, errors === 0;
 }
-validate52.evaluated = { props: { _id: !0, _rev: !0, schema: !0, insertedAt: !0, modifiedAt: !0, archived: !0, signatures: !0, sourceApplication: !0, sourceAccountId: !0, sourceId: !0, sourceData: !0, proof: !0 }, dynamicProps: !1, dynamicItems: !1 };
-var v25 = validate53;
-function validate53(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate53.evaluated;
+validate56.evaluated = { props: { _id: !0, _rev: !0, schema: !0, insertedAt: !0, modifiedAt: !0, archived: !0, signatures: !0, sourceApplication: !0, sourceAccountId: !0, sourceId: !0, sourceData: !0, proof: !0 }, dynamicProps: !1, dynamicItems: !1 };
+var v29 = validate57;
+function validate57(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate57.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), !(data && typeof data == "object" && !Array.isArray(data))) {
     let err0 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
@@ -3999,12 +4253,12 @@ function validate53(data, { instancePath = "", parentData, parentDataProperty, r
     let err22 = { instancePath, schemaPath: "#/allOf/1/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err22] : vErrors.push(err22), errors++;
   }
-  return validate53.errors = vErrors, errors === 0;
+  return validate57.errors = vErrors, errors === 0;
 }
-validate53.evaluated = { props: { firstName: !0, lastName: !0, email: !0, mobile: !0, phone: !0, organization: !0, address: !0, birthday: !0, tags: !0, note: !0, name: !0, summary: !0, icon: !0, _id: !0, _rev: !0, schema: !0, insertedAt: !0, modifiedAt: !0, archived: !0, signatures: !0, sourceApplication: !0, sourceAccountId: !0, sourceId: !0, sourceData: !0, proof: !0 }, dynamicProps: !1, dynamicItems: !1 };
-var v26 = validate55;
-function validate55(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate55.evaluated;
+validate57.evaluated = { props: { firstName: !0, lastName: !0, email: !0, mobile: !0, phone: !0, organization: !0, address: !0, birthday: !0, tags: !0, note: !0, name: !0, summary: !0, icon: !0, _id: !0, _rev: !0, schema: !0, insertedAt: !0, modifiedAt: !0, archived: !0, signatures: !0, sourceApplication: !0, sourceAccountId: !0, sourceId: !0, sourceData: !0, proof: !0 }, dynamicProps: !1, dynamicItems: !1 };
+var v30 = validate59;
+function validate59(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate59.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), !(data && typeof data == "object" && !Array.isArray(data))) {
     let err0 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
@@ -4103,9 +4357,9 @@ function validate55(data, { instancePath = "", parentData, parentDataProperty, r
     let err16 = { instancePath, schemaPath: "#/allOf/1/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
   }
-  return validate55.errors = vErrors, errors === 0;
+  return validate59.errors = vErrors, errors === 0;
 }
-validate55.evaluated = { props: { content: !0, type: !0, createdAt: !0, uri: !0, visibility: !0, tags: !0, name: !0, summary: !0, icon: !0, _id: !0, _rev: !0, schema: !0, insertedAt: !0, modifiedAt: !0, archived: !0, signatures: !0, sourceApplication: !0, sourceAccountId: !0, sourceId: !0, sourceData: !0, proof: !0 }, dynamicProps: !1, dynamicItems: !1 };
+validate59.evaluated = { props: { content: !0, type: !0, createdAt: !0, uri: !0, visibility: !0, tags: !0, name: !0, summary: !0, icon: !0, _id: !0, _rev: !0, schema: !0, insertedAt: !0, modifiedAt: !0, archived: !0, signatures: !0, sourceApplication: !0, sourceAccountId: !0, sourceId: !0, sourceData: !0, proof: !0 }, dynamicProps: !1, dynamicItems: !1 };
 export {
   v0,
   v1,
@@ -4127,7 +4381,11 @@ export {
   v24,
   v25,
   v26,
+  v27,
+  v28,
+  v29,
   v3,
+  v30,
   v4,
   v5,
   v6,
@@ -4153,15 +4411,19 @@ export const compiled = {
   "https://schemas.sluice.example/inbox/entry/v0.1.0/schema.json": v13,
   "https://schemas.sluice.example/inbox/type/dataRequest/v0.1.0/schema.json": v14,
   "https://schemas.sluice.example/inbox/type/dataSend/v0.1.0/schema.json": v15,
-  "https://schemas.sluice.example/inbox/type/message/v0.1.0/schema.json": v16,
-  "https://schemas.sluice.example/inbox/type/status/v0.1.0/schema.json": v17,
-  "https://schemas.sluice.example/inbox/type/syncGrant/v0.1.0/schema.json": v18,
-  "https://schemas.sluice.example/inbox/type/syncRequest/v0.1.0/schema.json": v19,
-  "https://schemas.sluice.example/note/v0.1.0/schema.json": v20,
-  "https://schemas.sluice.example/preferences/advertising/v0.1.0/schema.json": v21,
-  "https://schemas.sluice.example/preferences/dietary/v0.1.0/schema.json": v22,
-  "https://schemas.sluice.example/profile/basic/v0.1.0/schema.json": v23,
-  "https://schemas.sluice.example/record/v0.1.0/schema.json": v24,
-  "https://schemas.sluice.example/social/contact/v0.1.0/schema.json": v25,
-  "https://schemas.sluice.example/social/post/v0.1.0/schema.json": v26,
+  "https://schemas.sluice.example/inbox/type/datastoreSync/v0.1.0/schema.json": v16,
+  "https://schemas.sluice.example/inbox/type/message/v0.1.0/schema.json": v17,
+  "https://schemas.sluice.example/inbox/type/status/v0.1.0/schema.json": v18,
+  "https://schemas.sluice.example/inbox/type/syncAccept/v0.1.0/schema.json": v19,
+  "https://schemas.sluice.example/inbox/type/syncDrop/v0.1.0/schema.json": v20,
+  "https://schemas.sluice.example/inbox/type/syncGrant/v0.1.0/schema.json": v21,
+  "https://schemas.sluice.example/inbox/type/syncRequest/v0.1.0/schema.json": v22,
+  "https://schemas.sluice.example/inbox/type/syncTerms/v0.1.0/schema.json": v23,
+  "https://schemas.sluice.example/note/v0.1.0/schema.json": v24,
+  "https://schemas.sluice.example/preferences/advertising/v0.1.0/schema.json": v25,
+  "https://schemas.sluice.example/preferences/dietary/v0.1.0/schema.json": v26,
+  "https://schemas.sluice.example/profile/basic/v0.1.0/schema.json": v27,
+  "https://schemas.sluice.example/record/v0.1.0/schema.json": v28,
+  "https://schemas.sluice.example/social/contact/v0.1.0/schema.json": v29,
+  "https://schemas.sluice.example/social/post/v0.1.0/schema.json": v30,
 };

@@ -99,9 +99,14 @@ const OWNERS_FIELDS = new Set([
 const OTHER_VERBS: { readonly [type: string]: string } = {
   [DATA_REQUEST]: 'A data request is answered by sharing records',
   'inbox/type/syncRequest': 'A synchronization request is answered by consent',
+  'inbox/type/datastoreSync': 'A synchronization request is answered by consent',
 };
 /** Items whose sender waits for no answer: the press stays here. */
-const UNANSWERED: ReadonlySet<string> = new Set([MESSAGE, STATUS, 'inbox/type/syncGrant']);
+const UNANSWERED: ReadonlySet<string> = new Set([
+  MESSAGE,
+  STATUS,
+  ...['syncGrant', 'syncAccept', 'syncDrop', 'syncWiped', 'syncTerms'].map((name) => `inbox/type/${name}`),
+]);
 const PAYLOAD_TYPES = 'inbox/type/';
 
 /** Creates the messaging side of an account. */

@@ -23,6 +23,7 @@ import {
   type PreviewSource,
 } from './preview.ts';
 import { syncGrantData } from './sync-grant.ts';
+import { DATASTORE_SYNC, NO_KEY_TO_ANSWER, readDatastoreSync, saysTheSame, termsOf } from './datastore-sync.ts';
 import { isUnknown, openSyncRequest, STATUS, SYNC_GRANT, SYNC_REQUEST, type SyncRequest } from './sync-request.ts';
 import { assertEndsLater, filterOf, isNarrowed, type LoadSchema } from './terms.ts';
 
@@ -32,6 +33,8 @@ export type RequestPreview = {
   readonly from: Did;
   readonly purpose: string;
   readonly items: readonly Preview[];
+  /** Why this request cannot be agreed to; absent when it can. */
+  readonly declineOnly?: string;
   /** What the requester receives already: grants that are not over. */
   readonly receives: readonly { readonly grantId: string; readonly sentence: string }[];
 };
@@ -62,10 +65,22 @@ export function createConsent(
   const { clock, random } = platform;
   const signer = { did: account.did, key: account.device, card: account.card };
 
-  const openRequest = async (requestId: string, narrowing: Narrowings = {}): Promise<Opened> => {
+  const itemOf = (requestId: string): InboxItem => {
     const item = mailbox.get(requestId);
-    if (!item || item.type !== SYNC_REQUEST)
+    if (!item || !REQUESTS.includes(item.type))
       throw new SluiceError('NOT_FOUND', 'There is no such synchronization request');
+    return item;
+  };
+
+  const openRequest = async (requestId: string, narrowing: Narrowings = {}): Promise<Opened> => {
+    const item = itemOf(requestId);
+    const sync = item.type === DATASTORE_SYNC ? readDatastoreSync(item.data) : undefined;
+    if (item.type === DATASTORE_SYNC && !sync) throw new SluiceError('BAD_REQUEST', 'The message is not well formed');
+    if (sync && item.data.request === undefined) {
+      const terms = await termsOf(sync, vault.registry.loadKnown);
+      if (!terms.ok) throw new SluiceError('BAD_REQUEST', terms.error);
+      return { item, asked: [terms.value], items: [terms.value], purpose: item.message, signed: undefined };
+    }
     const document = typeof item.data.request === 'string' ? base64urlToBytes(item.data.request) : new Uint8Array(0);
     const opened = await openSyncRequest(document, item.from, {
       resolver: account.resolver,
@@ -74,8 +89,11 @@ export function createConsent(
       owner: account.did,
     });
     if (!opened.ok) throw new SluiceError('BAD_REQUEST', opened.error.text);
-    const items = await narrowItems(opened.value.items, narrowing, loadSchema);
-    return { item, asked: opened.value.items, request: { ...opened.value, items } };
+    const { items: asked, purpose } = opened.value;
+    if (sync && !(await saysTheSame(sync, asked, vault.registry.loadKnown)))
+      throw new SluiceError('BAD_REQUEST', 'The message says something else than the request that is signed in it');
+    const items = await narrowItems(asked, narrowing, loadSchema);
+    return { item, asked, items, purpose, signed: opened.value };
   };
 
   /** Makes the grants of one consent: rows first, in one control transaction, then keys and receipt to the grantee. */
@@ -160,12 +178,6 @@ export function createConsent(
     return given;
   }
 
-  const openForAnswer = async (requestId: string, narrowing?: Narrowings): Promise<Opened> => {
-    const opened = await openRequest(requestId, narrowing);
-    if (opened.item.status) throw new SluiceError('ALREADY_ANSWERED');
-    return opened;
-  };
-
   const sourceOf = async (terms: GrantTerms, collection?: string): Promise<PreviewSource> => {
     const schema = await loadSchema(terms.schema);
     return {
@@ -176,9 +188,9 @@ export function createConsent(
     };
   };
 
-  const previewOf = async (request: SyncRequest, from: Did): Promise<readonly Preview[]> =>
+  const previewOf = async (items: Opened['items'], from: Did): Promise<readonly Preview[]> =>
     Promise.all(
-      request.items.map(async (terms) => {
+      items.map(async (terms) => {
         if (isUnknown(terms)) return previewUnknown(terms.unknownSchema, displayName(from));
         const source = await sourceOf(terms);
         return previewTerms(terms, filterOf(terms, source.schema), source, displayName(from));
@@ -210,14 +222,15 @@ export function createConsent(
 
   return {
     requests: async () =>
-      mailbox.list({ type: SYNC_REQUEST }).filter((item) => !item.status && item.expiresAt > clock.nowMs()),
+      mailbox.list({ type: { $in: REQUESTS } }).filter((item) => !item.status && item.expiresAt > clock.nowMs()),
     preview: async (requestId, narrowing) => {
-      const { item, request } = await openRequest(requestId, narrowing);
+      const { item, items, purpose, signed } = await openRequest(requestId, narrowing);
       return {
         id: requestId,
         from: item.from,
-        purpose: request.purpose,
-        items: await previewOf(request, item.from),
+        purpose,
+        items: await previewOf(items, item.from),
+        ...(signed ? {} : { declineOnly: NO_KEY_TO_ANSWER }),
         receives: await receivedBy(item.from),
       };
     },
@@ -234,8 +247,10 @@ export function createConsent(
       };
     },
     consent: async (requestId, narrowing) => {
-      const { item, asked, request: opened } = await openForAnswer(requestId, narrowing);
-      const request: KnownRequest = { ...opened, items: opened.items.map(assertKnown) };
+      const { item, asked, items, signed } = await openRequest(requestId, narrowing);
+      if (item.status) throw new SluiceError('ALREADY_ANSWERED');
+      if (!signed) throw new SluiceError('BAD_REQUEST', NO_KEY_TO_ANSWER);
+      const request: KnownRequest = { ...signed, items: items.map(assertKnown) };
       assertEndsLater(request.items, clock.nowMs());
       const shown = (await sentencesOf(request, item.from)).join(' ');
       const given = await give(item, asked.map(assertKnown), request, shown);
@@ -243,7 +258,9 @@ export function createConsent(
       return given;
     },
     decline: async (requestId) => {
-      const { item } = await openForAnswer(requestId);
+      // Whatever it says, and whoever signed it: to say no it need not be understood.
+      const item = itemOf(requestId);
+      if (item.status) throw new SluiceError('ALREADY_ANSWERED');
       await mailbox.post(
         {
           to: item.from,
@@ -269,7 +286,15 @@ const laneOf = (secret: GrantSecret, grantId: Uint8Array): StreamId =>
   streamId(STREAM_KIND.lane, secret as unknown as TagSecret, `lane/${bytesToHex(grantId)}`);
 
 /** A request that came, as it was asked and as it is narrowed. */
-type Opened = { readonly item: InboxItem; readonly asked: SyncRequest['items']; readonly request: SyncRequest };
+type Opened = {
+  readonly item: InboxItem;
+  readonly asked: SyncRequest['items'];
+  readonly items: SyncRequest['items'];
+  readonly purpose: string;
+  /** What carries the keys to answer to; undefined in a message of Verida's that stands alone. */
+  readonly signed: SyncRequest | undefined;
+};
+const REQUESTS: readonly string[] = [SYNC_REQUEST, DATASTORE_SYNC];
 /** A request all of whose schemas are known here. */
 type KnownRequest = Omit<SyncRequest, 'items'> & { readonly items: readonly GrantTerms[] };
 

@@ -41,6 +41,7 @@ export type GrantDatastore = {
 export type GrantHandle = {
   readonly id: string;
   readonly owner: string;
+  /** As they are now: the owner may change them, within what was asked. */
   readonly terms: GrantTerms;
   readonly receipt: Uint8Array;
   readonly status: () => GrantHandleStatus;
@@ -76,6 +77,8 @@ export type GrantAnswers = {
   readonly accept: () => Promise<void>;
   /** Tells the owner that the grant is given up, with how many records were wiped. */
   readonly drop: (wiped: number) => Promise<void>;
+  /** The terms as they are now: the owner may have changed them. */
+  readonly terms: () => GrantTerms;
   /** Tells the owner that the copy is gone since the grant ended. */
   readonly wiped: (wiped: number, reason: 'revoked' | 'expired') => void;
 };
@@ -147,7 +150,6 @@ export function openGrantHandle(
   const overlay = lane && createOverlay(lane, schema.id);
   const keep = terms.retention === undefined ? undefined : parseSpan(terms.retention);
   const nowMs = clock.nowMs();
-  const endMs = endsAtMs(terms);
   const reader = openFeedReader({
     db,
     link,
@@ -160,7 +162,7 @@ export function openGrantHandle(
     isOwnersDevice,
     ...(overlay ? { overlay } : {}),
     keepMs: keep ? nowMs - subtractSpan(nowMs, keep) : 0,
-    ...(endMs === undefined ? {} : { endsAtMs: endMs }),
+    endsAtMs: () => endsAtMs(answers.terms()),
     onWiped: (wiped, reason) => {
       if (reason !== 'dropped') answers.wiped(wiped, reason);
     },
@@ -186,7 +188,9 @@ export function openGrantHandle(
   return {
     id: grantId,
     owner: grant.owner,
-    terms,
+    get terms() {
+      return answers.terms();
+    },
     receipt: grant.receipt,
     status: () => (isOffered() && reader.state().status === 'backfill' ? 'offered' : reader.state().status),
     changes: reader.onChange,

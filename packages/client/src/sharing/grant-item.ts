@@ -79,7 +79,11 @@ export type ReceivedGrant = {
   /** The owner's identity key when the grant came, for when its DID cannot be looked up. */
   readonly ownerKey: Uint8Array;
   readonly purpose: string;
+  /** What was asked for, which no change of the terms goes beyond. */
+  readonly asked: GrantTerms;
   readonly terms: GrantTerms;
+  /** Raised with every change of the terms. */
+  readonly term: number;
   /** It is narrower than what was asked for, and waits to be accepted or dropped. */
   readonly narrowed: boolean;
   readonly node: NodeAddress;
@@ -151,7 +155,9 @@ export function receivedToItem(g: ReceivedGrant): JsonObject {
     owner: g.owner,
     ownerKey: packBytes(g.ownerKey),
     purpose: g.purpose,
+    asked: json(g.asked),
     terms: json(g.terms),
+    term: g.term,
     narrowed: g.narrowed,
     nodeUrl: g.node.url,
     nodeDid: g.node.did,
@@ -175,7 +181,9 @@ export function itemToReceived(grantId: string, item: JsonObject): ReceivedGrant
     owner: toDid(String(item.owner)),
     ownerKey: unpackBytes(item.ownerKey),
     purpose: String(item.purpose),
+    asked: terms(item.asked),
     terms: terms(item.terms),
+    term: Number(item.term),
     narrowed: item.narrowed === true,
     node: { url: String(item.nodeUrl), did: item.nodeDid },
     space: toSpaceId(unpackBytes(item.space)),

@@ -18,7 +18,9 @@ import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
 import type { ActivityLog } from './activity-log.ts';
 import type { GivenGrants } from './given-grants.ts';
 import type { WriteRecord } from './lane/write-log.ts';
-import { SYNC_ACCEPT, SYNC_DROP, SYNC_WIPED } from './sync-request.ts';
+import { type Narrowing, narrow } from './narrowing.ts';
+import { SYNC_ACCEPT, SYNC_DROP, SYNC_TERMS, SYNC_WIPED } from './sync-request.ts';
+import { assertEndsLater, isNarrowed } from './terms.ts';
 
 /** `revoked`: the node has it, and here is the proof. `pending`: it is kept, and sent as soon as the node can be reached. */
 export type RevokeOutcome =
@@ -36,6 +38,12 @@ export type GrantLife = {
   readonly pause: (grantId: string) => Promise<void>;
   /** Goes on; only what has changed on the whole moves. Errors as `pause`. */
   readonly resume: (grantId: string) => Promise<void>;
+  /**
+   * Changes what a grant gives: less, or again more, up to what was asked and never beyond; only what differs moves.
+   *
+   * Errors: NOT_FOUND, BAD_REQUEST (beyond what was asked), BAD_FILTER, REVOKED, OFFLINE.
+   */
+  readonly change: (grantId: string, narrowing: Narrowing) => Promise<void>;
   /** Starts a new key for a grant, which reaches the grantee in the feed. Errors: NOT_FOUND. */
   readonly rotateKey: (grantId: string) => Promise<void>;
   /** The proof of a revoke; undefined where there is none (yet). Errors: NOT_FOUND. */
@@ -227,6 +235,31 @@ export function createGrantLife(
     },
     pause: (grantId) => grants.setPaused(grantId, true),
     resume: (grantId) => grants.setPaused(grantId, false),
+    change: async (grantId, narrowing) => {
+      const grant = grants.get(grantId);
+      if (!grant.isOpen) throw new SluiceError('REVOKED', `A grant that is ${grant.status} cannot be changed`);
+      const terms = await narrow(
+        grant.asked,
+        grant.terms,
+        narrowing,
+        async () => (await grants.schemaOf(grant)).schema,
+      );
+      assertEndsLater([terms], clock.nowMs());
+      if (!isNarrowed(grant.terms, terms)) return;
+      const term = grant.term + 1;
+      await grants.replace({ ...grant, terms, term });
+      log.note({ type: 'change', grantId, grantee: grant.grantee, terms });
+      await mailbox.post(
+        {
+          to: grant.grantee,
+          type: SYNC_TERMS,
+          data: { grantId, term, terms: terms as unknown as JsonObject },
+          message: 'The terms of a grant changed',
+          options: { replyTo: grant.requestId },
+        },
+        { after: 'forget', patient: true },
+      );
+    },
     rotateKey: grants.rotateKey,
     certificate: certify,
     writes: {

@@ -75,7 +75,7 @@ describe('vectors/grant.json', () => {
     const { grants } = await receive(vectors.grant.data);
     const { grantId, key, feed } = vectors.grant;
     expect(grants.map((g) => ({ ...g, key: bytesToHex(g.key), feed: bytesToHex(g.feed) }))).toEqual([
-      { grantId, key, feed, terms, narrowed: false },
+      { grantId, key, feed, asked: terms, terms, narrowed: false },
     ]);
   });
 

@@ -2,6 +2,7 @@
 
 import type { Mailbox, InboxItem } from '../messaging/mailbox.ts';
 import type { ActivityLog } from './activity-log.ts';
+import { DATASTORE_SYNC } from './datastore-sync.ts';
 import { MAX_PURPOSE, SYNC_REQUEST } from './sync-request.ts';
 
 /** Starts noting. `catchUp` notes what came while nobody noted, as when the process ended right after the message was stored. */
@@ -14,10 +15,11 @@ export function noteRequests(
     const { id, from, data } = item;
     note({ type: 'request', requestId: id, grantee: from, purpose: String(data.purpose ?? '').slice(0, MAX_PURPOSE) });
   };
-  mailbox.on(SYNC_REQUEST, noteOne);
+  for (const type of [SYNC_REQUEST, DATASTORE_SYNC]) mailbox.on(type, noteOne);
   return {
     catchUp: () => {
-      for (const item of mailbox.list({ type: SYNC_REQUEST })) if (!item.status) noteOne(item);
+      for (const item of mailbox.list({ type: { $in: [SYNC_REQUEST, DATASTORE_SYNC] } }))
+        if (!item.status) noteOne(item);
     },
   };
 }

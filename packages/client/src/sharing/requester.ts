@@ -23,6 +23,7 @@ import { SluiceError } from '../errors.ts';
 import { type LiveLink, openLiveLink } from '../link/live-link.ts';
 import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
 import type { NodeAddress } from '../platform.ts';
+import { DATASTORE_SYNC, type DatastoreSync, toItem } from './datastore-sync.ts';
 import { createGrantFacts } from './grant-facts.ts';
 import { type GrantAnswers, type GrantHandle, openGrantHandle } from './grant-handle.ts';
 import { itemToReceived, type ReceivedGrant, receivedToItem } from './grant-item.ts';
@@ -46,6 +47,8 @@ export type RequestOptions = {
   /** Whether narrower terms than these are accepted without asking. Otherwise nothing flows before `accept`. */
   readonly acceptNarrowed?: boolean;
 } & (RequestItem | { readonly items: readonly RequestItem[] });
+/** What is asked in the form of Verida's message. Seen from the owner, `pull` is to write, `push` to read, `both` is both. */
+export type DatastoreSyncOptions = DatastoreSync & Pick<RequestOptions, 'purpose' | 'expiresInMs' | 'acceptNarrowed'>;
 /** How a request ended. `expired` is the requester’s own clock. */
 export type RequestAnswer =
   /** `narrowed`: at least one grant is for less than was asked; look at its terms, then accept or drop it. */
@@ -63,6 +66,7 @@ const REQUEST_MS = 14 * 24 * 3600 * 1000;
 /** The requester’s side of sharing. */
 export type Requester = {
   readonly request: (did: string, options: RequestOptions) => Promise<SentRequest>;
+  readonly requestDatastoreSync: (did: string, options: DatastoreSyncOptions) => Promise<SentRequest>;
   readonly pending: (id: string) => PendingRequest;
   readonly received: () => readonly ReceivedGrant[];
   readonly open: (grantId: string) => Promise<GrantHandle>;
@@ -122,6 +126,10 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
     drop: async (wiped) => {
       const data = { grants: [grant.grantId], attestation: attest(grant, wiped, 'dropped') };
       await post(grant, SYNC_DROP, data, 'Given up', () => facts.note(grant.grantId, 'dropped', { at: clock.nowMs() }));
+    },
+    terms: () => {
+      const item = keychain.get('received', grant.grantId);
+      return item ? itemToReceived(grant.grantId, item).terms : grant.terms;
     },
     wiped: (wiped, reason) => {
       const data = { grants: [grant.grantId], attestation: attest(grant, wiped, reason) };
@@ -213,6 +221,7 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
         purpose: String(asked.purpose),
         node: grant.node,
         space: grant.space,
+        term: 0,
         pairwise: signingKeyFromSeed(unpackBytes(asked.signSeed)),
         hpke: hpkeKeyPairFromSecret(unpackBytes(asked.hpkeSecret)),
         receivedAtMs: clock.nowMs(),
@@ -264,53 +273,68 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
     }
   }
 
+  /** Asks by a signed request, in the message that `around` makes of the terms. */
+  async function ask(
+    did: string,
+    options: RequestOptions,
+    around: (items: readonly GrantTerms[]) => { readonly type: string; readonly data: JsonObject },
+  ): Promise<SentRequest> {
+    const to = toDid(did);
+    const asked = 'items' in options ? options.items : [options];
+    if (asked.length === 0 || asked.length > MAX_REQUEST_ITEMS)
+      throw new SluiceError('BAD_REQUEST', `A request holds 1 to ${MAX_REQUEST_ITEMS} items`);
+    if (options.purpose.length > MAX_PURPOSE)
+      throw new SluiceError('BAD_REQUEST', `A purpose has at most ${MAX_PURPOSE} characters`);
+    const items = await Promise.all(asked.map((item) => toTerms(item, loadSchema)));
+    assertEndsLater(items, clock.nowMs());
+    if (to === account.did) throw new SluiceError('BAD_REQUEST', 'An account reads its own records without asking');
+    const pairwise = createSigningKey(random);
+    const hpke = createHpkeKeyPair(random);
+    const expiresAtMs = clock.nowMs() + (options.expiresInMs ?? REQUEST_MS);
+    const document = signSyncRequest(
+      { to, items, purpose: options.purpose, expiresAtMs, signKey: pairwise.publicKey, hpkeKey: hpke.publicKey },
+      signer,
+    );
+    const opened = await openDocument(document, 'sluice/sync-request/1', account.resolver.resolve, clock.nowMs());
+    if (!opened.ok)
+      throw new SluiceError(
+        'BAD_REQUEST',
+        'This account cannot be resolved by others yet. Publish its DID document first',
+      );
+    // The keys are kept with the message, before it leaves: an answer to a request whose keys were lost would be of no use.
+    const keep = (id: string): void =>
+      keychain.put('request', id, {
+        to,
+        items: items as unknown as JsonValue,
+        purpose: options.purpose,
+        expiresAt: expiresAtMs,
+        acceptNarrowed: options.acceptNarrowed === true,
+        hash: packBytes(opened.value.hash),
+        signSeed: packBytes(pairwise.seed.reveal()),
+        hpkeSecret: packBytes(hpke.secret.reveal()),
+      });
+    const { type, data } = around(items);
+    const sent = await mailbox.post(
+      {
+        to,
+        type,
+        data: { ...data, request: bytesToBase64url(document), purpose: options.purpose },
+        message: options.purpose,
+        options: { expiresInMs: expiresAtMs - clock.nowMs() },
+      },
+      { after: 'note', alongside: keep },
+    );
+    return { ...answerOf(sent.id), queued: sent.queued };
+  }
+
   return {
-    request: async (did, options) => {
-      const to = toDid(did);
-      const asked = 'items' in options ? options.items : [options];
-      if (asked.length === 0 || asked.length > MAX_REQUEST_ITEMS)
-        throw new SluiceError('BAD_REQUEST', `A request holds 1 to ${MAX_REQUEST_ITEMS} items`);
-      if (options.purpose.length > MAX_PURPOSE)
-        throw new SluiceError('BAD_REQUEST', `A purpose has at most ${MAX_PURPOSE} characters`);
-      const items = await Promise.all(asked.map((item) => toTerms(item, loadSchema)));
-      assertEndsLater(items, clock.nowMs());
-      if (to === account.did) throw new SluiceError('BAD_REQUEST', 'An account reads its own records without asking');
-      const pairwise = createSigningKey(random);
-      const hpke = createHpkeKeyPair(random);
-      const expiresAtMs = clock.nowMs() + (options.expiresInMs ?? REQUEST_MS);
-      const document = signSyncRequest(
-        { to, items, purpose: options.purpose, expiresAtMs, signKey: pairwise.publicKey, hpkeKey: hpke.publicKey },
-        signer,
-      );
-      const opened = await openDocument(document, 'sluice/sync-request/1', account.resolver.resolve, clock.nowMs());
-      if (!opened.ok)
-        throw new SluiceError(
-          'BAD_REQUEST',
-          'This account cannot be resolved by others yet. Publish its DID document first',
-        );
-      // The keys are kept with the message, before it leaves: an answer to a request whose keys were lost would be of no use.
-      const keep = (id: string): void =>
-        keychain.put('request', id, {
-          to,
-          items: items as unknown as JsonValue,
-          purpose: options.purpose,
-          expiresAt: expiresAtMs,
-          acceptNarrowed: options.acceptNarrowed === true,
-          hash: packBytes(opened.value.hash),
-          signSeed: packBytes(pairwise.seed.reveal()),
-          hpkeSecret: packBytes(hpke.secret.reveal()),
-        });
-      const sent = await mailbox.post(
-        {
-          to,
-          type: SYNC_REQUEST,
-          data: { request: bytesToBase64url(document), purpose: options.purpose },
-          message: options.purpose,
-          options: { expiresInMs: expiresAtMs - clock.nowMs() },
-        },
-        { after: 'note', alongside: keep },
-      );
-      return { ...answerOf(sent.id), queued: sent.queued };
+    request: (did, options) => ask(did, options, () => ({ type: SYNC_REQUEST, data: {} })),
+    requestDatastoreSync: (did, { schema, filter, direction, ...options }) => {
+      const sync = { schema, direction, ...(filter ? { filter } : {}) };
+      return ask(did, { ...options, ...toItem(sync) }, ([terms]) => ({
+        type: DATASTORE_SYNC,
+        data: { schema: terms?.schema ?? schema, filter: terms?.filter ?? {}, direction },
+      }));
     },
     pending: answerOf,
     received: () =>

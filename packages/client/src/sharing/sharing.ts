@@ -14,15 +14,24 @@ import type { GivenGrant, GrantView, ReceivedGrant } from './grant-item.ts';
 import { createGrantLife, type GrantLife } from './grant-life.ts';
 import { type ChangePreview, createConsent, type Narrowings, type RequestPreview } from './consent.ts';
 import { createGivenGrants } from './given-grants.ts';
+import { followChangedTerms } from './changed-terms.ts';
 import { noteRequests } from './note-requests.ts';
 import { createReceipts, type Receipts } from './receipts.ts';
-import { createRequester, type PendingRequest, type RequestOptions, type SentRequest } from './requester.ts';
+import {
+  createRequester,
+  type DatastoreSyncOptions,
+  type PendingRequest,
+  type RequestOptions,
+  type SentRequest,
+} from './requester.ts';
 import type { Narrowing } from './narrowing.ts';
 
 /** Both sides of synchronizing a part of somebody’s records. */
 export type Sharing = {
   /** Asks a person for a stream. Errors: UNKNOWN_SCHEMA, BAD_FILTER, BAD_REQUEST, UNKNOWN_DID, NO_INBOX, OFFLINE. */
   readonly request: (did: string, options: RequestOptions) => Promise<SentRequest>;
+  /** Asks in the form of Verida's message, for software that reads it, with the signed request beside it. Errors as `request`. */
+  readonly requestDatastoreSync: (did: string, options: DatastoreSyncOptions) => Promise<SentRequest>;
   /** Takes up a request that was made before, perhaps by an earlier process. */
   readonly pending: (id: string) => PendingRequest;
   /** Requests of others that wait for this person. */
@@ -51,6 +60,7 @@ export type Sharing = {
   readonly revoke: GrantLife['revoke'];
   readonly pause: GrantLife['pause'];
   readonly resume: GrantLife['resume'];
+  readonly change: GrantLife['change'];
   readonly rotateKey: GrantLife['rotateKey'];
   readonly certificate: GrantLife['certificate'];
   /** What grantees wrote, and the owner's say in it. */
@@ -72,15 +82,17 @@ export function createSharing({ account, mailbox, vault }: SharingDeps): Sharing
   const incoming = noteRequests(mailbox, log.note);
   const given = createGivenGrants(account, vault, vault.registry.load, log.note);
   const consents = createConsent(account, mailbox, vault, vault.registry.load, given, log.note);
+  const changed = followChangedTerms(account, mailbox, vault.registry.load);
   const life = createGrantLife(account, mailbox, given, log);
-  const { request, pending } = requester;
+  const { request, requestDatastoreSync, pending } = requester;
   const { requests, preview, previewChange, consent, decline } = consents;
-  const { revoke, pause, resume, rotateKey, certificate, writes } = life;
+  const { revoke, pause, resume, change, rotateKey, certificate, writes } = life;
   const { list, keep, kept } = log;
   const grants = { list: given.list, received: requester.received, open: requester.open };
   const receipts = createReceipts(account, mailbox, given.list);
   return {
     request,
+    requestDatastoreSync,
     pending,
     requests,
     preview,
@@ -94,6 +106,7 @@ export function createSharing({ account, mailbox, vault }: SharingDeps): Sharing
     revoke,
     pause,
     resume,
+    change,
     rotateKey,
     certificate,
     writes,
@@ -101,6 +114,7 @@ export function createSharing({ account, mailbox, vault }: SharingDeps): Sharing
       await given.start();
       life.start();
       incoming.catchUp();
+      changed.catchUp();
       log.prune();
     },
     feedsUpToDate: given.feedsUpToDate,

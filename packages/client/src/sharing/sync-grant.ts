@@ -44,6 +44,7 @@ const MAX_KEYS_BYTES = 4096;
 export type HandedGrant = {
   /** 16 bytes in hex. */
   readonly grantId: string;
+  readonly asked: GrantTerms;
   readonly terms: GrantTerms;
   /** Whether they are less than what was asked. */
   readonly narrowed: boolean;
@@ -159,6 +160,7 @@ async function readHanded(
   if (lane && lane[0] !== STREAM_KIND.lane) throw bad('a grant names no lane');
   return {
     grantId: bytesToHex(toGrantId(hexToBytes(grantId))),
+    asked,
     terms: parsed.value.terms,
     narrowed: isNarrowed(asked, parsed.value.terms),
     feed: toStreamId(feed),

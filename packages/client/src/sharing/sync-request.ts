@@ -26,6 +26,8 @@ export const SYNC_GRANT = 'inbox/type/syncGrant';
 export const SYNC_ACCEPT = 'inbox/type/syncAccept';
 /** Type of the message with which a grantee gives grants up. */
 export const SYNC_DROP = 'inbox/type/syncDrop';
+/** Type of the message that says that an owner changed the terms of a grant. */
+export const SYNC_TERMS = 'inbox/type/syncTerms';
 /** Type of the message that says that a copy is gone since its grant ended. */
 export const SYNC_WIPED = 'inbox/type/syncWiped';
 /** Type of a message that says that a request was declined. */

@@ -100,6 +100,7 @@ describe('a grantee’s reader against tampering', () => {
       keyOf: (epoch) => (epoch === 1 ? keys.key : undefined),
       takeKeys: async () => true,
       keepMs: 0,
+      endsAtMs: () => undefined,
       onWiped: () => undefined,
       formats: new Map(),
       isOwnersDevice: (signer, proof) => {

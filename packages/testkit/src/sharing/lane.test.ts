@@ -171,7 +171,8 @@ describe('a write of a grantee', () => {
     await grant?.datastore().save({ ...note, tags: ['a', 'app'] });
     await net.startNode();
     await until(() => grant?.pending().length === 0);
-    expect([...((await notes.get('n'))?.tags as string[])].sort()).toEqual(['a', 'app', 'owner']);
+    const tags = (await notes.get('n'))?.tags as string[] | undefined;
+    expect([...(tags ?? [])].sort()).toEqual(['a', 'app', 'owner']);
   });
 
   it('[LANE-13] that says nothing new writes nothing', async () => {

@@ -65,7 +65,7 @@ export type FeedReaderDeps = {
   /** When a copy has to go that the grant's end left here: ms after the end. */
   readonly keepMs: number;
   /** When the grant ends by its terms, in ms. */
-  readonly endsAtMs?: number;
+  readonly endsAtMs: () => number | undefined;
   /** The copy was wiped because the grant ended. */
   readonly onWiped: (wiped: number, reason: 'revoked' | 'expired' | 'dropped') => void;
 };
@@ -345,7 +345,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
       setStatus('paused');
       cancelRetry = deps.clock.timer(PAUSED_RETRY_MS, subscribe);
     } else if (code === 'REVOKED' || code === 'FORBIDDEN') {
-      const over = deps.endsAtMs !== undefined && deps.endsAtMs <= deps.clock.nowMs();
+      const over = (deps.endsAtMs() ?? Number.POSITIVE_INFINITY) <= deps.clock.nowMs();
       end(over ? 'expired' : 'revoked');
     } else distrust('malformed');
   };
