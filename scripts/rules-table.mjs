@@ -242,6 +242,78 @@ export const RULES = [
     tests: ['packages/testkit/src/sharing/feed.test.ts'],
   },
   {
+    rule: 'lane clock',
+    says: 'a write that is dated ahead takes no effect',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/lane/judge.ts',
+        find: 'if (stamp.ms > nowMs + MAX_AHEAD_MS)',
+        replace: 'if (stamp.ms < 0 * MAX_AHEAD_MS)',
+      },
+    ],
+    tests: ['packages/testkit/src/proof/hostile-lanes.test.ts'],
+  },
+  {
+    rule: 'lane target',
+    says: 'a grantee changes no record that it may not see',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/lane/judge.ts',
+        find: 'if (alive && !maySee(rule, alive, nowMs))',
+        replace: 'if (alive && !maySee)',
+      },
+    ],
+    tests: ['packages/testkit/src/proof/hostile-lanes.test.ts'],
+  },
+  {
+    rule: 'lane operations',
+    says: 'a grantee does what its grant lets it do',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/lane/judge.ts',
+        find: 'if (!rule.write.operations.includes(operation))',
+        replace: 'if (rule.write.operations.length === 0)',
+      },
+    ],
+    tests: ['packages/testkit/src/proof/hostile-lanes.test.ts'],
+  },
+  {
+    rule: 'lane fields',
+    says: 'a grantee sets the fields that its grant names',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/lane/judge.ts',
+        find: 'if (names.some((name) => !maySet(rule, name)))',
+        replace: 'if (names.some(() => !maySet))',
+      },
+    ],
+    tests: ['packages/testkit/src/proof/hostile-lanes.test.ts'],
+  },
+  {
+    rule: 'lane schema',
+    says: 'a write leaves a record of its schema',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/lane/judge.ts',
+        find: 'if (!rule.isValid(document))',
+        replace: 'if (!rule.isValid)',
+      },
+    ],
+    tests: ['packages/testkit/src/proof/hostile-lanes.test.ts'],
+  },
+  {
+    rule: 'lane filter',
+    says: 'a write leaves the record inside the filter',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/lane/judge.ts',
+        find: 'return matches(rule.filter, document, nowMs) ?',
+        replace: 'return document ?',
+      },
+    ],
+    tests: ['packages/testkit/src/proof/hostile-lanes.test.ts'],
+  },
+  {
     rule: 'window',
     says: 'a record leaves its window at its instant, with nobody online',
     changes: [

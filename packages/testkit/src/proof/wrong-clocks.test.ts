@@ -5,7 +5,7 @@ import { createSystemClock } from '@sluice/core/base';
 import type { Account, Database, GrantHandle } from '@sluice/client';
 import { afterEach, describe, expect, it } from 'vitest';
 import { post, sharePosts, until } from '../sharing-fixture.ts';
-import { createTestNetwork, type TestNetwork } from '../test-network.ts';
+import { createTestNetwork, type Persona, type TestNetwork } from '../test-network.ts';
 
 const DAY_MS = 86_400_000;
 const WRONG = [
@@ -15,16 +15,18 @@ const WRONG = [
 
 describe('a clock that is wrong', () => {
   let net: TestNetwork;
-  /** How far one participant's clock is from everybody's, in ms. */
+  /** How far everybody's clock is from the machine's, and how far one participant's is from everybody's, in ms. */
+  let commonMs = 0;
   let wrongMs = 0;
   afterEach(async () => {
     await net.close();
-    wrongMs = 0;
+    commonMs = wrongMs = 0;
   });
 
   const networkWithWrong = async (participant: string): Promise<void> => {
     net = await createTestNetwork({
-      clockOf: (name) => (name.split(' ')[0] === participant ? createSystemClock(() => wrongMs) : undefined),
+      clock: createSystemClock(() => commonMs),
+      clockOf: (name) => (name.split(' ')[0] === participant ? createSystemClock(() => commonMs + wrongMs) : undefined),
     });
   };
   const notesOf = (account: Account): Promise<Database> => account.vault.openDatabase('notes');
@@ -138,6 +140,61 @@ describe('a clock that is wrong', () => {
     await grant.upToDate();
     expect(alarms).toEqual([]);
   });
+
+  it('[FEED-7] [FEED-15] a grantee a day behind takes a record that has expired at the node for what it is', async () => {
+    await networkWithWrong('reader.example');
+    const { grant } = await windowed(async () => {
+      commonMs = 5.5 * DAY_MS;
+      wrongMs = -DAY_MS;
+    });
+    await grant.upToDate();
+    expect(grant.status()).toBe('live');
+    expect(await namesAt(grant)).toEqual(['Post 2']);
+  });
+
+  it('[FEED-7] a grantee that sets its clock back shows nothing that the owner’s time has ended', async () => {
+    await networkWithWrong('reader.example');
+    const { grant, owner } = await windowed(async () => undefined);
+    const posts = await owner.account.vault.openDatastore('social/post');
+    expect(await namesAt(grant)).toEqual(['Post 1', 'Post 2']);
+    wrongMs = -3 * DAY_MS;
+    for (const [day, shown] of [
+      [5.5, ['Post 2', 'Post 5.5']],
+      [6.5, ['Post 5.5', 'Post 6.5']],
+    ] as const) {
+      commonMs = day * DAY_MS;
+      // Its checkpoint tells the owner's time.
+      await posts.save(post(day, { createdAt: new Date(net.clock.nowMs()).toISOString() }));
+      await until(async () => (await namesAt(grant)).includes(`Post ${day}`));
+      await grant.upToDate();
+      expect(await namesAt(grant)).toEqual(shown);
+    }
+    wrongMs = -30 * DAY_MS;
+    expect(await namesAt(grant)).toEqual(['Post 5.5', 'Post 6.5']);
+    expect(grant.status()).toBe('live');
+  });
+
+  /** Two posts in a window of seven days, of which the first leaves after five and the second after six. */
+  async function windowed(beforeReading: () => Promise<void>): Promise<{ owner: Persona; grant: GrantHandle }> {
+    const owner = await net.person('owner');
+    const posts = await owner.account.vault.openDatastore('social/post');
+    const nowMs = net.clock.nowMs();
+    await posts.save(post(1, { createdAt: new Date(nowMs - 2 * DAY_MS).toISOString() }));
+    await posts.save(post(2, { createdAt: new Date(nowMs - DAY_MS).toISOString() }));
+    const app = await net.app('https://reader.example');
+    const terms = { schema: 'social/post', filter: { createdAt: { $within: 'P7D' } }, purpose: 'for a test' };
+    const pending = await app.account.sharing.request(owner.account.did, terms);
+    await until(() => owner.account.mailbox.get(pending.id));
+    await owner.account.sharing.consent(pending.id);
+    await until(() => owner.account.sharing.feedsUpToDate());
+    await owner.account.synced();
+    await beforeReading();
+    const answer = await pending.answer();
+    const grant = answer.status === 'granted' ? answer.grants[0] : undefined;
+    if (!grant) throw new Error('there is no grant');
+    await grant.upToDate();
+    return { owner, grant };
+  }
 });
 
 async function namesAt(grant: GrantHandle): Promise<readonly unknown[]> {
