@@ -1,10 +1,43 @@
 /** Two agents of one owner, of which the node keeps one behind: it must not speak for a state that the feed has left behind. */
 
-import { equalBytes } from '@sluice/core/base';
+import { type Clock, createSystemClock, equalBytes } from '@sluice/core/base';
 import type { Storage } from '@sluice/node';
 import { afterEach, describe, expect, it } from 'vitest';
 import { post, sharePosts, until } from '../sharing-fixture.ts';
 import { createTestNetwork, type TestNetwork } from '../test-network.ts';
+
+describe('an agent that is refused without a reason', () => {
+  let net: TestNetwork;
+  let refusals = 0;
+  const wrapStorage = (storage: Storage): Storage => ({
+    ...storage,
+    push: async (job) => {
+      const isFeed = (part: (typeof job.parts)[number]): boolean => part.type === 'feed';
+      if (refusals === 0 || !job.parts.some(isFeed)) return storage.push(job);
+      refusals--;
+      const answer = await storage.push({ ...job, parts: job.parts.filter((part) => !isFeed(part)) });
+      if (!answer.ok) return answer;
+      const rest = [...answer.value.parts];
+      const parts = job.parts.map((part) => (isFeed(part) ? STALE : (rest.shift() ?? STALE)));
+      return { ok: true, value: { ...answer.value, parts } };
+    },
+  });
+  const STALE = { type: 'refused', code: 'STALE_HEAD' } as const;
+  /** Timers of a platform may come a little before their time. */
+  const system = createSystemClock();
+  const early: Clock = { ...system, timer: (delayMs, run) => system.timer(Math.max(0, delayMs - 5), run) };
+  afterEach(() => net.close());
+
+  it('[FEED-11] tries again by itself, also where a timer comes early', async () => {
+    net = await createTestNetwork({ wrapStorage, clock: early });
+    const { posts, grant } = await sharePosts(net, { filter: { type: 'odd' } });
+    refusals = 2;
+    await posts.save(post(21, { type: 'odd' }));
+    await until(async () => (await grant.datastore().count()) === 6);
+    expect(refusals).toBe(0);
+    expect(grant.status()).toBe('live');
+  });
+});
 
 describe('an agent that is kept behind', () => {
   let net: TestNetwork;

@@ -81,7 +81,7 @@ export function createAgent(deps: AgentDeps): Agent {
     for (const work of works.values()) {
       if (staged.length >= MAX_FEEDS_A_PUSH) break;
       if (work.ended || work.paused || work.notBeforeMs > clock.monotonicMs()) continue;
-      if (work.doubtful) void fold(work);
+      if (work.doubtful) void fold(work, { refused: false });
       if (work.doubtful || !covers(round.basisOf(work.grant.collection), work.progress.basis)) continue;
       const step = nextStep(deps, work, round);
       if (step && 'entries' in step) staged.push(step);
@@ -128,11 +128,17 @@ export function createAgent(deps: AgentDeps): Agent {
   function armTimer(): void {
     cancelTimer();
     let soonest = Number.POSITIVE_INFINITY;
-    for (const work of works.values())
-      if (!work.ended && !work.paused) soonest = Math.min(soonest, work.dues.soonest() ?? soonest, nextBatchMs(work));
+    let pauseMs = Number.POSITIVE_INFINITY;
+    for (const work of works.values()) {
+      if (work.ended || work.paused) continue;
+      soonest = Math.min(soonest, work.dues.soonest() ?? soonest, nextBatchMs(work));
+      // A timer may come early, so the end of a pause is waited for again until it is there.
+      const leftMs = work.notBeforeMs - clock.monotonicMs();
+      if (leftMs > 0) pauseMs = Math.min(pauseMs, leftMs);
+    }
     // By the clock that decides what is due, which another device or the node may have moved.
-    if (soonest !== Number.POSITIVE_INFINITY)
-      cancelTimer = clock.timer(Math.max(MIN_WAKE_MS, soonest - engine.hlc.last().ms), engine.nudge);
+    const waitMs = Math.min(pauseMs, soonest - engine.hlc.last().ms);
+    if (waitMs !== Number.POSITIVE_INFINITY) cancelTimer = clock.timer(Math.max(MIN_WAKE_MS, waitMs), engine.nudge);
   }
 
   /** When a grant that gets at most one batch in so long may have its next, if there is something for it. */
@@ -181,7 +187,7 @@ export function createAgent(deps: AgentDeps): Agent {
     const all = mine.map((step) => step.work);
     storeWith(all, done);
     for (const work of all) {
-      if (work.doubtful && answers) await fold(work);
+      if (work.doubtful && answers) await fold(work, { refused: true });
       else if (!work.doubtful) work.grant.desk?.act(work.progress.verdicts);
     }
   };
@@ -227,7 +233,7 @@ export function createAgent(deps: AgentDeps): Agent {
   }
 
   /** Reads what is in the feed beyond our cursor: appended by another agent, or by us with the answer lost. */
-  async function fold(work: Work): Promise<void> {
+  async function fold(work: Work, { refused }: { readonly refused: boolean }): Promise<void> {
     if (folding) return;
     folding = true;
     const { cursor } = work.progress;
@@ -240,7 +246,7 @@ export function createAgent(deps: AgentDeps): Agent {
       work.doubtful = false;
       delete work.nextKey;
       // The node refuses, and the feed has nothing new: there are terms that this device has not heard of yet.
-      if (work.progress.cursor === cursor && cursor > 0) pauseMs = PAUSE_MS;
+      if (refused && work.progress.cursor === cursor && cursor > 0) pauseMs = PAUSE_MS;
     } catch (cause) {
       if (!isStoreFull(cause)) throw cause;
       pauseMs = PAUSE_MS;
@@ -248,10 +254,7 @@ export function createAgent(deps: AgentDeps): Agent {
       work.sent.reload();
       folding = false;
     }
-    if (pauseMs > 0) {
-      work.notBeforeMs = clock.monotonicMs() + pauseMs;
-      clock.timer(pauseMs, engine.nudge);
-    }
+    if (pauseMs > 0) work.notBeforeMs = clock.monotonicMs() + pauseMs;
     if (!work.ended) work.grant.desk?.act(work.progress.verdicts);
     engine.nudge();
   }
