@@ -115,7 +115,7 @@ export const RULES = [
     changes: [
       {
         file: 'packages/node/src/storage/sqlite/append.ts',
-        find: "if (part.head !== log.head || part.term !== 0) throw new Refused('STALE_HEAD');",
+        find: "if (part.head !== log.head || part.term < log.term) throw new Refused('STALE_HEAD');",
         replace: '',
       },
     ],
