@@ -31,7 +31,7 @@ const config: KnipConfig = {
     schemas: { entry: ['scripts/*.mjs'], project: [...SHIPPED, 'scripts/*.mjs'], ignore: ['src/generated/**'] },
     'apps/cli': { entry: ['src/main.ts!'], project: SHIPPED },
     examples: {
-      entry: ['src/*.ts!', 'src/demo/{main,*-process,node-doubles}.ts!', 'src/sync/main.ts!'],
+      entry: ['src/*.ts!', 'src/demo/{main,*-process,node-doubles}.ts!', 'src/sync/{main,life}.ts!'],
       project: SHIPPED,
     },
     bench: { entry: ['src/{main,*-process}.ts!'], project: SHIPPED },

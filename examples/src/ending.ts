@@ -30,10 +30,10 @@ export async function endAll(person: Account, app: string): Promise<number> {
 // #endregion
 
 // #region ended
-/** The application's side: it hears of the end, and can remove its copy. */
-export function watchEnd(grant: GrantHandle, ended: (status: FeedStatus, removed: number) => void): () => void {
+/** The application's side: it hears of the end. The SDK wipes its copy by itself, unless the terms let it be kept for a while. */
+export function watchEnd(grant: GrantHandle, ended: (status: FeedStatus) => void): () => void {
   return grant.onStatus((status) => {
-    if (status === 'revoked') ended(status, grant.wipe());
+    if (status === 'revoked' || status === 'expired') ended(status);
   });
 }
 

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { playAdNetwork } from './ad-network-story.ts';
 import { playBridge } from './bridge-story.ts';
 import { playClinic } from './clinic-story.ts';
 import { playContacts } from './contacts-story.ts';
@@ -28,6 +29,8 @@ async function main(args: readonly string[]): Promise<number> {
   readFileSync(bundle); // a wrong name is said before anything starts
   print('A clinic reads six months and writes back');
   const { read, inTheFile } = await playClinic(bundle, tell);
+  print('An ad network follows three people, each as they allow');
+  await playAdNetwork(tell);
   print('One phone number in three applications');
   await playContacts(tell);
   print('A club kept equal between two people by one application');
