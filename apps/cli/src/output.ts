@@ -122,3 +122,6 @@ export const schemaName = (id: string): string =>
 
 /** An instant as text, in UTC. */
 export const when = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+
+/** A number of things in words. */
+export const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { withAccount } from '../account.ts';
 import { findId, withExamples } from '../arguments.ts';
 import { confirmed } from '../ask.ts';
-import { plain, plainJson, schemaName, short, when, who } from '../output.ts';
+import { counted, plain, plainJson, schemaName, short, when, who } from '../output.ts';
 import type { Settings } from '../settings.ts';
 import { durationWords, fieldWords } from '../terms-words.ts';
 
@@ -137,5 +137,3 @@ function findEnding(account: Account, given: string): Ending {
     },
   };
 }
-
-const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;

@@ -10,6 +10,8 @@ import { addVaultInbox } from './vault-inbox.ts';
 import { addVaultLife } from './vault-life.ts';
 import { addVaultRecords } from './vault-records.ts';
 import { addVaultRequests } from './vault-requests.ts';
+import { addVaultStanding } from './vault-standing.ts';
+import { addVaultWrites } from './vault-writes.ts';
 
 /** Adds them in the order in which help lists them. */
 export function addVaultCommands(vault: Command, settings: () => Settings): void {
@@ -21,6 +23,8 @@ export function addVaultCommands(vault: Command, settings: () => Settings): void
     addVaultInbox,
     addVaultRequests,
     addVaultGrants,
+    addVaultStanding,
+    addVaultWrites,
     addVaultActivity,
   ])
     add(vault, settings);
