@@ -65,9 +65,8 @@ describe('a grant with an end', () => {
     expect(await grant.datastore().count()).toBe(10);
     clock.jump(DAY_MS + 1000);
     await until(() => statusOf(shared) === 'expired');
-    await posts.save(post(30));
-    // The node closes what it served at the next word to it; a reader that was away hears it when it comes back.
     await until(() => grant.status() === 'expired');
+    await posts.save(post(30));
     expect(await grant.datastore().count()).toBe(0);
     await until(() => shared.owner.account.sharing.activity.list().some((e) => e.type === 'attestation'));
     const types = shared.owner.account.sharing.activity.list().map((e) => e.type);
@@ -213,6 +212,34 @@ describe('time', () => {
     clock.jump(3_600_000 + 1000);
     await until(async () => (await shared.grant.datastore().count()) === 12);
     expect(changes).toHaveLength(2);
+  });
+});
+
+describe('a change of terms', () => {
+  it('[FEED-28] moves what differs and nothing else', async () => {
+    const owner = await net.person('many');
+    const app = await net.app('https://many.example');
+    const posts = await owner.account.vault.openDatastore('social/post');
+    await posts.saveMany(Array.from({ length: 500 }, (_, i) => post(i)));
+    const asked = { schema: 'social/post', fields: ['name', { path: 'type', optional: true as const }] };
+    const { grants, given } = await grantItems(owner, app, [asked]);
+    const [grant] = grants;
+    const [{ grantId } = { grantId: '' }] = given;
+    const received = (): number => grant?.traffic().received ?? 0;
+    expect(received()).toBeGreaterThan(50_000);
+    const before = received();
+    await owner.account.sharing.change(grantId, { filter: { name: { $nin: ['Post 1', 'Post 2'] } } });
+    await until(async () => (await grant?.datastore().count()) === 498);
+    await grant?.upToDate();
+    expect(received() - before).toBeLessThan(2_000);
+    await owner.account.sharing.change(grantId, { filter: {} });
+    await until(async () => (await grant?.datastore().count()) === 500);
+    expect(received() - before).toBeLessThan(4_000);
+    // What is left of every record is another record: that much has to move.
+    await owner.account.sharing.change(grantId, { fields: ['name'] });
+    await until(async () => !('type' in ((await grant?.datastore().getOne({ name: 'Post 7' })) ?? { type: 1 })));
+    await grant?.upToDate();
+    expect(received() - before).toBeGreaterThan(50_000);
   });
 });
 

@@ -340,13 +340,15 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     setStatus('alarm');
   }
 
+  /** Whether the grant has ended by its terms. */
+  const isOver = (): boolean => (deps.endsAtMs() ?? Number.POSITIVE_INFINITY) <= clock.nowMs();
+
   const onClosed = (code: ErrorCode): void => {
     if (code === 'PAUSED') {
       setStatus('paused');
       cancelRetry = deps.clock.timer(PAUSED_RETRY_MS, subscribe);
     } else if (code === 'REVOKED' || code === 'FORBIDDEN') {
-      const over = (deps.endsAtMs() ?? Number.POSITIVE_INFINITY) <= deps.clock.nowMs();
-      end(over ? 'expired' : 'revoked');
+      end(isOver() ? 'expired' : 'revoked');
     } else distrust('malformed');
   };
 
@@ -369,6 +371,8 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
   function armExpiry(): void {
     cancelTimer();
     const nowMs = deps.clock.nowMs();
+    // With nobody to say so: the terms say it.
+    if (isOver() && !FINAL.has(state.status) && state.status !== 'completed') return end('expired');
     try {
       for (const id of rows.wipeDue(clock.nowMs())) emit({ type: 'delete', id, reason: 'expired', origin: 'owner' });
       if (state.wipeAtMs !== undefined && state.wipeAtMs <= nowMs) wipeEnded();
@@ -377,7 +381,8 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
       cancelTimer = deps.clock.timer(FULL_PAUSE_MS, armExpiry);
       return;
     }
-    const next = Math.min(rows.nextExpiry() ?? Number.POSITIVE_INFINITY, state.wipeAtMs ?? Number.POSITIVE_INFINITY);
+    const ends = isOver() ? undefined : deps.endsAtMs();
+    const next = Math.min(...[rows.nextExpiry(), state.wipeAtMs, ends].map((at) => at ?? Number.POSITIVE_INFINITY));
     if (next !== Number.POSITIVE_INFINITY) cancelTimer = deps.clock.timer(Math.max(0, next - nowMs), armExpiry);
   }
 

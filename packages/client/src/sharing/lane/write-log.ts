@@ -30,6 +30,7 @@ export type WriteRecord = {
 /** Writes of grantees, on all devices of the owner. */
 export type WriteLog = {
   readonly get: (grantId: string, n: number) => WriteRecord | undefined;
+  /** By grant and number. */
   readonly list: (filter: JsonObject) => readonly WriteRecord[];
   readonly put: (records: readonly WriteRecord[]) => void;
   readonly onArrival: (listener: (grantId: string) => void) => () => void;
@@ -53,7 +54,8 @@ export function openWriteLog(home: SpaceEngine): WriteLog {
     },
     list: (filter) => {
       const parsed = parseFilter(filter);
-      return parsed.ok ? collection.query(parsed.value, 0, {}).records.map(toRecord) : [];
+      const found = parsed.ok ? collection.query(parsed.value, 0, {}).records.map(toRecord) : [];
+      return found.sort((a, b) => (a.grantId < b.grantId ? -1 : a.grantId > b.grantId ? 1 : a.n - b.n));
     },
     put: (records) => {
       if (records.length === 0) return;
