@@ -109,6 +109,25 @@ describe('who was away for long', () => {
     expect(back.status()).toBe('live');
   });
 
+  it('[GRANT-27] a grantee that was away while its filter was narrowed keeps nothing of what it may not see any more', async () => {
+    await start();
+    const { owner, app, posts, given } = await sharePosts(net);
+    await app.account.close();
+    commonMs = DAY_MS;
+    await owner.account.sharing.change(given.grantId, { filter: { type: 'odd' } });
+    commonMs = 60 * DAY_MS;
+    await posts.save({ ...(await posts.get('post-2')), content: 'not for the app any more' });
+    await posts.save({ ...(await posts.get('post-3')), content: 'for the app' });
+    await owner.account.synced();
+    await until(() => owner.account.sharing.feedsUpToDate());
+    const back = await (await net.reopen(app)).sharing.grants.open(given.grantId);
+    await until(async () => (await back.datastore().getMany({ content: 'for the app' })).length === 1);
+    await back.upToDate();
+    const names = (await back.datastore().getMany({}, { limit: 100 })).map((record) => record.name);
+    expect(names.sort()).toEqual([1, 3, 5, 7, 9].map((i) => `Post ${i}`));
+    expect(back.status()).toBe('live');
+  });
+
   it('[GRANT-14] an agent that was lost between a record and its feed is completed by the next agent', async () => {
     await start();
     const { owner, posts, grant } = await sharePosts(net, { filter: { type: 'odd' } });
