@@ -205,7 +205,7 @@ export function createAgent(deps: AgentDeps): Agent {
       cursor: head,
       basis: step.basis,
       asOfMs: step.asOfMs,
-      closed: step.closes || work.progress.closed,
+      closed: step.closes,
       verdicts: step.verdicts,
       keyEntries: keyEntries + step.entries.length,
       keySinceMs: work.progress.keySinceMs || step.asOfMs,
@@ -271,6 +271,8 @@ export function createAgent(deps: AgentDeps): Agent {
       if (equalBytes(header.value.writer, engine.self)) n = Math.max(n, header.value.n);
       // What was sent may have changed since: the first evaluation of a feed that has a past is of everything.
       if (work.progress.ls === 0) whole = true;
+      // Whatever comes after a checkpoint has to be closed by another.
+      closed = entry.type === 'checkpoint';
       if (entry.type === 'put') work.sent.note([entry], []);
       else if (entry.type === 'delete') work.sent.note([], [entry.tag]);
       else if (entry.type === 'verdicts') verdicts = entry.verdicts;
@@ -280,7 +282,6 @@ export function createAgent(deps: AgentDeps): Agent {
         commitments = [...commitments, entry.change.commitment];
       } else {
         basis = entry.checkpoint.basis;
-        closed = true;
         asOfMs = Math.max(asOfMs, entry.checkpoint.asOfMs);
         if (entry.ends) end(work, 'completed');
       }

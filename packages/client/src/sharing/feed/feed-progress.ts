@@ -26,7 +26,7 @@ export type FeedProgress = {
   /** The feed's head as this agent knows it. */
   readonly cursor: number;
   readonly basis: Basis;
-  /** Whether a checkpoint stands in the feed, so that the grantee has been told even if there was nothing to tell. */
+  /** Whether the feed ends with a checkpoint, so that the grantee has been told even if there was nothing to tell. */
   readonly closed: boolean;
   /** The instant of the last checkpoint, of whichever device: the next one is not before it. */
   readonly asOfMs: number;

@@ -168,11 +168,11 @@ function nextBatch(work: Work, round: Round, nowMs: number): Batch {
   const { collection, reads } = work.grant;
   // Nothing is revealed to who only writes.
   if (!reads) return { records: [], finished: () => true, advance: () => Math.max(1, collection.lastLs()) };
-  return work.progress.ls === 0 ? nextBackfill(work, nowMs) : nextChanges(work, round, nowMs);
+  return work.progress.ls === 0 ? nextBackfill(work, round, nowMs) : nextChanges(work, round, nowMs);
 }
 
 /** The first evaluation of a feed looks only at what an index says can match; a later one, by another rule, at everything. */
-function nextBackfill(work: Work, nowMs: number): Batch {
+function nextBackfill(work: Work, round: Round, nowMs: number): Batch {
   const { collection, filter } = work.grant;
   // Listed for an append that came to nothing: what came since must be in it.
   if (work.backfill?.at === 0 && work.backfill.upTo !== collection.lastLs()) delete work.backfill;
@@ -193,7 +193,7 @@ function nextBackfill(work: Work, nowMs: number): Batch {
   return {
     records,
     // What came since the tags were listed is looked at before a checkpoint speaks for it.
-    finished: (taken) => isLast(taken) && collection.lastLs() === backfill.upTo,
+    finished: (taken) => isLast(taken) && round.changesOf(collection, backfill.upTo).records.length === 0,
     advance: (taken) => {
       if (isLast(taken)) return Math.max(1, backfill.upTo);
       backfill.at += taken === records.length ? STEP_RECORDS : taken;
