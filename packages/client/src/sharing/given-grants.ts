@@ -147,7 +147,14 @@ export function createGivenGrants(
     }
     // Here first, so that nothing more is sealed while the row is on its way.
     if (paused) agent.setPaused(grantId, true);
-    await home.control([{ public: granteeRow(grant, paused ? 'paused' : 'active'), sealed: sealMeaning(grant) }]);
+    try {
+      await home.control([{ public: granteeRow(grant, paused ? 'paused' : 'active'), sealed: sealMeaning(grant) }]);
+    } catch (cause) {
+      // It is not paused then, here either; a row that was stored all the same says so when it is heard of.
+      agent.setPaused(grantId, rowOf(grantId)?.status === 'paused');
+      home.nudge();
+      throw cause;
+    }
     agent.setPaused(grantId, paused);
     note({ type: paused ? 'pause' : 'resume', grantId, grantee: grant.grantee });
   }

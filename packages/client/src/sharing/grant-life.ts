@@ -51,7 +51,7 @@ export type GrantLife = {
   readonly writes: {
     /** Writes of grantees: those that wait for this person, or of one grant with how each ended. */
     readonly list: (grantId?: string) => readonly WriteRecord[];
-    /** Lets a waiting write take effect. Errors: NOT_FOUND, ALREADY_ANSWERED. */
+    /** Lets a waiting write take effect. Errors: NOT_FOUND, ALREADY_ANSWERED, REVOKED (the grant has ended). */
     readonly accept: (grantId: string, n: number) => Promise<void>;
     readonly reject: (grantId: string, n: number) => Promise<void>;
     /** Takes back, as one, whatever of a grantee's accepted writes still stands. */
@@ -127,10 +127,13 @@ export function createGrantLife(
     return { puts, deletes, lastNumber };
   }
 
+  /** What an ended grant wrote waits for nobody: no verdict of it could be told any more. */
+  const isOpen = (grantId: string): boolean => grants.list().some((g) => g.grantId === grantId && g.isOpen);
   const decide = (grantId: string, n: number, status: 'accepted' | 'declined'): void => {
     const write = grants.writes.get(grantId, n);
     if (!write) throw new SluiceError('NOT_FOUND', 'There is no such write');
     if (write.status !== 'waiting') throw new SluiceError('ALREADY_ANSWERED');
+    if (!isOpen(grantId)) throw new SluiceError('REVOKED', 'The grant has ended, and what it wrote can take no effect');
     grants.writes.put([{ ...write, status }]);
     grants.nudge();
   };
@@ -263,7 +266,11 @@ export function createGrantLife(
     rotateKey: grants.rotateKey,
     certificate: certify,
     writes: {
-      list: (grantId) => grants.writes.list(grantId === undefined ? { status: 'waiting' } : { grantId }),
+      list: (grantId) => {
+        if (grantId !== undefined) return grants.writes.list({ grantId });
+        const open = new Set(grants.list().flatMap((g) => (g.isOpen ? [g.grantId] : [])));
+        return grants.writes.list({ status: 'waiting' }).filter((write) => open.has(write.grantId));
+      },
       accept: async (grantId, n) => decide(grantId, n, 'accepted'),
       reject: async (grantId, n) => decide(grantId, n, 'declined'),
       undo,

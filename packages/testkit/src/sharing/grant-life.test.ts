@@ -58,6 +58,20 @@ describe('a paused grant', () => {
   });
 });
 
+describe('a pause that cannot reach the node', () => {
+  it('[GRANT-41] is none: the grant goes on when the node is back', async () => {
+    const shared = await sharePosts(net);
+    const { owner, given, grant, posts } = shared;
+    await until(() => statusOf(shared) === 'live');
+    await net.stopNode();
+    await expect(owner.account.sharing.pause(given.grantId)).rejects.toMatchObject({ code: 'OFFLINE' });
+    expect(statusOf(shared)).toBe('live');
+    await net.startNode();
+    await posts.save(post(20));
+    await until(async () => (await grant.datastore().count()) === 11);
+  });
+});
+
 describe('a grant with an end', () => {
   it('[GRANT-40] ends at its instant on both sides with nobody deciding, and the copy goes', async () => {
     const shared = await sharePosts(net, { duration: { until: iso(clock.nowMs() + DAY_MS) } });

@@ -121,6 +121,22 @@ describe('a write of a grantee', () => {
     await expect(owner.account.sharing.writes.accept(given.grantId, first)).rejects.toThrow(/answered/);
   });
 
+  it('[LANE-7] waits for nobody any more when the grant has ended, and is not shown any more', async () => {
+    const shared = await shareBoth({}, { policy: 'propose' });
+    const { grant, given } = shared;
+    const { sharing } = shared.owner.account;
+    const n = await change(shared, 'Post 3', 'proposed');
+    await until(() => sharing.writes.list().length === 1);
+    await sharing.revoke(given.grantId);
+    expect(sharing.writes.list()).toEqual([]);
+    await expect(sharing.writes.accept(given.grantId, n)).rejects.toMatchObject({ code: 'REVOKED' });
+    expect(sharing.writes.list(given.grantId)).toMatchObject([{ n, status: 'waiting' }]);
+    await until(() => grant.status() === 'revoked');
+    expect([grant.pending(), await grant.datastore().getMany()]).toEqual([[], []]);
+    await expect(grant.settled(n)).rejects.toMatchObject({ code: 'REVOKED' });
+    await expect(grant.upToDate()).rejects.toMatchObject({ code: 'REVOKED' });
+  });
+
   it('[LANE-8] made with nobody online survives a restart, and is sent when the node is back', async () => {
     const shared = await shareBoth();
     const record = await find(shared, 'Post 5');

@@ -392,6 +392,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     db.transact(() => {
       wiped = rows.clear();
       second.clear();
+      overlay?.wipe();
       saveReaderState(db, rows.row, rest);
     });
     state = rest;
@@ -434,10 +435,9 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     state: () => state,
     upToDate: (timeoutMs) =>
       waiters.until(() => {
-        if (settled) return true;
         if (state.status === 'revoked' || state.status === 'dropped') return new SluiceError('REVOKED');
         if (state.status === 'expired') return new SluiceError('EXPIRED');
-        return state.status === 'alarm' && new SluiceError('TAMPERED');
+        return state.status === 'alarm' ? new SluiceError('TAMPERED') : settled;
       }, timeoutMs),
     settled: (n, timeoutMs) => {
       let verdict: WriteVerdict | undefined;

@@ -76,6 +76,8 @@ export type LaneWriter = {
   readonly decide: (before: LaneVerdicts, next: LaneVerdicts) => readonly WriteVerdict[];
   /** Reads the local store again, after a rollback. */
   readonly reload: () => void;
+  /** Forgets every write, sent or not: the grant has ended. Call inside a transaction. */
+  readonly wipe: () => void;
   readonly onProblem: (listener: (code: ErrorCode) => void) => () => void;
   /** Why nothing is sent at present. */
   readonly problem: () => ErrorCode | undefined;
@@ -269,6 +271,10 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
       return news;
     },
     reload,
+    wipe: () => {
+      for (const table of ['outbox', 'entry']) db.sql(`DELETE FROM ${table} WHERE stream = ?`).run(streamRow);
+      reload();
+    },
     onProblem: (listener) => addListener(problems, listener),
     problem: () => problem,
     newId: () => `w${bytesToBase64url(deps.random(16))}`,

@@ -20,6 +20,8 @@ export type Overlay = {
   readonly isSame: (a: JsonObject, b: JsonObject) => boolean;
   readonly decide: LaneWriter['decide'];
   readonly reload: () => void;
+  /** Forgets all pending writes. Call inside a transaction. */
+  readonly wipe: () => void;
   /** The final verdict on a write that is not pending any more. */
   readonly verdictOf: (verdicts: LaneVerdicts, n: number) => WriteVerdict | undefined;
 };
@@ -55,6 +57,7 @@ export function createOverlay(lane: LaneWriter, schema: string): Overlay {
     isSame: (a, b) => jsonEquals(withoutTimes(a), withoutTimes(b)),
     decide: lane.decide,
     reload: lane.reload,
+    wipe: lane.wipe,
     verdictOf: (verdicts, n) => {
       const verdict = verdictOf(verdicts, n);
       if (verdict === 'open' || verdict === 'waiting') return undefined;
