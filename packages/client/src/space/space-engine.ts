@@ -90,6 +90,8 @@ export type SpaceEngineDeps = {
 };
 
 const RETRY_MS = 1_000;
+/** How long a control change waits to see itself in the log, in ms. It is stored by then, whether or not it was seen. */
+const CONTROL_MS = 15_000;
 
 /** Opens a space over its replica. Nothing is sent or fetched before `start`. */
 export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngineDeps): SpaceEngine {
@@ -116,6 +118,8 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
   let controlWaits = false;
   /** Under which epoch the outbox was last made anew, and whether for its clock; forgotten when the node takes something. */
   let remade: { readonly epoch: number; readonly clock: boolean } | undefined;
+  /** This clock was refused once: from then on the node's time is followed, so that a clock that was mended counts again. */
+  let followsNode = false;
   /** Send the oldest waiting batch by itself: the node may have it already, with the answer lost. */
   let alone = false;
   /** The store may be closed from here on: whatever was under way must not touch it any more. */
@@ -162,7 +166,12 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
     waiters.wake();
   });
 
+  const heard = (nodeMs: number): void => {
+    if (followsNode) hlc.reset(nodeMs);
+  };
+
   const onOwnPage = (page: Page): void => {
+    heard(page.nowMs);
     // The row of a writer may be in that control page: nothing is judged without it.
     if (controlWaits) throw new SluiceError('STORE_FULL');
     addOwnPage(page);
@@ -237,7 +246,8 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
         for (const tag of tags) db.sql('DELETE FROM drain WHERE space = ? AND tag = ?').run(store.spaceRow, tag);
       });
       // A feed part is refused by itself, so this may be all that is heard of a clock that is ahead.
-      if (answer.parts.some((part) => part.type === 'refused' && part.code === 'CLOCK_SKEW')) hlc.reset(answer.nowMs);
+      if (answer.parts.some((part) => part.type === 'refused' && part.code === 'CLOCK_SKEW')) followsNode = true;
+      heard(answer.nowMs);
       if (unsent?.complete ?? true) alone = false;
       if (feedParts.length > 0) await feeds?.settle(answer.parts.slice(firstFeed));
       return true;
@@ -254,7 +264,8 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
     switch (cause.code) {
       case 'CLOCK_SKEW':
       case 'KEY_EPOCH':
-        if (cause.code === 'CLOCK_SKEW') hlc.reset(cause.nowMs);
+        if (cause.code === 'CLOCK_SKEW') followsNode = true;
+        heard(cause.nowMs);
         if (batches <= 1) return restage(cause.code === 'CLOCK_SKEW');
         // Refused together: the first of them may be there from a push whose answer was lost, and then its bytes must stay.
         alone = true;
@@ -307,6 +318,47 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
   };
 
   const readControl = () => readLog(link, keys.space, { type: 'ctl' }, store.cursor('ctl'), onControlPage);
+
+  /** Of two changes at once each has to stand on the other, so that they are made one after the other. */
+  let lastControl: Promise<unknown> = Promise.resolve();
+  const oneByOne = <T>(work: () => Promise<T>): Promise<T> => {
+    const mine = lastControl.then(work, work);
+    lastControl = mine.catch(() => undefined);
+    return mine;
+  };
+
+  async function changeControl(changes: readonly ControlChange[], signer: SigningKey): Promise<void> {
+    const send = (entries: readonly Entry[]): Promise<PushAnswer> =>
+      link.push(keys.space, encodePush([{ type: 'ctl', entries }]));
+    let entries = control.write(changes, signer);
+    for (let at = 0; at < entries.length; at += MAX_BATCH_ENTRIES) {
+      let part = entries.slice(at, at + MAX_BATCH_ENTRIES);
+      const answer = await send(part)
+        .catch(async (cause: unknown) => {
+          if (!(cause instanceof LinkRefusal) || at > 0) throw cause;
+          // A revoke must not fail because this device's clock is wrong: stamped by the node's, it is sent once more.
+          if (cause.code === 'CLOCK_SKEW') {
+            followsNode = true;
+            heard(cause.nowMs);
+          }
+          // Nor because an earlier answer was lost: the node has entries of this signer that have not come here yet.
+          else if (cause.code === 'FORK' || cause.code === 'GAP') await within(clock, CONTROL_MS, readControl());
+          else throw cause;
+          entries = control.write(changes, signer);
+          part = entries.slice(0, MAX_BATCH_ENTRIES);
+          return send(part);
+        })
+        .catch((cause: unknown) => {
+          if (cause instanceof LinkRefusal) throw new SluiceError(`NODE_${cause.code}`);
+          if (cause instanceof LinkOffline) throw new SluiceError('OFFLINE');
+          throw cause;
+        });
+      const refusal = firstRefusal(answer);
+      if (refusal) throw new SluiceError(`NODE_${refusal}`);
+      // Folded in the node's order, which decides whose epoch counts when two devices start one at once.
+      await within(clock, CONTROL_MS, readControl());
+    }
+  }
 
   const isSynced = (): boolean =>
     (caughtUp.own || controlOnly) &&
@@ -376,35 +428,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
       }
       live(link.state() === 'ready');
     },
-    control: async (changes, signer = writer) => {
-      const send = (entries: readonly Entry[]): Promise<PushAnswer> =>
-        link.push(keys.space, encodePush([{ type: 'ctl', entries }]));
-      let entries = control.write(changes, signer);
-      for (let at = 0; at < entries.length; at += MAX_BATCH_ENTRIES) {
-        let part = entries.slice(at, at + MAX_BATCH_ENTRIES);
-        const answer = await send(part)
-          .catch(async (cause: unknown) => {
-            if (!(cause instanceof LinkRefusal) || at > 0) throw cause;
-            // A revoke must not fail because this device's clock is wrong: stamped by the node's, it is sent once more.
-            if (cause.code === 'CLOCK_SKEW') hlc.reset(cause.nowMs);
-            // Nor because an earlier answer was lost: the node has entries of this signer that have not come here yet.
-            else if (cause.code === 'FORK' || cause.code === 'GAP') await readControl();
-            else throw cause;
-            entries = control.write(changes, signer);
-            part = entries.slice(0, MAX_BATCH_ENTRIES);
-            return send(part);
-          })
-          .catch((cause: unknown) => {
-            if (cause instanceof LinkRefusal) throw new SluiceError(`NODE_${cause.code}`);
-            if (cause instanceof LinkOffline) throw new SluiceError('OFFLINE');
-            throw cause;
-          });
-        const refusal = firstRefusal(answer);
-        if (refusal) throw new SluiceError(`NODE_${refusal}`);
-        // Folded in the node's order, which decides whose epoch counts when two devices start one at once.
-        await readControl();
-      }
-    },
+    control: (changes, signer = writer) => oneByOne(() => changeControl(changes, signer)),
     addEpochs: (arrived) => {
       const fresh = [...arrived].filter(([n]) => !keys.epochs.has(n));
       if (fresh.length === 0 || closed) return false;
