@@ -4,6 +4,7 @@
  */
 
 import { bytesToHex, equalBytes, type JsonObject, jsonEquals, type JsonValue, type Tag } from '@sluice/core/base';
+import { type AeadKey, streamTagKey, type TagSecret } from '@sluice/core/crypto';
 import { type FieldFormats, type Filter, matches, parseFilter } from '@sluice/core/filter';
 import {
   type Basis,
@@ -11,10 +12,11 @@ import {
   covers,
   createRunningDigest,
   type FeedKeys,
-  granteeRecordId,
+  feedTag,
   openCheckpoint,
   openFeedDelete,
   openFeedPut,
+  openKeyChange,
   project,
   recordPrint,
 } from '@sluice/core/grant';
@@ -32,12 +34,12 @@ export type Blame = (invariant: string, text: string) => void;
 /** One feed under watch. */
 export type FeedModel = {
   readonly grant: GivenGrant;
-  readonly keys: FeedKeys;
+  readonly keys: () => readonly AeadKey[];
   /** Number of the last entry that was read. */
   cursor: number;
   readonly add: (item: PageEntry) => void;
   /** What the feed shows at an instant. */
-  readonly shown: (atMs: number) => ReadonlyMap<string, JsonObject>;
+  readonly shown: (atMs: number) => View;
   /** What it should show of these records at an instant. */
   readonly expected: (documents: ReadonlyMap<string, JsonObject>, atMs: number) => View;
   readonly ended: () => boolean;
@@ -58,19 +60,27 @@ export function createFeedModel(
   formats: FieldFormats,
   history: OwnHistory,
   reach: () => ClockReach,
+  keyOf: (grantId: string, commitment: string) => AeadKey | undefined,
   blame: Blame,
 ): FeedModel {
-  const keys: FeedKeys = { stream: grant.feed, key: grant.key };
+  /** By epoch. */
+  const keysOf = new Map<number, AeadKey>([[1, grant.key]]);
+  const tagKey = streamTagKey(grant.secret as unknown as TagSecret, grant.feed);
   const filter = parsed(grant.terms.filter, formats);
   const rows = new Map<string, Row>();
   let last: { readonly basis: Basis; readonly asOfMs: number } | undefined;
   let ended = false;
   let checkpoints = 0;
 
-  const shown = (atMs: number): ReadonlyMap<string, JsonObject> => {
-    const out = new Map<string, JsonObject>();
-    for (const { id, record, expiresMs } of rows.values()) if (expiresMs > atMs) out.set(id, record);
-    return out;
+  const shown = (atMs: number): View => {
+    const { behindMs, aheadMs } = reach();
+    const records = new Map<string, JsonObject>();
+    const doubtful = new Set<string>();
+    for (const { id, record, expiresMs } of rows.values()) {
+      if (expiresMs > atMs) records.set(id, record);
+      if (expiresMs > atMs + behindMs && expiresMs <= atMs + aheadMs) doubtful.add(id);
+    }
+    return { records, doubtful };
   };
   const expected = (documents: ReadonlyMap<string, JsonObject>, atMs: number): View => {
     const { behindMs, aheadMs } = reach();
@@ -78,7 +88,7 @@ export function createFeedModel(
     const doubtful = new Set<string>();
     for (const [recordId, document] of documents) {
       if (document.schema !== grant.terms.schema) continue;
-      const id = granteeRecordId(grant.secret, recordId);
+      const { id } = feedTag({ grantId: grant.grantId, secret: grant.secret, tagKey }, recordId);
       const now = matches(filter, document, atMs);
       if (matches(filter, document, atMs + behindMs) !== now || matches(filter, document, atMs + aheadMs) !== now)
         doubtful.add(id);
@@ -100,19 +110,23 @@ export function createFeedModel(
     for (const row of rows.values()) if (row.expiresMs > asOfMs) digest.add(row.tag, row.print);
     if (digest.count() !== checkpoint.count || !equalBytes(digest.value(), checkpoint.digest))
       blame('I3', `the feed of ${name} says ${checkpoint.count} records, and shows ${digest.count()}`);
-    const difference = differenceOf(expected(history.documentsAt(basis), asOfMs), shown(asOfMs));
+    const difference = differenceOf(expected(history.documentsAt(basis), asOfMs), shown(asOfMs).records);
     if (difference) blame('I3', `the feed of ${name} at its checkpoint: ${difference}`);
   };
 
   const name = grant.grantId.slice(0, 8);
   return {
     grant,
-    keys,
+    keys: () => [...keysOf.values()],
     cursor: 0,
     add: (item) => {
       const header = decodeHeader(item.header);
       if (!header.ok || !item.body) return blame('I3', `an entry of the feed of ${name} has no body`);
       const entry = { header: item.header, body: item.body };
+      const key = keysOf.get(header.value.epoch);
+      if (!key)
+        return blame('I12', `an entry of the feed of ${name} is sealed under a key that was not in the feed before it`);
+      const keys: FeedKeys = { stream: grant.feed, key };
       const tag = bytesToHex(header.value.tag);
       switch (header.value.kind) {
         case ENTRY_KIND.PUT: {
@@ -126,6 +140,13 @@ export function createFeedModel(
           if (!openFeedDelete(keys, entry).ok) blame('I3', `an entry of the feed of ${name} does not open`);
           rows.delete(tag);
           return;
+        case ENTRY_KIND.KEY: {
+          const change = openKeyChange(keys, entry);
+          const next = change.ok ? keyOf(grant.grantId, bytesToHex(change.value.commitment)) : undefined;
+          if (!change.ok || !next) return blame('I12', `a key in the feed of ${name} is not one that its owner holds`);
+          keysOf.set(change.value.epoch, next);
+          return;
+        }
         case ENTRY_KIND.CKPT:
         case ENTRY_KIND.END: {
           const checkpoint = openCheckpoint(keys, entry, header.value);

@@ -4,7 +4,7 @@
  */
 
 import { bytesToHex, type SpaceId, toWriterId } from '@sluice/core/base';
-import type { VerifyKey } from '@sluice/core/crypto';
+import type { AeadKey, VerifyKey } from '@sluice/core/crypto';
 import type { Account, GivenGrant } from '@sluice/client';
 import type { FieldFormats } from '@sluice/core/filter';
 import { openFeedPut } from '@sluice/core/grant';
@@ -34,6 +34,8 @@ export type OracleDeps = {
   readonly merges: MergeRules;
   /** Grants that any running device of the owner knows. */
   readonly given: () => readonly GivenGrant[];
+  /** A later key of a grant, by its commitment, from any running device of the owner. */
+  readonly keyOf: (grantId: string, commitment: string) => AeadKey | undefined;
   readonly reach: () => ClockReach;
   readonly blame: Blame;
 };
@@ -72,7 +74,7 @@ export function createOracle(deps: OracleDeps): Oracle {
     if (!item.body || !header.ok) return;
     const entry = { header: item.header, body: item.body };
     for (const other of feeds.values())
-      if (other !== model && openFeedPut({ ...model.keys, key: other.keys.key }, entry).ok)
+      if (other !== model && other.keys().some((key) => openFeedPut({ stream: model.grant.feed, key }, entry).ok))
         blame('I12', 'an entry of one grant opens with the key of another');
   };
 
@@ -81,7 +83,7 @@ export function createOracle(deps: OracleDeps): Oracle {
     if (head === ctlHead) return;
     ctlHead = head;
     for (const row of storage.accessState(space)?.rows.values() ?? []) {
-      if (row.role !== 'grantee' || row.status === 'active') continue;
+      if (row.role !== 'grantee' || row.status !== 'revoked') continue;
       const id = bytesToHex(row.id);
       const [target] = row.access;
       if (target && !revoked.has(id))
@@ -102,7 +104,7 @@ export function createOracle(deps: OracleDeps): Oracle {
       });
       for (const grant of deps.given())
         if (!feeds.has(grant.grantId))
-          feeds.set(grant.grantId, createFeedModel(grant, deps.formats, posts, deps.reach, blame));
+          feeds.set(grant.grantId, createFeedModel(grant, deps.formats, posts, deps.reach, deps.keyOf, blame));
       for (const model of feeds.values()) {
         const log = { type: 'stream', stream: model.grant.feed } as const;
         if (storage.head(space, log) === model.cursor) continue;

@@ -1,6 +1,6 @@
 /** What people and apps do in a simulation: edits, requests, consents, revokes, at random. */
 
-import { SluiceError, type Account, type Database, type GrantHandle } from '@sluice/client';
+import { SluiceError, type Account, type Database, type GrantHandle, type RequestItem } from '@sluice/client';
 import type { JsonObject } from '@sluice/core/base';
 import type { Chance } from './chance.ts';
 
@@ -20,10 +20,12 @@ export type Ledger = {
   readonly deleted: Set<string>;
   /** Notes that were saved, by token. */
   readonly notes: string[];
+  /** Records that grantees made. */
+  readonly born: { readonly grantId: string; readonly n: number; readonly token: string }[];
   tokens: number;
 };
 /** Nothing was acknowledged yet. */
-export const createLedger = (): Ledger => ({ saved: [], deleted: new Set(), notes: [], tokens: 0 });
+export const createLedger = (): Ledger => ({ saved: [], deleted: new Set(), notes: [], born: [], tokens: 0 });
 
 const DAY_MS = 86_400_000;
 const RECORDS = 8;
@@ -33,7 +35,18 @@ const WINDOWS: readonly JsonObject[] = [
   { $and: [{ type: 'odd' }, { createdAt: { $within: 'P7D' } }] },
   { createdAt: { $within: 'PT1M' } },
 ];
-const FIELDS: readonly (readonly string[] | undefined)[] = [undefined, ['content'], ['content', 'createdAt'], ['tags']];
+const FIELDS: readonly RequestItem['fields'][] = [
+  undefined,
+  ['content'],
+  ['content', 'createdAt'],
+  ['tags'],
+  ['content', 'type', { path: 'createdAt', transform: 'year' }],
+];
+const WRITES: readonly NonNullable<RequestItem['write']>[] = [
+  { operations: ['insert', 'update', 'delete'], policy: 'auto' },
+  { operations: ['insert', 'update', 'delete'], policy: 'propose' },
+  { operations: ['insert'], fields: ['content', 'type', 'createdAt'], policy: 'auto' },
+];
 
 /** States from which nothing comes any more. */
 const ENDED: ReadonlySet<string> = new Set(['revoked', 'expired', 'completed', 'purged']);
@@ -94,55 +107,115 @@ export function noteOf(chance: Chance, ledger: Ledger): Operation {
 }
 
 /** An app asks for posts. */
-export function requestOf(chance: Chance, owner: string, windows: boolean, onAsked: () => void): Operation {
-  const filter = chance.pick(windows && chance.happens(0.7) ? WINDOWS : FILTERS);
+export function requestOf(chance: Chance, owner: string, nowMs: number, onAsked: () => void): Operation {
+  const filter = chance.pick(chance.happens(0.4) ? WINDOWS : FILTERS);
   const fields = chance.pick(FIELDS);
-  const once = chance.happens(0.2);
+  const write = chance.happens(0.4) ? chance.pick(WRITES) : undefined;
+  const until = { until: isoOf(nowMs + 20_000 + chance.below(100_000)) };
+  const kind = chance.below(10);
+  const duration = kind < 2 && !write ? 'once' : kind < 4 ? until : 'standing';
+  const item: RequestItem = {
+    schema: 'social/post',
+    filter,
+    duration,
+    ...(fields ? { fields } : {}),
+    ...(write ? { access: 'readwrite', write } : {}),
+    ...(chance.happens(0.1) ? { frequency: 'PT20S' } : {}),
+  };
   return {
-    name: `request ${JSON.stringify({ filter, fields, once })}`,
+    name: `request ${JSON.stringify({ ...item, schema: undefined })}`,
     run: async (account) => {
-      const terms = {
-        schema: 'social/post',
-        filter,
-        ...(fields ? { fields } : {}),
-        duration: once ? 'once' : 'standing',
-      } as const;
-      const sent = await account.sharing.request(owner, { ...terms, purpose: 'simulated' });
+      const sent = await account.sharing.request(owner, { ...item, purpose: 'simulated' });
       onAsked();
       return sent.queued ? 'queued' : 'sent';
     },
   };
 }
 
-/** The owner answers the request that waits longest. */
+/** The owner answers the request that waits longest, perhaps with less than was asked. */
 export const consentOf = (chance: Chance): Operation => {
   const declines = chance.happens(0.1);
+  const narrowing = chance.happens(0.2) ? { filter: { type: 'odd' } } : undefined;
   return {
-    name: declines ? 'decline' : 'consent',
+    name: declines ? 'decline' : narrowing ? 'narrow' : 'consent',
     run: async (account) => {
       const [request] = await account.sharing.requests();
       if (!request) return 'nothing';
       if (declines) await account.sharing.decline(request.id);
-      else await account.sharing.consent(request.id);
+      else await account.sharing.consent(request.id, narrowing);
       return 'answered';
     },
   };
 };
 
-/** The owner ends some grant. */
-export const revokeOf = (chance: Chance): Operation => {
+/** What an owner does with a grant that has not ended. */
+export const decideOf = (chance: Chance): Operation => {
   const which = chance.below(1_000);
+  const what = chance.pick(['revoke', 'pause', 'resume', 'rotateKey', 'rotateKey'] as const);
   return {
-    name: 'revoke',
+    name: what,
     run: async (account) => {
-      const active = account.sharing.grants.list().filter((g) => !ENDED.has(g.status));
-      const grant = active[which % Math.max(1, active.length)];
+      const open = account.sharing.grants.list().filter((g) => !ENDED.has(g.status));
+      const grant = open[which % Math.max(1, open.length)];
       if (!grant) return 'nothing';
-      await account.sharing.revoke(grant.grantId);
-      return `revoked ${grant.grantId.slice(0, 8)}`;
+      await account.sharing[what](grant.grantId);
+      return `done ${grant.grantId.slice(0, 8)}`;
     },
   };
 };
+
+/** Answers a proposal that waits, and lets a paused grant go on: what an owner does sooner or later. */
+export const tidyOf = (chance: Chance, resumes: boolean): Operation => {
+  const accepts = chance.happens(0.6);
+  return {
+    name: 'tidy',
+    run: async (account) => {
+      const { grants, resume, writes } = account.sharing;
+      const paused = resumes ? grants.list().filter((g) => g.status === 'paused') : [];
+      for (const { grantId } of paused) await resume(grantId);
+      const waiting = writes.list().filter(({ status }) => status === 'waiting');
+      for (const { grantId, n } of waiting) await (accepts ? writes.accept(grantId, n) : writes.reject(grantId, n));
+      return `done ${paused.length} ${waiting.length}`;
+    },
+  };
+};
+
+/** A grantee takes what was narrowed, or writes back: a new record, a change, a delete of its own. */
+export function writeOf(
+  chance: Chance,
+  ledger: Ledger,
+  nowMs: number,
+  handles: ReadonlyMap<string, GrantHandle>,
+): Operation {
+  const token = `w${ledger.tokens++}`;
+  const which = chance.below(1_000);
+  const kind = chance.below(10);
+  const type = chance.pick(['odd', 'even']);
+  return {
+    name: `write ${token}`,
+    run: async () => {
+      const open = [...handles.values()];
+      for (const handle of open)
+        if (handle.status() === 'offered') {
+          await handle.accept();
+          return 'accepted terms';
+        }
+      const handle = open.filter((h) => h.terms.write && h.status() === 'live')[which % Math.max(1, open.length)];
+      if (!handle) return 'nothing';
+      const store = handle.datastore();
+      const records = await store.getMany({}, { limit: 100 });
+      const mine = records.filter((record) => /^w.{22}$/.test(String(record._id)));
+      if (kind < 2 && mine.length > 0) {
+        await store.delete(String(chance.pick(mine)._id));
+        return 'delete';
+      }
+      const old = kind < 6 && records.length > 0 ? chance.pick(records) : undefined;
+      const { n } = await store.save({ ...(old ?? { type, createdAt: isoOf(nowMs) }), content: token });
+      if (n !== undefined && !old) ledger.born.push({ grantId: handle.id, n, token });
+      return old ? 'update' : 'insert';
+    },
+  };
+}
 
 const postsOf = (account: Account): Promise<Database> => account.vault.openDatastore('social/post');
 
