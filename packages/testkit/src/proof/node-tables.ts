@@ -80,7 +80,7 @@ const writer: Reader = (value, names) => plain(value === null ? null : names.wri
 const COLUMNS: { readonly [table: string]: { readonly [column: string]: Reader } } = {
   space: { id: LEFT_OUT, space: plain, genesis: plain },
   // A log is named by its kind, or is a feed, whose name follows from the grant's random secret.
-  log: { id: log, space: LEFT_OUT, name: plain, head: plain, closed: plain },
+  log: { id: log, space: LEFT_OUT, name: plain, head: plain, closed: plain, term: plain },
   // A stream's name is that of its collection under the space's secret.
   stream: { id: stream, log, stream: pseudonym },
   // The hash is that of a seal, which lists the hashes of sealed entries.
