@@ -66,6 +66,8 @@ export type LiveLink = {
   readonly ready: (timeoutMs: number) => Promise<void>;
   /** Bytes received and sent so far; of a view, those of its own subscriptions and pushes. */
   readonly traffic: () => { readonly received: number; readonly sent: number };
+  /** The node's time, in ms; this clock's while the node has said nothing. */
+  readonly nodeMs: () => number;
   /** The same connection as another key. Closing this view ends its own subscriptions and nothing else. */
   readonly as: (key: SigningKey) => LiveLink;
   readonly close: () => void;
@@ -87,8 +89,8 @@ const FULL_PAUSE_MS = 1_000;
  * own, so that none waits for a slow handler of another.
  */
 type Line = { end: Promise<void> };
-/** What the node said first: the nonce of this connection, and how far its clock is ahead of the monotonic one here, in ms. */
-type Welcome = { readonly nonce: Uint8Array; readonly aheadMs: number };
+/** What the node said first: the nonce of this connection, and how far its clock is ahead of the monotonic one and the wall clock here, in ms. */
+type Welcome = { readonly nonce: Uint8Array; readonly aheadMs: number; readonly skewMs: number };
 /** A key that speaks on the connection, under its number; 0 said hello. */
 type Speaker = {
   readonly number: number;
@@ -234,7 +236,11 @@ export function openLiveLink(
     switch (frame.type) {
       case 'welcome':
         if (frame.node !== node.did || frame.version !== PROTOCOL_VERSION) return lost();
-        welcomed = { nonce: frame.nonce, aheadMs: frame.nowMs - clock.monotonicMs() };
+        welcomed = {
+          nonce: frame.nonce,
+          aheadMs: frame.nowMs - clock.monotonicMs(),
+          skewMs: frame.nowMs - clock.nowMs(),
+        };
         send({ type: 'hello', proof: prove(key, welcomed) });
         for (const speaker of speakers.values()) introduce(speaker);
         return;
@@ -336,6 +342,7 @@ export function openLiveLink(
     state: () => state,
     onState,
     ready: (timeoutMs) => waitReady(clock, () => state, onState, timeoutMs),
+    nodeMs: () => clock.nowMs() + (welcomed?.skewMs ?? 0),
     traffic: () => ({ ...speaker.traffic }),
     as: (other) => {
       const added: Speaker = { number: nextSpeaker++, key: other, traffic: { received: 0, sent: 0 } };

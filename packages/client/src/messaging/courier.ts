@@ -60,13 +60,24 @@ const PASSING: ReadonlySet<DidFailure['type']> = new Set(['unreachable', 'not-fo
 /** Tells whether a DID that did not resolve may do so later. */
 export const mayPass = (failure: DidFailure): boolean => PASSING.has(failure.type);
 
+/** A clock that is off by less is taken as it is, in ms. */
+const SMALL_SKEW_MS = 60_000;
+
 /** Creates the courier of an account: it signs with the account's device. */
 export function createCourier(account: OpenAccount): Courier {
   const { platform } = account;
   const sender = { did: account.did, key: account.device, card: account.card };
 
   const seal: Courier['seal'] = async ({ createdAt, expiresAt, ...draft }, recipient) => {
-    const message = { ...draft, from: account.did, createdMs: createdAt, expiresMs: expiresAt };
+    // By a clock that is far off, every recipient would refuse the message for good: as not written yet, or as past its end.
+    const offMs = platform.clock.nowMs() - account.link.nodeMs();
+    const shiftMs = Math.abs(offMs) < SMALL_SKEW_MS ? 0 : offMs;
+    const message = {
+      ...draft,
+      from: account.did,
+      createdMs: createdAt - shiftMs,
+      expiresMs: expiresAt - shiftMs,
+    };
     const sealed = await sealMessage(message, sender, recipient);
     if (sealed.ok) return sealed.value;
     if (sealed.error.type === 'too-large') throw new SluiceError('MESSAGE_TOO_LARGE');

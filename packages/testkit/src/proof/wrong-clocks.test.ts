@@ -46,6 +46,19 @@ describe('a clock that is wrong', () => {
     expect(await textAt(phone)).toBe('by the first device');
   });
 
+  it('[MSG-30] what a device with a clock a day ahead sends arrives', async () => {
+    await networkWithWrong('sender');
+    const sender = await net.person('sender');
+    const recipient = await net.person('recipient');
+    wrongMs = DAY_MS;
+    await sender.account.close();
+    const again = await net.reopen(sender);
+    await until(() => again.open.link.state() === 'ready');
+    const options = { expiresInMs: 3_600_000 };
+    const sent = await again.mailbox.send(recipient.account.did, 'inbox/type/message', { a: 1 }, 'hello', options);
+    expect(await until(() => recipient.account.mailbox.get(sent.id))).toMatchObject({ message: 'hello' });
+  });
+
   it.each(WRONG)(
     '[HTTP-10] [PUSH-4] [REC-4] a device %s loses nothing, and outdoes what it has seen',
     async (_, offsetMs) => {
