@@ -10,7 +10,7 @@ import { pushAnswerShape, pushShape } from './push.ts';
 import { sealShapes } from './seal.ts';
 
 /** Raised with every change of the wire schema. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** The shapes of this layer, as data. The pin covers those of higher layers, too. @internal */
 export const WIRE_SCHEMA: JsonValue = {
