@@ -22,6 +22,25 @@ const insert = ({ of, synchronous }: Bounds): number =>
 const commitMs = ({ of, synchronous }: Bounds): number =>
   1000 / of(synchronous === 'FULL' ? LIMIT.commitFull : LIMIT.commitNormal);
 
+/** One record revealed to each of `count` grants: sealed and summed up by the owner, stored by the node, opened and stored by the grantee. */
+const released =
+  (count: number) =>
+  (b: Bounds): string => {
+    const signatures = count / b.of(LIMIT.sign) + count / b.of(LIMIT.verify);
+    const seals = (2 * count) / b.of(LIMIT.seal) + (2 * count) / b.of(LIMIT.open);
+    const rows = (4 * count) / insert(b);
+    return `${count} of two seals, a signature and four rows: ${ms(1000 * (signatures + seals + rows))}`;
+  };
+const edit = (count: number, wanted?: string): FigureSpec => ({
+  ...(wanted === undefined ? {} : { wanted }),
+  bound: released(count),
+});
+const backfilled =
+  (count: number) =>
+  (b: Bounds): string =>
+    `seal, open and insert four times ${count.toLocaleString('en')}: ${ms(1000 * count * (1 / b.of(LIMIT.seal) + 1 / b.of(LIMIT.open) + 4 / insert(b)))}`;
+const liveBound = (b: Bounds): string => `two commits and an echo: ${ms(2 * commitMs(b) + b.of(LIMIT.echo))}`;
+
 /** Figures by the name that a round gives them. */
 export const FIGURES: { readonly [name: string]: FigureSpec } = {
   'ingest, records/s': {
@@ -43,7 +62,7 @@ export const FIGURES: { readonly [name: string]: FigureSpec } = {
   'live p50, ms': {
     wanted: 'under 4',
     peers: 'Jazz 4.6; PouchDB 65',
-    bound: (b) => `two commits and an echo: ${ms(2 * commitMs(b) + b.of(LIMIT.echo))}`,
+    bound: liveBound,
   },
   'live p99, ms': { wanted: 'under 15', peers: 'Jazz 12; PouchDB 129' },
   'last of 50 grantees, ms': {
@@ -69,4 +88,17 @@ export const FIGURES: { readonly [name: string]: FigureSpec } = {
   },
   'node disk per record, bytes': { wanted: 'under 1500', peers: '1,700', bound: () => 'the record: 1,024' },
   'node memory, MB': { wanted: 'under 200', peers: '153' },
+  'backfill of all records, ms': { wanted: 'under 4000', bound: backfilled(10_000) },
+  'backfill of a tenth, ms': { wanted: 'under 1000', bound: backfilled(1_000) },
+  'resume after one change, bytes of the grant': { wanted: 'under 2048', bound: () => 'the record: 1,024' },
+  'resume after one change, bytes of the connection': {},
+  '1,000 filters on one record, ms': { wanted: 'under 0.2' },
+  '1 grants: one edit to the last, ms': edit(1),
+  '10 grants: one edit to the last, ms': edit(10),
+  '100 grants: one edit to the last, ms': edit(100, 'under 250'),
+  '1000 grants: one edit to the last, ms': edit(1000),
+  'revoke to silence p99, ms': { wanted: 'under 100', bound: liveBound },
+  'entries after the silence': { wanted: '0' },
+  'another grant live, p95 with the writes, ms': { wanted: 'as without', bound: liveBound },
+  'lane writes with their verdict, a minute': { wanted: '5000, as many as were written' },
 };

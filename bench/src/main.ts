@@ -1,18 +1,21 @@
 /** The benchmark: every figure from processes that talk over loopback, beside this machine's own limits in the same run. */
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Bounds, FIGURES } from './figures.ts';
 import { type Limit, measureLimits } from './limits.ts';
-import { runRound } from './round.ts';
+import { runBase } from './round.ts';
+import { SHARING } from './sharing-round.ts';
 
+const WORKLOADS = { base: runBase, ...SHARING };
 const HELP = `Usage: npm run bench -- [options]
 
   --rounds N       rounds; the median is reported (default 5)
   --records N      records of 1 KB (default 10000)
   --sync MODE      FULL, NORMAL or both (default both): SQLite's synchronous setting of node and clients
+  --only NAMES     some workloads: ${Object.keys(WORKLOADS).join(',')} (default all)
   --json FILE      also write everything measured, every round of it
   --help`;
 
@@ -21,6 +24,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     records: { type: 'string', default: '10000' },
     sync: { type: 'string', default: 'both' },
+    only: { type: 'string', default: Object.keys(WORKLOADS).join(',') },
     json: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -33,6 +37,7 @@ if (values.help) {
 const rounds = Number(values.rounds);
 const modes = values.sync === 'both' ? ['FULL', 'NORMAL'] : [values.sync];
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
+const chosen = Object.entries(WORKLOADS).filter(([name]) => values.only.split(',').includes(name));
 type Figures = { readonly [name: string]: number };
 const results: { [mode: string]: Figures[] } = {};
 const limits: Limit[] = await measureLimits();
@@ -42,9 +47,13 @@ for (const limit of limits) print(`  ${limit.name.padEnd(52)} ${format(limit.val
 for (let round = 1; round <= rounds; round++) {
   for (const mode of modes) {
     const directory = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
-    mkdirSync(join(directory, 'node'));
     print(`\nround ${round} of ${rounds}, synchronous=${mode}, load ${loadavg()[0]?.toFixed(2)}`);
-    const figures = await runRound({ directory, synchronous: mode, records: Number(values.records), print });
+    const figures: { [name: string]: number } = {};
+    const note = (name: string, value: number): void => {
+      figures[name] = value;
+      print(`  ${name}: ${format(value)}`);
+    };
+    for (const [, run] of chosen) await run({ directory, synchronous: mode, records: Number(values.records) }, note);
     results[mode] = [...(results[mode] ?? []), figures];
     rmSync(directory, { recursive: true, force: true });
   }

@@ -48,6 +48,10 @@ process.on('message', (message: { readonly command: string }) => {
       cpuUs: process.cpuUsage().user + process.cpuUsage().system,
     });
   }
+  if (message.command === 'cpu') {
+    const { user, system } = process.cpuUsage();
+    process.send?.({ cpuMs: (user + system) / 1000 });
+  }
   if (message.command === 'stop') {
     clearInterval(sampler);
     void node.close().then(() => process.exit(0));

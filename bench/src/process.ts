@@ -9,6 +9,8 @@ export type Client = {
 export type NodeHandle = {
   readonly port: number;
   readonly usage: () => Promise<{ rss: number; peakRss: number; disk: number; cpuUs: number }>;
+  /** Processor time so far, in ms. */
+  readonly cpuMs: () => Promise<number>;
   readonly stop: () => Promise<void>;
 };
 
@@ -37,6 +39,10 @@ export async function startNode(directory: string, synchronous: string): Promise
       child.send({ command: 'usage' });
       return next(child);
     },
+    cpuMs: async () => {
+      child.send({ command: 'cpu' });
+      return (await next<{ cpuMs: number }>(child)).cpuMs;
+    },
     stop: async () => {
       const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
       child.send({ command: 'stop' });
@@ -63,6 +69,8 @@ export async function startClient(hostsFile: string, synchronous: string): Promi
       if (!answer.ok) throw new Error(`${name}: ${answer.error}`);
       return answer.value;
     },
-    stop: () => child.disconnect(),
+    stop: () => {
+      if (child.connected) child.disconnect();
+    },
   };
 }

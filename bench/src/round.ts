@@ -1,45 +1,18 @@
-/** One round of every workload, on fresh folders and fresh processes. */
+/** One round of the first workloads: records in, records over, one filtered feed, messages. They share a node and an owner. */
 
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { startClient, startNode } from './process.ts';
 import { MATCHING } from './records.ts';
-
-export type RoundOptions = {
-  readonly directory: string;
-  readonly synchronous: string;
-  readonly records: number;
-  readonly print: (line: string) => void;
-};
+import { type Note, percentile, type RoundOptions, startSetting } from './setting.ts';
 
 const UPDATES = 500;
 const GRANTEES = 50;
 const MESSAGES = 2_000;
 const id = (i: number): string => `m${String(i).padStart(7, '0')}`;
-const percentile = (values: readonly number[], p: number): number =>
-  [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * p))] ?? Number.NaN;
 
-/** Runs the workloads and returns the figures by name. */
-export async function runRound({
-  directory,
-  synchronous,
-  records,
-  print,
-}: RoundOptions): Promise<{ [name: string]: number }> {
-  const figures: { [name: string]: number } = {};
-  const note = (name: string, value: number): void => {
-    figures[name] = value;
-    print(`  ${name}: ${value.toFixed(value < 100 ? 2 : 0)}`);
-  };
-  const node = await startNode(join(directory, 'node'), synchronous);
-  const hostsFile = join(directory, 'hosts.json');
-  const hosts: [string, string][] = [['node.sluice.test', `127.0.0.1:${node.port}`]];
-  const saveHosts = (): void => writeFileSync(hostsFile, JSON.stringify(hosts));
-  saveHosts();
-  const owner = await startClient(hostsFile, synchronous);
-  const { did, phrase } = await owner.step<{ did: string; phrase: string }>('person', {
-    store: join(directory, 'owner'),
-  });
+/** Runs the workloads and notes their figures by name. */
+export async function runBase(options: RoundOptions, note: Note): Promise<void> {
+  const { records } = options;
+  const setting = await startSetting(options, 'base');
+  const { node, owner, did, phrase, folder } = setting;
 
   const ingest = await owner.step<{ ms: number; localMs: number; cpuUs: number; sent: number }>('ingest', {
     count: records,
@@ -50,9 +23,9 @@ export async function runRound({
   const usage = await node.usage();
   note('node disk per record, bytes', usage.disk / records);
 
-  const second = await startClient(hostsFile, synchronous);
+  const second = await setting.client();
   const sync = await second.step<{ ms: number; received: number }>('restore', {
-    store: join(directory, 'second'),
+    store: folder('second'),
     phrase,
     last: id(records - 1),
   });
@@ -60,13 +33,7 @@ export async function runRound({
   note('initial sync, wire bytes per record', sync.received / records);
   second.stop();
 
-  const grantee = await startClient(hostsFile, synchronous);
-  const app = await grantee.step<{ did: string; port: number }>('app', {
-    store: join(directory, 'grantee'),
-    origin: 'https://grantee.example',
-  });
-  hosts.push(['grantee.example', `127.0.0.1:${app.port}`]);
-  saveHosts();
+  const grantee = await setting.app('grantee');
   await grantee.step('ask', { owner: did, count: 1, filter: JSON.stringify(MATCHING) });
   const built = await owner.step<{ ms: number }>('consent', { count: 1 });
   note('feed evaluated and pushed by the owner, ms', built.ms);
@@ -104,23 +71,20 @@ export async function runRound({
   }
   note('last of 50 grantees, ms', percentile(times, 0.5));
 
-  const reader = await startClient(hostsFile, synchronous);
-  const person = await reader.step<{ did: string }>('person', { store: join(directory, 'reader') });
+  const reader = await setting.client();
+  const person = await reader.step<{ did: string }>('person', { store: folder('reader') });
   await reader.step('pauseInbox');
   const posted = await grantee.step<{ ms: number }>('sendMessages', { to: person.did, count: MESSAGES });
   note('messages sealed and signed, /s', (MESSAGES * 1000) / posted.ms);
   const drained = await reader.step<{ ms: number }>('drainMessages', {
-    store: join(directory, 'reader'),
+    store: folder('reader'),
     count: MESSAGES,
   });
   note('messages drained and verified, /s', (MESSAGES * 1000) / drained.ms);
   reader.stop();
 
-  const opened = await owner.step<{ ms: number; found: number }>('reopen', { store: join(directory, 'owner') });
+  const opened = await owner.step<{ ms: number; found: number }>('reopen', { store: folder('owner') });
   note('open and first query, ms', opened.ms);
   note('node memory, MB', (await node.usage()).peakRss / 2 ** 20);
-  owner.stop();
-  grantee.stop();
-  await node.stop();
-  return figures;
+  await setting.stop();
 }
