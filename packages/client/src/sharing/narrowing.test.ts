@@ -135,7 +135,7 @@ describe('what an owner takes away', () => {
     const less: Narrowing = {
       filter: { b: 1 },
       fields: ['note'],
-      duration: 'once',
+      duration: { until: '2030-01-01T00:00:00.000Z' },
       write: { operations: ['insert'], fields: ['note'], perDay: 1 },
     };
     const back: Narrowing = {
@@ -149,6 +149,7 @@ describe('what an owner takes away', () => {
     expect(wrongNarrowing(terms, low)).toBeUndefined();
     expect(wrongNarrowing(low, terms)).toBeDefined();
     expect(await narrowed(asked, less, back)).toEqual(terms);
+    await expect(narrowed(asked, { duration: 'once' })).rejects.toThrow('duration');
     // Each part goes up by itself, and the rest stays down.
     expect(await narrowed(asked, less, { fields: 'all' })).toEqual({ ...low, fields: terms.fields });
     await expect(narrowed(asked, less, { fields: ['note', 'name'] })).rejects.toThrow('name was not asked for');

@@ -71,7 +71,8 @@ export function parseTerms(
   if (typeof schemaHash !== 'string' || !/^[0-9a-f]{64}$/.test(schemaHash)) return bad('schemaHash');
   if (access !== 'read' && access !== 'write' && access !== 'readwrite') return bad('access');
   const duration = parseDuration(input.duration);
-  if (!duration) return bad('duration');
+  // One delivery ends the feed, and with it the way in which a write would be answered.
+  if (!duration || (duration === 'once' && access !== 'read')) return bad('duration');
   const fields = input.fields === undefined ? undefined : parseFields(input.fields, formats);
   // Who reads nothing has no use for a choice of fields; it would only mislead the owner.
   if (input.fields !== undefined && (!fields || access === 'write')) return bad('fields');

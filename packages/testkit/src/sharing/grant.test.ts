@@ -131,6 +131,7 @@ describe('asking for and giving grants', () => {
     expect(await ask({ filter: { content: { $where: 'code' } } })).toBe('BAD_FILTER');
     expect(await ask({ access: 'readwrite', write: { operations: ['burn'] } })).toBe('BAD_REQUEST');
     expect(await ask({ access: 'readwrite', write: { operations: [] } })).toBe('BAD_REQUEST');
+    expect(await ask({ access: 'write', write: { operations: ['insert'] }, duration: 'once' })).toBe('BAD_REQUEST');
     expect(await ask({ write: { operations: ['insert'] } })).toBe('BAD_REQUEST');
     expect(
       await codeOf(
