@@ -389,6 +389,38 @@ describe('the command line against a real node', () => {
     expect((await shell.run(['vault', 'revoke', 'nobody.example'])).code).toBe(EXIT.invalid);
   });
 
+  it('[S4] a person gives less than an app asks for, the app accepts it, and the person changes it', async () => {
+    await shell.json(['vault', 'save', 'note'], { input: '{"title":"One","content":"secret"}' });
+    const terms = ['--fields', 'title', '--optional', 'content', '--until', '2999-01-01', '--retention', 'P1Y'];
+    const asking = shell.start(['app', 'sync', did, '--schema', 'note', ...terms, '--purpose', 'A study']);
+    const [, id = ''] = await asking.said(/Request (\w+); waiting/);
+    asking.stop();
+    await asking.ended;
+    const requests = await shell.run(['vault', 'requests'], { columns: 400 });
+    expect(requests.out).toMatch(
+      /only content, title, of which you may leave out content\), from now until 2999-01-01 23:59 UTC/,
+    );
+    expect(requests.out).toContain('keeps what it got for 1 year after the end');
+    expect(requests.out).toMatch(/now: \d+ of \d+ records.*; about [\d.]+ changes a week/);
+    const refused = await shell.run(['vault', 'approve', id.slice(0, 6), '--fields', 'content', '--yes']);
+    expect(refused.err).toContain('title is required');
+    const [given] = await shell.json<{ grantId: string }[]>(['vault', 'approve', id.slice(0, 6), '--fields', 'title']);
+    const short = String(given?.grantId).slice(0, 8);
+    expect(await shell.json(['vault', 'grants'])).toEqual(
+      expect.arrayContaining([expect.objectContaining({ grantId: given?.grantId, status: 'offered' })]),
+    );
+    await shell.json(['app', 'accept', short]);
+    const change = ['vault', 'change', short, '--transform', 'content=drop', '--once', '--yes'];
+    expect(await shell.json(change)).toMatchObject({ records: { removed: 0 }, fields: { added: [], removed: [] } });
+    expect((await shell.run(['vault', 'change', short, '--fields', 'title,other', '--yes'])).err).toContain(
+      'not asked for',
+    );
+    const { records } = await shell.json<{ records: object[] }>(['app', 'records', short]);
+    expect(records.map((r) => Object.keys(r))).toContainEqual(expect.arrayContaining(['title']));
+    expect(JSON.stringify(records)).not.toContain('secret');
+    expect(await shell.json(['app', 'drop', short])).toMatchObject({ status: 'dropped' });
+  });
+
   it('watch prints what arrives, and stops cleanly', async () => {
     const watching = shell.start(['--json', 'vault', 'watch']);
     await watching.said(/"ready":true/);

@@ -3,20 +3,18 @@
 import { type Account, type GrantHandle, type RequestAnswer, SluiceError } from '@sluice/client';
 import type { Command } from 'commander';
 import { withAccount } from '../account.ts';
-import { jsonObject, listOf, needId, whole, withExamples } from '../arguments.ts';
+import { needId, whole, withExamples } from '../arguments.ts';
 import { orStopped, stillStands, untilStopped } from '../long-running.ts';
 import { plainJson, schemaName, short, when, who } from '../output.ts';
 import type { Settings } from '../settings.ts';
+import { type AskOptions, addAskOptions, toRequestItem } from '../terms-options.ts';
 import { durationWords, fieldWords } from '../terms-words.ts';
 
-type SyncOptions = {
-  readonly schema: string;
-  readonly filter?: string;
-  readonly fields?: string[];
-  readonly once?: boolean;
+type SyncOptions = AskOptions & {
   readonly purpose: string;
   readonly wait: number;
   readonly follow?: boolean;
+  readonly acceptNarrowed?: boolean;
 };
 
 const ALL = 100_000;
@@ -25,31 +23,27 @@ const TAKE_UP_MS = 5000;
 export function addAppSync(app: Command, settings: () => Settings): void {
   addSync(app, settings);
   addGrants(app, settings);
+  addAnswers(app, settings);
   addRecords(app, settings);
 }
 
 function addSync(app: Command, settings: () => Settings): void {
-  const command = app
-    .command('sync <did>')
+  const command = addAskOptions(app.command('sync <did>'))
     .description('ask for a stream of a person’s records, wait for the consent, print what is revealed')
     .requiredOption('--schema <id>', 'schema of the records')
-    .option('--filter <json>', 'which records, in the filter language')
-    .option('--fields <list>', 'which fields, separated by commas', listOf)
-    .option('--once', 'one delivery instead of a live stream')
     .requiredOption('--purpose <text>', 'what for')
+    .option('--accept-narrowed', 'take what is given even if it is less')
     .option('--wait <seconds>', 'how long the request stands', whole(1), 600)
     .option('--follow', 'stay and print every change')
     .action(async (did: string, options: SyncOptions) => {
       const s = settings();
-      const filter = jsonObject(options.filter, '--filter');
+      const item = toRequestItem(options);
       await withAccount(s, 'app', async (account) => {
         const pending = await account.sharing.request(did, {
-          schema: options.schema,
-          filter,
-          duration: options.once ? 'once' : 'standing',
+          ...item,
           purpose: options.purpose,
           expiresInMs: options.wait * 1000,
-          ...(options.fields ? { fields: options.fields } : {}),
+          acceptNarrowed: options.acceptNarrowed === true,
         });
         s.output.note(`Request ${pending.id}; waiting up to ${options.wait} s.`);
         await showAnswer(s, await orStopped(s, pending.answer(), stillStands(pending.id)), options.follow);
@@ -58,6 +52,7 @@ function addSync(app: Command, settings: () => Settings): void {
   withExamples(
     command,
     `app sync DID --schema fhir/immunization --filter '{"occurrenceDateTime":{"$within":"P6M"}}' --fields vaccineCode,occurrenceDateTime --purpose 'To follow up'`,
+    "app sync DID --schema fhir/patient --fields name --optional telecom --transform birthDate=year --until 2027-01-01 --retention P1Y --purpose 'A study'",
     "app sync DID --schema social/post --purpose 'To show fewer useless ads' --follow",
   );
 }
@@ -65,11 +60,19 @@ function addSync(app: Command, settings: () => Settings): void {
 /** Prints what the answer to a request for a stream reveals. Errors: DECLINED, EXPIRED. */
 export async function showAnswer(s: Settings, answer: RequestAnswer, isFollowed = false): Promise<void> {
   if (answer.status !== 'granted') throw new SluiceError(answer.status === 'declined' ? 'DECLINED' : 'EXPIRED');
-  for (const grant of answer.grants) {
+  const [offered, open] = [
+    answer.grants.filter((grant) => grant.status() === 'offered'),
+    answer.grants.filter((grant) => grant.status() !== 'offered'),
+  ];
+  for (const grant of offered)
+    s.output.note(
+      `Grant ${short(grant.id)} is for less than was asked: ${plainJson(grant.terms)}\nTo take it: sluice app accept ${short(grant.id)}; to leave it: sluice app drop ${short(grant.id)}`,
+    );
+  for (const grant of open) {
     await grant.upToDate();
     await printGrant(s, grant);
   }
-  if (isFollowed) await follow(s, answer.grants);
+  if (isFollowed && open.length > 0) await follow(s, open);
 }
 
 function addGrants(app: Command, settings: () => Settings): void {
@@ -109,6 +112,33 @@ function addGrants(app: Command, settings: () => Settings): void {
       });
     });
   withExamples(command, 'app grants', 'app grants --json');
+}
+
+function addAnswers(app: Command, settings: () => Settings): void {
+  const answer = (verb: 'accept' | 'drop', what: string, done: string): void => {
+    const command = app
+      .command(`${verb} <grant>`)
+      .description(what)
+      .action(async (given: string) => {
+        const s = settings();
+        await withAccount(s, 'app', async (account) => {
+          await takeUpAnswers(account, s);
+          const ids = account.sharing.grants.received().map((g) => g.grantId);
+          const grant = await account.sharing.grants.open(
+            needId(ids, given, 'grant', 'List them with sluice app grants.'),
+          );
+          await grant[verb]();
+          s.output.result({ grantId: grant.id, status: grant.status() }, () => done);
+        });
+      });
+    withExamples(command, `app ${verb} 2ef1c1`);
+  };
+  answer(
+    'accept',
+    'take a grant that is for less than was asked',
+    'Accepted. Records come once the person’s side knows.',
+  );
+  answer('drop', 'give a grant up and wipe what it gave', 'Dropped; the copy here is wiped.');
 }
 
 /** Takes up consents that came while nobody waited for them. */

@@ -40,7 +40,9 @@ const VERBS: { readonly [type: string]: string } = {
   'inbox/type/dataSend': 'accept',
   'inbox/type/dataRequest': 'share',
   'inbox/type/syncRequest': 'approve',
+  'inbox/type/datastoreSync': 'approve',
 };
+const SYNC_REQUESTS: readonly string[] = ['inbox/type/syncRequest', 'inbox/type/datastoreSync'];
 const nextStep = (item: InboxItem): string => `sluice vault ${VERBS[item.type] ?? 'accept'} ${short(item.id)}`;
 
 function addInbox(vault: Command, settings: () => Settings): void {
@@ -117,7 +119,7 @@ function addDecline(vault: Command, settings: () => Settings): void {
       await withAccount(s, 'vault', async (account) => {
         const id = findId(messageIds(account), target);
         const item = id === undefined ? undefined : account.mailbox.get(id);
-        if (item?.type === 'inbox/type/syncRequest') await account.sharing.decline(item.id);
+        if (item && SYNC_REQUESTS.includes(item.type)) await account.sharing.decline(item.id);
         else if (item) await account.messaging.decline(item.id);
         else await account.connect.decline(readRequest(target));
         s.output.result({ declined: item?.id ?? 'connect' }, () => 'Declined; whoever asked is told.');

@@ -1,28 +1,26 @@
 /** `sluice vault requests|approve|share`: what is asked of a person, with exactly what would be revealed. */
 
-import { type Account, type RequestPreview, SluiceError } from '@sluice/client';
+import { type Account, type Narrowing, type RequestPreview, SluiceError } from '@sluice/client';
 import { isJsonObject, type JsonObject } from '@sluice/core/base';
 import type { Command } from 'commander';
 import { withAccount } from '../account.ts';
-import { findId, jsonObject, listOf, needId, withExamples } from '../arguments.ts';
+import { findId, needId, withExamples } from '../arguments.ts';
 import { confirmed } from '../ask.ts';
 import { UsageError } from '../exit-codes.ts';
 import { plain, plainJson, schemaName, short, when, who } from '../output.ts';
 import type { Settings } from '../settings.ts';
+import { addNarrowingOptions, type TermsOptions, toNarrowing } from '../terms-options.ts';
 import { messageFor, messageIds, readRequest } from './vault-inbox.ts';
 
-type Narrow = {
-  readonly filter?: string;
-  readonly fields?: string[];
-  readonly once?: boolean;
-  readonly yes?: boolean;
-};
+type Narrow = TermsOptions & { readonly yes?: boolean };
 
 const FEED_MS = 60_000;
+const DATASTORE_SYNC = 'inbox/type/datastoreSync';
 
 export function addVaultRequests(vault: Command, settings: () => Settings): void {
   addRequests(vault, settings);
   addApprove(vault, settings);
+  addChange(vault, settings);
   addShare(vault, settings);
 }
 
@@ -78,12 +76,15 @@ async function syncRequests(account: Account): Promise<Described[]> {
   return open;
 }
 
-const previewLines = (preview: RequestPreview): string[] =>
-  preview.items.flatMap((p) => [
+const previewLines = (preview: RequestPreview): string[] => [
+  ...preview.items.flatMap((p) => [
     p.sentence,
-    `now: ${p.matching} of ${p.total} records${p.span ? `, from ${p.span.from} to ${p.span.to}` : ''}`,
+    `now: ${p.matching} of ${p.total} records${p.span ? `, from ${p.span.from} to ${p.span.to}` : ''}; about ${p.rate.perWeek} changes a week`,
     ...p.sample.map((r) => `e.g. ${plainJson(shown(r))}`),
-  ]);
+  ]),
+  ...preview.receives.map((g) => `has already: ${g.sentence}`),
+  ...(preview.declineOnly ? [preview.declineOnly] : []),
+];
 
 /** A record as the other side would see it, without what is the same for all. */
 const shown = ({ _id, schema, ...content }: { readonly [name: string]: unknown }): unknown => content;
@@ -128,26 +129,18 @@ function dataLines(asked: JsonObject, fitting: readonly JsonObject[]): string[] 
 const isCredential = (schema: unknown): boolean => schemaName(String(schema)).startsWith('credential/');
 
 function addApprove(vault: Command, settings: () => Settings): void {
-  const command = vault
-    .command('approve <request>')
-    .description('agree to a sync request (an id), or let an app connect (a link or a file)')
-    .option('--filter <json>', 'narrow a sync request: only records that match this too')
-    .option('--fields <list>', 'narrow it to these fields, separated by commas', listOf)
-    .option('--once', 'narrow it to one delivery')
+  const command = addNarrowingOptions(vault.command('approve <request>'))
+    .description('agree to a sync request (an id), as it is or to less of it, or let an app connect (a link or a file)')
     .option('--yes', 'do not ask')
     .action(async (target: string, options: Narrow) => {
       const s = settings();
-      const filter = options.filter === undefined ? {} : { filter: jsonObject(options.filter, '--filter') };
+      const narrowing = toNarrowing(options);
       await withAccount(s, 'vault', async (account) => {
         const id = findId(messageIds(account), target);
         if (id !== undefined) {
-          messageFor(account, id, 'inbox/type/syncRequest');
-          return approveSync(s, account, id, {
-            ...filter,
-            ...(options.fields === undefined ? {} : { fields: options.fields }),
-            ...(options.once ? { duration: 'once' as const } : {}),
-            ...(options.yes ? { yes: true } : {}),
-          });
+          const type = account.mailbox.get(id)?.type;
+          messageFor(account, id, type === DATASTORE_SYNC ? DATASTORE_SYNC : 'inbox/type/syncRequest');
+          return approveSync(s, account, id, { ...narrowing, ...(options.yes ? { yes: true } : {}) });
         }
         return approveConnect(s, account, readRequest(target), options.yes);
       });
@@ -162,17 +155,16 @@ function addApprove(vault: Command, settings: () => Settings): void {
   );
 }
 
-type Narrowing = Parameters<Account['sharing']['preview']>[1] & { readonly yes?: boolean };
+type Approval = Narrowing & { readonly yes?: boolean };
 
-async function approveSync(s: Settings, account: Account, id: string, { yes, ...narrowing }: Narrowing): Promise<void> {
+async function approveSync(s: Settings, account: Account, id: string, { yes, ...narrowing }: Approval): Promise<void> {
   const preview = await account.sharing.preview(id, narrowing);
   if (s.io.canAsk && !yes) for (const line of previewLines(preview)) s.output.note(s.output.fit(plain(line)));
   await confirmed(s.io, `Reveal this to ${who(preview.from)}?`, yes);
   const given = await account.sharing.consent(id, narrowing);
-  const end = s.clock.monotonicMs() + FEED_MS;
-  while (!account.sharing.feedsUpToDate() && s.clock.monotonicMs() < end)
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  if (!account.sharing.feedsUpToDate())
+  if (given.some((g) => g.narrowed))
+    s.output.note('This is less than was asked: nothing is sent before it is accepted.');
+  if (!(await sendFeeds(s, account)))
     s.output.note('Not all records could be sent yet. Run sluice vault watch to send the rest.');
   s.output.result(
     given.map((g) => ({ grantId: g.grantId, schema: g.terms.schema })),
@@ -184,6 +176,41 @@ async function approveSync(s: Settings, account: Account, id: string, { yes, ...
   );
   if (given.some((g) => g.terms.duration !== 'once'))
     s.output.note('Later changes are sent while a vault command runs: sluice vault watch keeps on.');
+}
+
+function addChange(vault: Command, settings: () => Settings): void {
+  const command = addNarrowingOptions(vault.command('change <grant>'))
+    .description('give less by a grant, or more again, up to what was asked')
+    .option('--yes', 'do not ask')
+    .action(async (target: string, options: Narrow) => {
+      const s = settings();
+      const narrowing = toNarrowing(options);
+      await withAccount(s, 'vault', async (account) => {
+        const ids = account.sharing.grants.list().map((g) => g.grantId);
+        const grantId = needId(ids, target, 'grant', 'List them with sluice vault grants.');
+        const { after, difference } = await account.sharing.previewChange(grantId, narrowing);
+        const { records, fields } = difference;
+        s.output.note(s.output.fit(plain(after.sentence)));
+        s.output.note(
+          `${records.added} records more, ${records.removed} fewer, ${records.changed} otherwise; fields more: ${fields.added.join(', ') || 'none'}, fewer: ${fields.removed.join(', ') || 'none'}`,
+        );
+        await confirmed(s.io, 'Change the grant so?', options.yes);
+        await account.sharing.change(grantId, narrowing);
+        const isSent = await sendFeeds(s, account);
+        s.output.result({ grantId, ...difference }, () =>
+          isSent ? 'Changed.' : 'Changed; not all could be sent yet.',
+        );
+      });
+    });
+  withExamples(command, 'vault change 2ef1c1 --fields status', 'vault change 2ef1c1 --until 2027-01-01 --yes');
+}
+
+/** Whether all that is to be sent was sent in time. */
+async function sendFeeds(s: Settings, account: Account): Promise<boolean> {
+  const end = s.clock.monotonicMs() + FEED_MS;
+  while (!account.sharing.feedsUpToDate() && s.clock.monotonicMs() < end)
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  return account.sharing.feedsUpToDate();
 }
 
 async function approveConnect(s: Settings, account: Account, document: Uint8Array, yes?: boolean): Promise<void> {
