@@ -81,14 +81,15 @@ export async function confirmResult(observations: GrantHandle, id: string): Prom
 // #endregion
 
 // #region review
-/** The patient's side: what waits for a decision, each write with its record, its fields and who wrote it. */
-export async function review(patient: Account, isWelcome: (write: WriteRecord) => boolean): Promise<number> {
+/** The patient's side: each write that waits is decided on, those that wait already and those to come. Returns how to stop. */
+export function review(patient: Account, isWelcome: (write: WriteRecord) => boolean): () => void {
   const { writes } = patient.sharing;
-  const waiting = writes.list();
-  for (const write of waiting)
+  const decide = async (write: WriteRecord): Promise<void> => {
     if (isWelcome(write)) await writes.accept(write.grantId, write.n);
     else await writes.reject(write.grantId, write.n);
-  return waiting.length;
+  };
+  for (const write of writes.list()) void decide(write);
+  return writes.onWaiting((write) => void decide(write));
 }
 // #endregion
 

@@ -1,7 +1,7 @@
 import type { Account } from '@sluice/client';
 import { until } from '@sluice/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { askUntil, openAgain, proofsOf, renewKey, watch } from './life.ts';
+import { askUntil, holdBack, openAgain, proofsOf, renewKey, watch } from './life.ts';
 import { arrived, openStage, settledAt, type Stage } from './stage.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -17,7 +17,7 @@ describe('the life of a grant', () => {
     const person = await stage.net.person('person');
     const app = await stage.net.app('https://museum.example');
     const posts = await person.account.vault.openDatastore('social/post');
-    await posts.save({ _id: 'a', name: 'A', content: 'A', visibility: 'public' });
+    await posts.save({ _id: 'a', name: 'A', content: 'A', visibility: 'public', tags: ['art'] });
     const untilMs = stage.net.clock.nowMs() + 10 * DAY_MS;
     const pending = await askUntil(app.account, person.account.did, new Date(untilMs).toISOString());
     await arrived(person.account, pending.id);
@@ -36,10 +36,15 @@ describe('the life of a grant', () => {
     const stop = watch(grant, (what) => told.push(what));
     await posts.save({ ...(await posts.get('a')), content: 'AA' });
     await until(() => told.length === 1);
-    await posts.delete('a');
+    await posts.save({ name: 'C', content: 'C', visibility: 'public', tags: ['art', 'private life'] });
     await until(() => told.length === 2);
+    expect(await holdBack(person.account, grant.id, 'private life')).toBe(1);
+    await until(() => told.length === 3);
+    await posts.delete('a');
+    await until(() => told.length === 4);
     stop();
-    expect(told).toEqual(['put by owner', 'delete by owner, left']);
+    expect(told).toEqual(['put by owner', 'put by owner', 'delete by owner, left', 'delete by owner, left']);
+    expect(JSON.stringify(grant.terms)).toContain('private life');
     expect(grant.terms.duration).toMatchObject({ until: expect.stringMatching(/Z$/) });
     stage.passTime(11 * DAY_MS);
     expect(statusAt(person.account)).toBe('expired');

@@ -39,6 +39,16 @@ export async function openAgain(app: Account): Promise<readonly GrantHandle[]> {
 }
 // #endregion
 
+// #region change
+/** A person's side, at any time: other terms, at most those that were asked. What differs moves, and nothing else. */
+export async function holdBack(person: Account, grantId: string, tag: string): Promise<number> {
+  const narrowing = { filter: { $not: { tags: tag } } }; // `$ne` on a list would ask for one that is another
+  const { difference } = await person.sharing.previewChange(grantId, narrowing);
+  await person.sharing.change(grantId, narrowing); // `filter: {}` gives all that was asked again
+  return difference.records.removed;
+}
+// #endregion
+
 // #region key
 /** A person's side, on any device: a new key, sealed to the application in the feed itself, before anything is sealed under it. */
 export async function renewKey(person: Account, grantId: string): Promise<void> {

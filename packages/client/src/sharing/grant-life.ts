@@ -51,6 +51,8 @@ export type GrantLife = {
   readonly writes: {
     /** Writes of grantees: those that wait for this person, or of one grant with how each ended. */
     readonly list: (grantId?: string) => readonly WriteRecord[];
+    /** Calls back for each write that has begun to wait for this person. Returns how to stop. */
+    readonly onWaiting: (callback: (write: WriteRecord) => void) => () => void;
     /** Lets a waiting write take effect. Errors: NOT_FOUND, ALREADY_ANSWERED, REVOKED (the grant has ended). */
     readonly accept: (grantId: string, n: number) => Promise<void>;
     readonly reject: (grantId: string, n: number) => Promise<void>;
@@ -271,6 +273,7 @@ export function createGrantLife(
         const open = new Set(grants.list().flatMap((g) => (g.isOpen ? [g.grantId] : [])));
         return grants.writes.list({ status: 'waiting' }).filter((write) => open.has(write.grantId));
       },
+      onWaiting: grants.writes.onWaiting,
       accept: async (grantId, n) => decide(grantId, n, 'accepted'),
       reject: async (grantId, n) => decide(grantId, n, 'declined'),
       undo,

@@ -34,6 +34,8 @@ export type WriteLog = {
   readonly list: (filter: JsonObject) => readonly WriteRecord[];
   readonly put: (records: readonly WriteRecord[]) => void;
   readonly onArrival: (listener: (grantId: string) => void) => () => void;
+  /** Tells of each write that has begun to wait for the owner, whichever device received it. */
+  readonly onWaiting: (listener: (write: WriteRecord) => void) => () => void;
 };
 
 const NAME = 'lane-writes';
@@ -47,11 +49,12 @@ const SHAPE = {
 export function openWriteLog(home: SpaceEngine): WriteLog {
   const collection = home.collection(NAME, SHAPE);
   const idOf = (grantId: string, n: number): string => `${grantId}/${String(n).padStart(10, '0')}`;
+  const get = (grantId: string, n: number): WriteRecord | undefined => {
+    const found = collection.get(idOf(grantId, n));
+    return found && toRecord(found);
+  };
   return {
-    get: (grantId, n) => {
-      const found = collection.get(idOf(grantId, n));
-      return found && toRecord(found);
-    },
+    get,
     list: (filter) => {
       const parsed = parseFilter(filter);
       const found = parsed.ok ? collection.query(parsed.value, 0, {}).records.map(toRecord) : [];
@@ -70,6 +73,15 @@ export function openWriteLog(home: SpaceEngine): WriteLog {
     onArrival: (listener) =>
       collection.onChange(({ origin, record }) => {
         if (origin === 'other' && record) listener(String(record.grantId));
+      }),
+    onWaiting: (listener) =>
+      collection.onChange(({ record }) => {
+        if (record?.status !== 'waiting') return;
+        // This is said inside the transaction that makes the change, where nobody can decide: told of after it, if it still holds.
+        void Promise.resolve().then(() => {
+          const write = get(String(record.grantId), Number(record.n));
+          if (write?.status === 'waiting') listener(write);
+        });
       }),
   };
 }
