@@ -413,6 +413,23 @@ const CASES: { readonly [alias: string]: Case } = {
       [{ grants: Array.from({ length: 17 }, () => ({})) }, '/grants'],
     ],
   },
+  'inbox/type/syncAccept': {
+    valid: { replyId: 'a', grants: ['g'], acceptance: 'x' },
+    wrong: [...needs('replyId', 'grants', 'acceptance'), ...text('replyId', 'acceptance'), [{ grants: [] }, '/grants']],
+  },
+  'inbox/type/syncDrop': {
+    valid: { grants: ['g'], attestation: 'x' },
+    wrong: [...needs('grants'), ...text('attestation')],
+  },
+  'inbox/type/syncWiped': { valid: { grants: ['g'], attestation: 'x' }, wrong: needs('grants', 'attestation') },
+  'inbox/type/syncTerms': {
+    valid: { grantId: 'g', term: 1, terms: {} },
+    wrong: [...needs('grantId', 'term', 'terms'), ...objects('terms'), [{ term: 0 }, '/term']],
+  },
+  'inbox/type/datastoreSync': {
+    valid: { schema: 'note', filter: {}, direction: 'both', request: 'AAAA', purpose: 'x' },
+    wrong: [...needs('schema', 'direction'), ...text('schema', 'request'), [{ direction: 'out' }, '/direction']],
+  },
   'inbox/type/status': {
     valid: { replyId: 'a', status: 'declined', failed: [0] },
     wrong: [

@@ -1421,6 +1421,40 @@ export const catalog = [
     }
   },
   {
+    "alias": "inbox/type/syncWiped",
+    "body": {
+      "$schema": "https://json-schema.org/draft/2020-12/schema",
+      "$id": "https://schemas.sluice.example/inbox/type/syncWiped/v0.1.0/schema.json",
+      "title": "Wiped copy",
+      "titlePlural": "Wiped copies",
+      "description": "Says, signed, that a grantee wiped its copy since the grant ended.",
+      "database": {
+        "name": "inbox_type_syncWiped",
+        "indexes": {}
+      },
+      "type": "object",
+      "properties": {
+        "grants": {
+          "type": "array",
+          "items": {
+            "type": "string",
+            "maxLength": 32
+          },
+          "minItems": 1,
+          "maxItems": 16
+        },
+        "attestation": {
+          "type": "string",
+          "maxLength": 131072
+        }
+      },
+      "required": [
+        "grants",
+        "attestation"
+      ]
+    }
+  },
+  {
     "alias": "note",
     "body": {
       "$schema": "https://json-schema.org/draft/2020-12/schema",

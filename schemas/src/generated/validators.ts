@@ -3700,6 +3700,66 @@ validate47.evaluated = { props: { grantId: !0, term: !0, terms: !0 }, dynamicPro
 var v24 = validate48;
 function validate48(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
   let vErrors = null, errors = 0, evaluated0 = validate48.evaluated;
+  if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
+    if (data.grants === void 0) {
+      let err0 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "grants" }, message: "must have required property 'grants'" };
+      vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
+    }
+    if (data.attestation === void 0) {
+      let err1 = { instancePath, schemaPath: "#/required", keyword: "required", params: { missingProperty: "attestation" }, message: "must have required property 'attestation'" };
+      vErrors === null ? vErrors = [err1] : vErrors.push(err1), errors++;
+    }
+    if (data.grants !== void 0) {
+      let data0 = data.grants;
+      if (Array.isArray(data0)) {
+        if (data0.length > 16) {
+          let err2 = { instancePath: instancePath + "/grants", schemaPath: "#/properties/grants/maxItems", keyword: "maxItems", params: { limit: 16 }, message: "must NOT have more than 16 items" };
+          vErrors === null ? vErrors = [err2] : vErrors.push(err2), errors++;
+        }
+        if (data0.length < 1) {
+          let err3 = { instancePath: instancePath + "/grants", schemaPath: "#/properties/grants/minItems", keyword: "minItems", params: { limit: 1 }, message: "must NOT have fewer than 1 items" };
+          vErrors === null ? vErrors = [err3] : vErrors.push(err3), errors++;
+        }
+        let len0 = data0.length;
+        for (let i0 = 0; i0 < len0; i0++) {
+          let data1 = data0[i0];
+          if (typeof data1 == "string") {
+            if (func1(data1) > 32) {
+              let err4 = { instancePath: instancePath + "/grants/" + i0, schemaPath: "#/properties/grants/items/maxLength", keyword: "maxLength", params: { limit: 32 }, message: "must NOT have more than 32 characters" };
+              vErrors === null ? vErrors = [err4] : vErrors.push(err4), errors++;
+            }
+          } else {
+            let err5 = { instancePath: instancePath + "/grants/" + i0, schemaPath: "#/properties/grants/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+            vErrors === null ? vErrors = [err5] : vErrors.push(err5), errors++;
+          }
+        }
+      } else {
+        let err6 = { instancePath: instancePath + "/grants", schemaPath: "#/properties/grants/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+        vErrors === null ? vErrors = [err6] : vErrors.push(err6), errors++;
+      }
+    }
+    if (data.attestation !== void 0) {
+      let data2 = data.attestation;
+      if (typeof data2 == "string") {
+        if (func1(data2) > 131072) {
+          let err7 = { instancePath: instancePath + "/attestation", schemaPath: "#/properties/attestation/maxLength", keyword: "maxLength", params: { limit: 131072 }, message: "must NOT have more than 131072 characters" };
+          vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
+        }
+      } else {
+        let err8 = { instancePath: instancePath + "/attestation", schemaPath: "#/properties/attestation/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+        vErrors === null ? vErrors = [err8] : vErrors.push(err8), errors++;
+      }
+    }
+  } else {
+    let err9 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+    vErrors === null ? vErrors = [err9] : vErrors.push(err9), errors++;
+  }
+  return validate48.errors = vErrors, errors === 0;
+}
+validate48.evaluated = { props: { grants: !0, attestation: !0 }, dynamicProps: !1, dynamicItems: !1 };
+var v25 = validate49;
+function validate49(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate49.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), !(data && typeof data == "object" && !Array.isArray(data))) {
     let err0 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
@@ -3746,12 +3806,12 @@ function validate48(data, { instancePath = "", parentData, parentDataProperty, r
     let err7 = { instancePath, schemaPath: "#/allOf/1/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err7] : vErrors.push(err7), errors++;
   }
-  return validate48.errors = vErrors, errors === 0;
+  return validate49.errors = vErrors, errors === 0;
 }
-validate48.evaluated = { props: { content: !0, tags: !0, name: !0, summary: !0, icon: !0, _id: !0, _rev: !0, schema: !0, insertedAt: !0, modifiedAt: !0, archived: !0, signatures: !0, sourceApplication: !0, sourceAccountId: !0, sourceId: !0, sourceData: !0, proof: !0 }, dynamicProps: !1, dynamicItems: !1 };
-var v25 = validate50;
-function validate50(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate50.evaluated;
+validate49.evaluated = { props: { content: !0, tags: !0, name: !0, summary: !0, icon: !0, _id: !0, _rev: !0, schema: !0, insertedAt: !0, modifiedAt: !0, archived: !0, signatures: !0, sourceApplication: !0, sourceAccountId: !0, sourceId: !0, sourceData: !0, proof: !0 }, dynamicProps: !1, dynamicItems: !1 };
+var v26 = validate51;
+function validate51(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate51.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), !(data && typeof data == "object" && !Array.isArray(data))) {
     let err0 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
@@ -3815,12 +3875,12 @@ function validate50(data, { instancePath = "", parentData, parentDataProperty, r
     let err10 = { instancePath, schemaPath: "#/allOf/1/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err10] : vErrors.push(err10), errors++;
   }
-  return validate50.errors = vErrors, errors === 0;
+  return validate51.errors = vErrors, errors === 0;
 }
-validate50.evaluated = { props: { interests: !0, optOut: !0, personalized: !0, name: !0, summary: !0, icon: !0, _id: !0, _rev: !0, schema: !0, insertedAt: !0, modifiedAt: !0, archived: !0, signatures: !0, sourceApplication: !0, sourceAccountId: !0, sourceId: !0, sourceData: !0, proof: !0 }, dynamicProps: !1, dynamicItems: !1 };
-var v26 = validate52;
-function validate52(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate52.evaluated;
+validate51.evaluated = { props: { interests: !0, optOut: !0, personalized: !0, name: !0, summary: !0, icon: !0, _id: !0, _rev: !0, schema: !0, insertedAt: !0, modifiedAt: !0, archived: !0, signatures: !0, sourceApplication: !0, sourceAccountId: !0, sourceId: !0, sourceData: !0, proof: !0 }, dynamicProps: !1, dynamicItems: !1 };
+var v27 = validate53;
+function validate53(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate53.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), !(data && typeof data == "object" && !Array.isArray(data))) {
     let err0 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
@@ -3904,12 +3964,12 @@ function validate52(data, { instancePath = "", parentData, parentDataProperty, r
     let err13 = { instancePath, schemaPath: "#/allOf/1/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err13] : vErrors.push(err13), errors++;
   }
-  return validate52.errors = vErrors, errors === 0;
+  return validate53.errors = vErrors, errors === 0;
 }
-validate52.evaluated = { props: { diet: !0, allergies: !0, dislikes: !0, notes: !0, name: !0, summary: !0, icon: !0, _id: !0, _rev: !0, schema: !0, insertedAt: !0, modifiedAt: !0, archived: !0, signatures: !0, sourceApplication: !0, sourceAccountId: !0, sourceId: !0, sourceData: !0, proof: !0 }, dynamicProps: !1, dynamicItems: !1 };
-var v27 = validate54;
-function validate54(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate54.evaluated;
+validate53.evaluated = { props: { diet: !0, allergies: !0, dislikes: !0, notes: !0, name: !0, summary: !0, icon: !0, _id: !0, _rev: !0, schema: !0, insertedAt: !0, modifiedAt: !0, archived: !0, signatures: !0, sourceApplication: !0, sourceAccountId: !0, sourceId: !0, sourceData: !0, proof: !0 }, dynamicProps: !1, dynamicItems: !1 };
+var v28 = validate55;
+function validate55(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate55.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), !(data && typeof data == "object" && !Array.isArray(data))) {
     let err0 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
@@ -3978,12 +4038,12 @@ function validate54(data, { instancePath = "", parentData, parentDataProperty, r
     let err11 = { instancePath, schemaPath: "#/allOf/1/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err11] : vErrors.push(err11), errors++;
   }
-  return validate54.errors = vErrors, errors === 0;
+  return validate55.errors = vErrors, errors === 0;
 }
-validate54.evaluated = { props: { country: !0, description: !0, website: !0, avatar: !0, dateOfBirth: !0, name: !0, summary: !0, icon: !0, _id: !0, _rev: !0, schema: !0, insertedAt: !0, modifiedAt: !0, archived: !0, signatures: !0, sourceApplication: !0, sourceAccountId: !0, sourceId: !0, sourceData: !0, proof: !0 }, dynamicProps: !1, dynamicItems: !1 };
-var v28 = validate56;
-function validate56(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate56.evaluated;
+validate55.evaluated = { props: { country: !0, description: !0, website: !0, avatar: !0, dateOfBirth: !0, name: !0, summary: !0, icon: !0, _id: !0, _rev: !0, schema: !0, insertedAt: !0, modifiedAt: !0, archived: !0, signatures: !0, sourceApplication: !0, sourceAccountId: !0, sourceId: !0, sourceData: !0, proof: !0 }, dynamicProps: !1, dynamicItems: !1 };
+var v29 = validate57;
+function validate57(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate57.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), data && typeof data == "object" && !Array.isArray(data)) {
     if (data._id !== void 0) {
       let data0 = data._id;
@@ -4110,12 +4170,12 @@ function validate56(data, { instancePath = "", parentData, parentDataProperty, r
     let err20 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err20] : vErrors.push(err20), errors++;
   }
-  return validate56.errors = vErrors, errors === 0;
+  return validate57.errors = vErrors, errors === 0;
 }
-validate56.evaluated = { props: { _id: !0, _rev: !0, schema: !0, insertedAt: !0, modifiedAt: !0, archived: !0, signatures: !0, sourceApplication: !0, sourceAccountId: !0, sourceId: !0, sourceData: !0, proof: !0 }, dynamicProps: !1, dynamicItems: !1 };
-var v29 = validate57;
-function validate57(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate57.evaluated;
+validate57.evaluated = { props: { _id: !0, _rev: !0, schema: !0, insertedAt: !0, modifiedAt: !0, archived: !0, signatures: !0, sourceApplication: !0, sourceAccountId: !0, sourceId: !0, sourceData: !0, proof: !0 }, dynamicProps: !1, dynamicItems: !1 };
+var v30 = validate58;
+function validate58(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate58.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), !(data && typeof data == "object" && !Array.isArray(data))) {
     let err0 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
@@ -4253,12 +4313,12 @@ function validate57(data, { instancePath = "", parentData, parentDataProperty, r
     let err22 = { instancePath, schemaPath: "#/allOf/1/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err22] : vErrors.push(err22), errors++;
   }
-  return validate57.errors = vErrors, errors === 0;
+  return validate58.errors = vErrors, errors === 0;
 }
-validate57.evaluated = { props: { firstName: !0, lastName: !0, email: !0, mobile: !0, phone: !0, organization: !0, address: !0, birthday: !0, tags: !0, note: !0, name: !0, summary: !0, icon: !0, _id: !0, _rev: !0, schema: !0, insertedAt: !0, modifiedAt: !0, archived: !0, signatures: !0, sourceApplication: !0, sourceAccountId: !0, sourceId: !0, sourceData: !0, proof: !0 }, dynamicProps: !1, dynamicItems: !1 };
-var v30 = validate59;
-function validate59(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
-  let vErrors = null, errors = 0, evaluated0 = validate59.evaluated;
+validate58.evaluated = { props: { firstName: !0, lastName: !0, email: !0, mobile: !0, phone: !0, organization: !0, address: !0, birthday: !0, tags: !0, note: !0, name: !0, summary: !0, icon: !0, _id: !0, _rev: !0, schema: !0, insertedAt: !0, modifiedAt: !0, archived: !0, signatures: !0, sourceApplication: !0, sourceAccountId: !0, sourceId: !0, sourceData: !0, proof: !0 }, dynamicProps: !1, dynamicItems: !1 };
+var v31 = validate60;
+function validate60(data, { instancePath = "", parentData, parentDataProperty, rootData = data, dynamicAnchors = {} } = {}) {
+  let vErrors = null, errors = 0, evaluated0 = validate60.evaluated;
   if (evaluated0.dynamicProps && (evaluated0.props = void 0), evaluated0.dynamicItems && (evaluated0.items = void 0), !(data && typeof data == "object" && !Array.isArray(data))) {
     let err0 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err0] : vErrors.push(err0), errors++;
@@ -4357,9 +4417,9 @@ function validate59(data, { instancePath = "", parentData, parentDataProperty, r
     let err16 = { instancePath, schemaPath: "#/allOf/1/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     vErrors === null ? vErrors = [err16] : vErrors.push(err16), errors++;
   }
-  return validate59.errors = vErrors, errors === 0;
+  return validate60.errors = vErrors, errors === 0;
 }
-validate59.evaluated = { props: { content: !0, type: !0, createdAt: !0, uri: !0, visibility: !0, tags: !0, name: !0, summary: !0, icon: !0, _id: !0, _rev: !0, schema: !0, insertedAt: !0, modifiedAt: !0, archived: !0, signatures: !0, sourceApplication: !0, sourceAccountId: !0, sourceId: !0, sourceData: !0, proof: !0 }, dynamicProps: !1, dynamicItems: !1 };
+validate60.evaluated = { props: { content: !0, type: !0, createdAt: !0, uri: !0, visibility: !0, tags: !0, name: !0, summary: !0, icon: !0, _id: !0, _rev: !0, schema: !0, insertedAt: !0, modifiedAt: !0, archived: !0, signatures: !0, sourceApplication: !0, sourceAccountId: !0, sourceId: !0, sourceData: !0, proof: !0 }, dynamicProps: !1, dynamicItems: !1 };
 export {
   v0,
   v1,
@@ -4386,6 +4446,7 @@ export {
   v29,
   v3,
   v30,
+  v31,
   v4,
   v5,
   v6,
@@ -4419,11 +4480,12 @@ export const compiled = {
   "https://schemas.sluice.example/inbox/type/syncGrant/v0.1.0/schema.json": v21,
   "https://schemas.sluice.example/inbox/type/syncRequest/v0.1.0/schema.json": v22,
   "https://schemas.sluice.example/inbox/type/syncTerms/v0.1.0/schema.json": v23,
-  "https://schemas.sluice.example/note/v0.1.0/schema.json": v24,
-  "https://schemas.sluice.example/preferences/advertising/v0.1.0/schema.json": v25,
-  "https://schemas.sluice.example/preferences/dietary/v0.1.0/schema.json": v26,
-  "https://schemas.sluice.example/profile/basic/v0.1.0/schema.json": v27,
-  "https://schemas.sluice.example/record/v0.1.0/schema.json": v28,
-  "https://schemas.sluice.example/social/contact/v0.1.0/schema.json": v29,
-  "https://schemas.sluice.example/social/post/v0.1.0/schema.json": v30,
+  "https://schemas.sluice.example/inbox/type/syncWiped/v0.1.0/schema.json": v24,
+  "https://schemas.sluice.example/note/v0.1.0/schema.json": v25,
+  "https://schemas.sluice.example/preferences/advertising/v0.1.0/schema.json": v26,
+  "https://schemas.sluice.example/preferences/dietary/v0.1.0/schema.json": v27,
+  "https://schemas.sluice.example/profile/basic/v0.1.0/schema.json": v28,
+  "https://schemas.sluice.example/record/v0.1.0/schema.json": v29,
+  "https://schemas.sluice.example/social/contact/v0.1.0/schema.json": v30,
+  "https://schemas.sluice.example/social/post/v0.1.0/schema.json": v31,
 };

@@ -89,6 +89,11 @@ const VALID: { readonly [alias: string]: JsonObject } = {
     fallbackAction: { label: 'l', url: 'https://a.example' },
   },
   'inbox/type/status': { replyId: 'r', status: 'declined', failed: [0, 2] },
+  'inbox/type/syncAccept': { replyId: 'r', grants: ['g'], acceptance: 'AAAA' },
+  'inbox/type/syncDrop': { grants: ['g'], attestation: 'AAAA' },
+  'inbox/type/syncWiped': { grants: ['g'], attestation: 'AAAA' },
+  'inbox/type/syncTerms': { grantId: 'g', term: 1, terms: {} },
+  'inbox/type/datastoreSync': { schema: 'note', filter: {}, direction: 'pull', request: 'AAAA', purpose: 'p' },
   'inbox/type/syncRequest': { request: 'AAAA', purpose: 'p' },
   'inbox/type/syncGrant': { replyId: 'r', grants: [{}], node: {}, space: 's', keys: 'k', receipt: 'r' },
   'fhir/patient': {
