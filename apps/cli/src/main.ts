@@ -1,6 +1,7 @@
 /** `sluice`: one program to run a node, a vault and an app. Behaviour lives in the packages; this wires options to calls. */
 
 import { Command, CommanderError, Option } from 'commander';
+import { addAgentCommands } from './commands/agent.ts';
 import { addAppCommands } from './commands/app.ts';
 import { addNodeCommand } from './commands/node.ts';
 import { addVaultCommands } from './commands/vault.ts';
@@ -58,6 +59,10 @@ export function createProgram(io: Io): Command {
   addVaultCommands(program.command('vault').description('a person’s account: records, inbox, consent'), settings);
   addAppCommands(
     program.command('app').description('an application’s account and its side of every scenario'),
+    settings,
+  );
+  addAgentCommands(
+    program.command('agent').description('an always-on agent of a person, with a key of its own'),
     settings,
   );
   return program;

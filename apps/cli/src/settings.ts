@@ -24,7 +24,7 @@ export type GlobalOptions = {
 export type Settings = {
   readonly io: Io;
   readonly home: string;
-  readonly store: (kind: 'vault' | 'app') => string;
+  readonly store: (kind: 'vault' | 'app' | 'agent') => string;
   readonly dev: boolean;
   readonly devHosts: string;
   readonly clock: Clock;

@@ -23,6 +23,15 @@ export { type Context, createContext } from './context.ts';
 export type { Conflict } from './conflicts.ts';
 export type { Database, DatastoreChange, FindOptions, SaveOptions, SaveResult } from './datastore.ts';
 export { Account, didDocumentOf, Network, type OwnContext, VaultAccount } from './network.ts';
+export {
+  Agent,
+  type AgentOptions,
+  type AlwaysOnAgent,
+  type AlwaysOnStatus,
+  type NewAgentOptions,
+} from './agent/always-on-agent.ts';
+export type { AgentGrantInfo, AgentWork } from './agent/agent-work.ts';
+export type { AgentInfo, Agents, NewAgent } from './agent/agents.ts';
 export type { AppSession, SiloContext } from './connect/app-session.ts';
 export type { SiloMessaging } from './messaging/silo-messaging.ts';
 export type { Connect, ConnectOutcome, PendingConnect, SessionInfo } from './connect/connect.ts';

@@ -19,6 +19,7 @@ import { type Context, createContext } from './context.ts';
 import { SluiceError } from './errors.ts';
 import { createMailbox, createMessaging, type Mailbox, type Messaging } from './messaging/index.ts';
 import { createSchemaLoader, type SchemaLoader } from './schema/index.ts';
+import type { Agents } from './agent/agents.ts';
 import { createSharing, type Sharing } from './sharing/sharing.ts';
 
 /** A context of an own account. Messages belong to the account, whichever context they are for. */
@@ -35,6 +36,8 @@ export type Account = {
   readonly mailbox: Mailbox;
   readonly sharing: Sharing;
   readonly connect: Connect;
+  /** Always-on agents: enrolled, listed, shut out. */
+  readonly agents: Agents;
   /** Opens a context of this account by application and name; undefined when it is absent and not to be created. */
   readonly context: (
     name: string,
@@ -82,6 +85,7 @@ async function assemble(open: OpenAccount): Promise<Account> {
     mailbox,
     sharing,
     connect,
+    agents: sharing.agents,
     context: async (name, { app = open.did, create = false } = {}) => {
       const key = `${app}|${name}`;
       const known = contexts.get(key);
@@ -95,6 +99,7 @@ async function assemble(open: OpenAccount): Promise<Account> {
     synced: async (timeoutMs) => {
       await open.synced(timeoutMs);
       await mailbox.fetched();
+      await sharing.agents.settled();
       await open.synced(timeoutMs);
     },
     close: async () => {

@@ -119,7 +119,8 @@ export function createService({ storage, clock, identity, policy }: ServiceDeps)
     revokeAck: (space, requester, row) => {
       const state = storage.accessState(space);
       const nowMs = clock.nowMs();
-      if (!state || !isOwners(state, requester, nowMs)) return refuse('FORBIDDEN');
+      // An agent of the owner runs grants; their proofs are for the owner's devices.
+      if (!state || access(state, requester, { kind: 'ctl' }, 'write', nowMs) !== 'allowed') return refuse('FORBIDDEN');
       const found = state.rows.get(bytesToHex(row));
       if (found?.status !== 'revoked') return refuse('NOT_FOUND');
       const feed = found.access.map((a) => a.target as StreamId).find((target) => streamKind(target) === 'feed');

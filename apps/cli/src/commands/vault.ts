@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { Settings } from '../settings.ts';
 import { addVaultActivity } from './vault-activity.ts';
 import { addVaultConflicts } from './vault-conflicts.ts';
+import { addVaultAgents } from './vault-agents.ts';
 import { addVaultGrants } from './vault-grants.ts';
 import { addVaultImport } from './vault-import.ts';
 import { addVaultInbox } from './vault-inbox.ts';
@@ -25,6 +26,7 @@ export function addVaultCommands(vault: Command, settings: () => Settings): void
     addVaultGrants,
     addVaultStanding,
     addVaultWrites,
+    addVaultAgents,
     addVaultActivity,
   ])
     add(vault, settings);

@@ -15,6 +15,7 @@ import {
   toTagSecret,
 } from '@sluice/core/crypto';
 import { parseFilter } from '@sluice/core/filter';
+import { FIRST_EPOCH } from '@sluice/core/stream';
 import { STREAM_KIND } from '@sluice/core/wire';
 import type { Collection, CollectionKeys, CollectionShape } from '../store/collection.ts';
 
@@ -32,7 +33,12 @@ export type KeychainKind =
   | 'received'
   | 'request'
   | 'device'
-  | 'session';
+  | 'session'
+  | 'agent'
+  | HandedKind;
+
+/** What an item of the collection is about that the owner shares with one agent, and which is read like a keychain (spec/agent.md). */
+export type HandedKind = 'collection' | 'writes' | 'schema' | 'card' | 'seen' | 'wanted';
 
 /** The keys and agreements of an account, on all its devices the same. */
 export type Keychain = {
@@ -46,8 +52,11 @@ export type Keychain = {
   readonly collection: Collection;
 };
 
-/** What the keychain collection is sealed and named with: nothing but the account root. */
-export function keychainKeys(root: AccountRoot): CollectionKeys {
+/**
+ * What the keychain collection is sealed and named with: nothing but the account root. A new epoch of the space changes no key of it, but is
+ * named in its entries, since the node takes none of an older one. `announced` is the space's epoch as its control log says.
+ */
+export function keychainKeys(root: AccountRoot, announced: () => number): CollectionKeys {
   const key = keychainKey(root) as unknown as AeadKey;
   const tagSecret = toTagSecret(hkdf(root, 'keychain-tags'));
   const stream = streamId(STREAM_KIND.own, tagSecret, KEYCHAIN);
@@ -55,8 +64,8 @@ export function keychainKeys(root: AccountRoot): CollectionKeys {
     stream,
     tagKey: streamTagKey(tagSecret, stream),
     snapshotKey: toAeadKey(hkdf(root, 'keychain-snapshot')),
-    epoch: () => 1,
-    keyOf: (epoch) => (epoch === 1 ? key : undefined),
+    epoch: () => Math.max(FIRST_EPOCH, announced()),
+    keyOf: () => key,
   };
 }
 

@@ -3,7 +3,15 @@
  * release is noted here before the push that makes it. Must not know requests, feeds or keys.
  */
 
-import { bytesToHex, isJsonObject, type Clock, type Did, type JsonObject, type Random } from '@sluice/core/base';
+import {
+  bytesToHex,
+  isJsonObject,
+  type Clock,
+  type Did,
+  type JsonObject,
+  type JsonValue,
+  type Random,
+} from '@sluice/core/base';
 import { parseFilter, parseSpan, subtractSpan } from '@sluice/core/filter';
 import { SluiceError } from '../errors.ts';
 import type { SpaceEngine } from '../space/space-engine.ts';
@@ -42,6 +50,11 @@ export type ActivityLog = {
   readonly keep: (duration: string | undefined) => void;
   /** Removes what is older than that. */
   readonly prune: () => void;
+  /**
+   * Takes over what an agent noted in a collection of its own, and empties that. An agent tells of releases, verdicts and completions, and of
+   * nothing else.
+   */
+  readonly adopt: (from: Collection) => void;
   /** The duration that `keep` set. */
   readonly kept: () => string | undefined;
 };
@@ -54,7 +67,8 @@ export type ActivityLogDeps = {
 };
 
 const ACTIVITY = 'activity';
-const SHAPE: CollectionShape = {
+/** How the log is indexed. */
+export const ACTIVITY_SHAPE: CollectionShape = {
   indexes: [
     { name: 'at', fields: ['at'] },
     { name: 'grantees', fields: ['grantees', 'at'] },
@@ -74,7 +88,7 @@ const MAX_IDS_CHARS = 256 * 1024;
 
 /** Opens the log of a home space. */
 export function createActivityLog({ engine, clock, random }: ActivityLogDeps): ActivityLog {
-  const log: Collection = engine.collection(ACTIVITY, SHAPE);
+  const log: Collection = engine.collection(ACTIVITY, ACTIVITY_SHAPE);
   let prunedMs = clock.nowMs();
 
   const toItem = (activity: Activity): SaveItem => {
@@ -141,9 +155,35 @@ export function createActivityLog({ engine, clock, random }: ActivityLogDeps): A
       prune();
       engine.nudge();
     },
+    adopt: (from) => {
+      const ids = from.ids();
+      if (ids.length === 0) return;
+      const events = ids.flatMap((id): SaveItem[] => {
+        const { at, counter, grantees, grants, event } = from.get(id) ?? {};
+        if (!isAgents(id, event) || typeof at !== 'number' || typeof counter !== 'number') return [];
+        const document = { at, counter, grantees: grantees ?? [], grants: grants ?? [], event };
+        return [{ id, document, force: true, onlyNew: true }];
+      });
+      log.save(events);
+      from.remove(ids);
+      engine.nudge();
+    },
     prune,
     kept,
   };
+}
+
+/** Whether an agent may tell of this, and tells it in a form that can be read. */
+function isAgents(id: string, event: JsonValue | undefined): event is JsonObject {
+  if (!isJsonObject(event)) return false;
+  // Under the name of another event it would keep that one from being noted.
+  if (!id.startsWith(`${String(event.type)}/`) && !/^[0-9a-f]{16}\/[0-9a-f]{16}$/.test(id)) return false;
+  if (event.type === 'verdict' || event.type === 'completion') return typeof event.grantId === 'string';
+  return (
+    event.type === 'release' &&
+    Array.isArray(event.releases) &&
+    event.releases.every((r) => isJsonObject(r) && Array.isArray(r.puts) && Array.isArray(r.deletes))
+  );
 }
 
 function toEvent(record: JsonObject): ActivityEvent {

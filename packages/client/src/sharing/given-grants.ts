@@ -13,7 +13,7 @@ import type { ActivityLog } from './activity-log.ts';
 import { createGrantFacts, type GrantFacts } from './grant-facts.ts';
 import { type GivenGrant, type GivenState, givenToItem, type GrantView, itemToGiven } from './grant-item.ts';
 import { createGrantRunner, type GrantGround } from './grant-runner.ts';
-import { openWriteLog, type WriteLog } from './lane/write-log.ts';
+import { openWriteLog, type WriteLog, writesName } from './lane/write-log.ts';
 import type { LoadSchema } from './terms.ts';
 
 /** The grants an account gave, running and ended. */
@@ -41,17 +41,24 @@ export type GivenGrants = {
   readonly close: () => void;
 };
 
-/** Creates the given grants of an account. */
+/** Creates the given grants of an account. `keyFromMs`: since when the key of a grant has to be another one than before. */
 export function createGivenGrants(
   account: OpenAccount,
   vault: Context,
   loadSchema: LoadSchema,
   note: ActivityLog['note'],
+  keyFromMs: (grantId: string) => number,
 ): GivenGrants {
   const { platform, keychain, home, store, link } = account;
   const { clock, random } = platform;
   const facts = createGrantFacts(keychain);
-  const writes = openWriteLog(home);
+  const schemaOfItem = (item: JsonObject | undefined): string | undefined =>
+    item && (item.terms as { readonly schema?: string }).schema;
+  const writes = openWriteLog({
+    schemas: () => keychain.list('grant').flatMap(({ item }) => (item.lane && schemaOfItem(item)) || []),
+    schemaOf: (grantId) => schemaOfItem(keychain.get('grant', grantId)),
+    open: (schema, shape) => home.collection(writesName(schema), shape),
+  });
   let stop: () => void = () => undefined;
   let cancelTimer: () => void = () => undefined;
 
@@ -74,6 +81,7 @@ export function createGivenGrants(
     groundOf: schemaOf,
     note,
     onKeyOld: (grantId) => void rotateKey(grantId),
+    keyFromMs,
     // The owner sees the pause in the activity log; it goes on when it is resumed.
     onOscillation: (grantId) => void setPaused(grantId, true).catch(() => undefined),
   });

@@ -104,7 +104,7 @@ export function openGrantHandle(
     // A clock that was set back must not make a card look as if it had not been issued yet.
     const nowMs = Math.max(clock.nowMs(), atMs);
     if (known && nowMs < known.untilMs && equalBytes(known.signer, signer) && equalBytes(known.card, card)) return true;
-    const opened = openDeviceCard(card, ownerKey, { did: grant.owner, nowMs });
+    const opened = openDeviceCard(card, ownerKey, { did: grant.owner, nowMs, use: 'feeds' });
     if (!opened.ok || !equalBytes(opened.value.deviceKey, signer)) return false;
     known = { signer, card, untilMs: opened.value.expiresAt ?? Number.POSITIVE_INFINITY };
     return true;

@@ -45,6 +45,8 @@ export type GrantRunnerDeps = {
   readonly groundOf: (grant: GivenGrant) => Promise<GrantGround>;
   readonly note: ActivityLog['note'];
   readonly onKeyOld: (grantId: string) => void;
+  /** Nothing more is sealed under a key of the grant that is from before this instant; 0 where any will do. */
+  readonly keyFromMs: (grantId: string) => number;
   /** One field of a grant goes to and fro between two who write it. */
   readonly onOscillation: (grantId: string) => void;
 };
@@ -94,6 +96,7 @@ export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
     },
     onRelease: (releases) => note({ type: 'release', releases }),
     onKeyOld: deps.onKeyOld,
+    keyFromMs: deps.keyFromMs,
   });
   home.setFeeds(agent.source);
 
@@ -135,6 +138,8 @@ export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
       onNews: home.nudge,
       onAlarm: () => void problems.set(grantId, 'The node serves what the grantee did not write'),
     });
+    // From here on what other devices note of this grant's writes is heard of.
+    writes.get(grantId, 0);
     const commitments = (): readonly Uint8Array[] => agent.progress(grantId)?.commitments ?? [];
     return createLaneDesk({
       db: store.db,

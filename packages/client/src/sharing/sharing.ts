@@ -4,6 +4,8 @@
  */
 
 import { toDid } from '@sluice/core/base';
+import { type Agents, createAgents } from '../agent/agents.ts';
+import { keyFromMs } from '../agent/agent-item.ts';
 import type { OpenAccount } from '../account/account.ts';
 import type { Context } from '../context.ts';
 import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
@@ -65,6 +67,8 @@ export type Sharing = {
   readonly certificate: GrantLife['certificate'];
   /** What grantees wrote, and the owner's say in it. */
   readonly writes: GrantLife['writes'];
+  /** The always-on agents of this account. */
+  readonly agents: Agents;
   /** Starts the agent over every active grant of this account. */
   readonly start: () => Promise<void>;
   /** Whether every feed reflects the records as they are. */
@@ -80,7 +84,10 @@ export function createSharing({ account, mailbox, vault }: SharingDeps): Sharing
   const { clock, random } = account.platform;
   const log = createActivityLog({ engine: account.home, clock, random });
   const incoming = noteRequests(mailbox, log.note);
-  const given = createGivenGrants(account, vault, vault.registry.load, log.note);
+  const given = createGivenGrants(account, vault, vault.registry.load, log.note, (grantId) =>
+    keyFromMs(account.keychain, grantId),
+  );
+  const agents = createAgents({ account, vault, given, log });
   const consents = createConsent(account, mailbox, vault, vault.registry.load, given, log.note);
   const changed = followChangedTerms(account, mailbox, vault.registry.load);
   const life = createGrantLife(account, mailbox, given, log);
@@ -110,18 +117,21 @@ export function createSharing({ account, mailbox, vault }: SharingDeps): Sharing
     rotateKey,
     certificate,
     writes,
+    agents,
     start: async () => {
       await given.start();
       life.start();
       incoming.catchUp();
       changed.catchUp();
       log.prune();
+      agents.start();
     },
     feedsUpToDate: given.feedsUpToDate,
     close: () => {
       requester.close();
       given.close();
       life.close();
+      agents.close();
     },
   };
 }

@@ -18,6 +18,13 @@ const SCHEMAS_SHAPE: CollectionShape = { ...PLAIN, indexes: [{ name: 'schemaId',
 
 /** `name` is the database's, as it was opened. */
 export type RegisteredCollection = { readonly name: string; readonly schema?: string };
+/** A collection of one schema: the name it is sealed under, and the schema's body. */
+export type SchemaCollection = {
+  readonly database: string;
+  readonly schema: string;
+  readonly collection: string;
+  readonly body: JsonObject;
+};
 
 /** The schemas that a space knows, and the collections they open. */
 export type SchemaRegistry = {
@@ -30,13 +37,15 @@ export type SchemaRegistry = {
   /** The same for a schema that a stranger names: undefined where no collection here has it, since its host would see that somebody looked. */
   readonly loadKnown: (uri: string) => Promise<LoadedSchema | undefined>;
   readonly collections: () => RegisteredCollection[];
+  readonly ofSchema: (schemaId: string) => readonly SchemaCollection[];
+  readonly onChange: (listener: () => void) => () => void;
 };
 
 /** Databases are named as files and tables would be. */
 const DATABASE_NAME = /^[\p{L}\p{N}][\p{L}\p{N} ._:-]{0,127}$/u;
 
 /** What a collection needs to know of its schema. */
-const shapeOf = (schema: LoadedSchema): CollectionShape => ({
+export const shapeOf = (schema: LoadedSchema): CollectionShape => ({
   indexes: schema.indexes,
   formats: schema.formats,
   merges: schema.merges,
@@ -88,7 +97,19 @@ export function createSchemaRegistry(engine: SpaceEngine, loader: SchemaLoader):
     return loaded.value;
   };
 
+  const ofSchema = (schemaId: string): readonly SchemaCollection[] => {
+    const filter = parseFilter({ schemaId });
+    const records = filter.ok ? store.query(filter.value, 0, {}).records : [];
+    return records.flatMap(({ database, collection, body }) =>
+      typeof database === 'string' && typeof collection === 'string' && isJsonObject(body)
+        ? [{ database, schema: schemaId, collection, body }]
+        : [],
+    );
+  };
+
   return {
+    ofSchema,
+    onChange: (listener) => store.onChange(listener),
     openWith: (schema, database = schema.databaseName) => {
       checkName(database);
       const name = collectionName(schema.id, schema.databaseName, database);

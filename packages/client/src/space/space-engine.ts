@@ -76,6 +76,7 @@ export type SpaceEngine = {
   /** Resolves when everything saved so far is at the node and everything there is here. Rejects with SluiceError after `timeoutMs`. */
   readonly synced: (timeoutMs: number) => Promise<void>;
   readonly status: () => SpaceStatus;
+  readonly onStatus: (listener: (status: SpaceStatus) => void) => () => void;
   readonly onAlarm: (listener: (alarm: Alarm) => void) => () => void;
   readonly close: () => void;
 };
@@ -103,6 +104,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
   const collections = new Map<string, Collection>();
   const byStream = new Map<string, Collection>();
   const alarms = new Set<(alarm: Alarm) => void>();
+  const statusListeners = new Set<(status: SpaceStatus) => void>();
   const controlListeners = new Set<(fresh: readonly CtlEntry[]) => void>();
   const waiters = createWaiters(clock);
   const caughtUp = { own: false, ctl: false };
@@ -128,8 +130,13 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
   const raise = (alarm: Alarm): void => {
     for (const listener of alarms) listener(alarm);
   };
+  const setStatus = (next: SpaceStatus): void => {
+    if (next === status) return;
+    status = next;
+    for (const listener of [...statusListeners]) listener(next);
+  };
   const stopFor = (alarm: Alarm): void => {
-    status = 'stopped';
+    setStatus('stopped');
     for (const stop of stops.splice(0)) stop();
     raise(alarm);
     waiters.wake();
@@ -177,7 +184,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
     addOwnPage(page);
   };
   const addOwnPage = noting((page: Page): void => {
-    const checked = checkPage(page, store.pins(), (w) => writerKey(control.state, w, writerId), self);
+    const checked = checkPage(page, store.pins(), (w, s) => writerKey(control.state, w, s, writerId), self);
     if (!checked.ok) return stopFor(checked.error);
     const added = db.transactLazily(() => store.addPage(checked.value.entries, checked.value.pins, 'own', page.cursor));
     const arrived = new Map<string, { ls: number; tag: Tag }[]>();
@@ -194,7 +201,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
   });
 
   const onClosed = (code: ErrorCode): void => {
-    status = code === 'REVOKED' || code === 'FORBIDDEN' ? 'revoked' : 'stopped';
+    setStatus(code === 'REVOKED' || code === 'FORBIDDEN' ? 'revoked' : 'stopped');
     waiters.wake();
   };
 
@@ -401,7 +408,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
     },
     start: (follow = {}) => {
       const live = (on: boolean): void => {
-        if (status === 'live' || status === 'offline') status = on ? 'live' : 'offline';
+        if (status === 'live' || status === 'offline') setStatus(on ? 'live' : 'offline');
         if (on) nudge();
         else caughtUp.own = caughtUp.ctl = false;
         waiters.wake();
@@ -455,6 +462,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
       for (const round of controlOnly ? rounds.slice(0, 1) : rounds) await within(clock, timeoutMs, round());
     },
     status: () => status,
+    onStatus: (listener) => addListener(statusListeners, listener),
     onAlarm: (listener) => addListener(alarms, listener),
     close: () => {
       closed = true;

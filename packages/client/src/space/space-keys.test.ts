@@ -49,10 +49,14 @@ describe('what a collection is sealed and named with', () => {
   });
 
   it('[ENT-6] [CRY-13] follows from the account root alone for the keychain', () => {
-    const keys = keychainKeys(toAccountRoot(fill(6)));
+    let announced = 0;
+    const keys = keychainKeys(toAccountRoot(fill(6)), () => announced);
     const secret = derive(fill(6), 'keychain-tags');
     expect(hex(keys.stream)).toBe(streamOf(secret, 'keychain'));
     expect(hex(keys.tagKey)).toBe(hex(derive(secret, `stream-tag/${hex(keys.stream)}`)));
-    expect([keys.epoch(), hex(keys.keyOf(1)), hex(keys.keyOf(2))]).toEqual([1, hex(derive(fill(6), 'keychain')), '']);
+    const key = hex(derive(fill(6), 'keychain'));
+    expect([keys.epoch(), hex(keys.keyOf(1)), hex(keys.keyOf(2))]).toEqual([1, key, key]);
+    announced = 3;
+    expect(keys.epoch()).toBe(3);
   });
 });

@@ -41,6 +41,16 @@ describe('a device card', () => {
     expect(open(signed, issuedAt + 1000)).toBe('expired');
   });
 
+  it('[ID-23] of an agent speaks for the DID in feeds, and nowhere else', () => {
+    const agents = { ...card, use: 'feeds' } as const;
+    const signed = createDeviceCard(agents, identity);
+    const at = { did, nowMs: issuedAt };
+    expect(openDeviceCard(signed, identity.publicKey, { ...at, use: 'feeds' })).toEqual({ ok: true, value: agents });
+    expect(openDeviceCard(signed, identity.publicKey, at)).toEqual({ ok: false, error: { type: 'wrong-use' } });
+    const device = createDeviceCard(card, identity);
+    expect(openDeviceCard(device, identity.publicKey, { ...at, use: 'feeds' })).toEqual({ ok: true, value: card });
+  });
+
   it('is malformed in any other shape, even when well signed', () => {
     const signed = (payload: Uint8Array) => encodeCbor([payload, sign(identity, 'sluice/card/1', payload)]);
     const good = [1, did, device.publicKey, issuedAt, null, null];
@@ -48,7 +58,7 @@ describe('a device card', () => {
     for (const bad of [
       [...good, null],
       good.slice(1),
-      [2, ...good.slice(1)],
+      [3, ...good.slice(1)],
       [1, did, device.publicKey.subarray(1), issuedAt, null, null],
       [1, did, device.publicKey, -1, null, null],
     ]) {

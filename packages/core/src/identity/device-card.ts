@@ -14,11 +14,13 @@ export type DeviceCard = {
   readonly expiresAt?: number;
   /** A label for people, e.g. "Phone". */
   readonly name?: string;
+  /** An agent's card: it speaks for the DID in feeds, and in no message or document. */
+  readonly use?: 'feeds';
 };
 
-/** malformed, bad-signature (another identity key, or changed), wrong-did, not-yet-valid, expired. */
+/** malformed, bad-signature (another identity key, or changed), wrong-did, wrong-use (an agent's card), not-yet-valid, expired. */
 export type CardFailure = {
-  readonly type: 'malformed' | 'bad-signature' | 'wrong-did' | 'not-yet-valid' | 'expired';
+  readonly type: 'malformed' | 'bad-signature' | 'wrong-did' | 'wrong-use' | 'not-yet-valid' | 'expired';
 };
 
 const DOMAIN = 'sluice/card/1';
@@ -27,9 +29,12 @@ export const MAX_CARD_BYTES = 2048;
 const MAX_NAME_CHARS = 64;
 /** How far a card may be issued ahead of the reader's clock, in ms. */
 const MAX_AHEAD_MS = 300_000;
+/** The two kinds of cards, by their first field. */
+const DEVICE = 1;
+const AGENT = 2;
 
 const cardShape = tuple(
-  ['version', oneOf(1)],
+  ['version', oneOf(DEVICE, AGENT)],
   ['did', text(1100)],
   ['deviceKey', fixed(32)],
   ['issuedAt', uint()],
@@ -41,27 +46,28 @@ const signedShape = tuple(['card', bytes(MAX_CARD_BYTES)], ['signature', fixed(6
 /**
  * Signs a card. Throws TypeError if the name is over 64 characters or the card over 2 KiB.
  *
- * Shape: CBOR [card, signature[64]], card = CBOR [1, did, device key[32], issued ms, expires ms or null, name or null].
+ * Shape: CBOR [card, signature[64]], card = CBOR [1, or 2 for an agent, did, device key[32], issued ms, expires ms or null, name or null].
  */
 export function createDeviceCard(card: DeviceCard, identityKey: SigningKey): Uint8Array {
   if (card.name !== undefined && card.name.length > MAX_NAME_CHARS)
     throw new TypeError('the name of a device is too long');
-  const payload = encodeCbor([1, card.did, card.deviceKey, card.issuedAt, card.expiresAt ?? null, card.name ?? null]);
+  const { did, deviceKey, issuedAt, expiresAt = null, name = null } = card;
+  const payload = encodeCbor([card.use ? AGENT : DEVICE, did, deviceKey, issuedAt, expiresAt, name]);
   const signed = encodeCbor([payload, sign(identityKey, DOMAIN, payload)]);
   if (signed.length > MAX_CARD_BYTES) throw new TypeError('the card is too large');
   return signed;
 }
 
 /**
- * Opens a card that should speak for `did`, whose identity key is given.
+ * Opens a card that should speak for `did`, whose identity key is given. `use`: what for; an agent's card opens for feeds alone.
  *
- * Errors: malformed, bad-signature, wrong-did, not-yet-valid, expired.
- * Source: spec/identity.md ID-18; vectors/identity.json.
+ * Errors: malformed, bad-signature, wrong-did, wrong-use, not-yet-valid, expired.
+ * Source: spec/identity.md ID-18, ID-23; vectors/identity.json.
  */
 export function openDeviceCard(
   signed: Uint8Array,
   identityKey: VerifyKey,
-  { did, nowMs }: { readonly did: Did; readonly nowMs: number },
+  { did, nowMs, use }: { readonly did: Did; readonly nowMs: number; readonly use?: 'feeds' },
 ): Result<DeviceCard, CardFailure> {
   const outer = readShape(signedShape, signed, MAX_CARD_BYTES);
   if (!outer.ok) return err({ type: 'malformed' });
@@ -70,6 +76,8 @@ export function openDeviceCard(
   if (!card.ok) return err({ type: 'malformed' });
   const { deviceKey, issuedAt, expiresAt, name } = card.value;
   if (card.value.did !== did) return err({ type: 'wrong-did' });
+  const isAgents = card.value.version === AGENT;
+  if (isAgents && use !== 'feeds') return err({ type: 'wrong-use' });
   if (issuedAt > nowMs + MAX_AHEAD_MS) return err({ type: 'not-yet-valid' });
   if (expiresAt !== null && nowMs >= expiresAt) return err({ type: 'expired' });
   return ok({
@@ -78,5 +86,6 @@ export function openDeviceCard(
     issuedAt,
     ...(expiresAt === null ? {} : { expiresAt }),
     ...(name === null ? {} : { name }),
+    ...(isAgents ? { use: 'feeds' as const } : {}),
   });
 }

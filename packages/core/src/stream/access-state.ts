@@ -139,14 +139,15 @@ export const logTarget = (log: LogName): AccessTarget =>
     ? { kind: log.stream[0] === STREAM_KIND.feed ? 'feed' : 'lane', stream: log.stream }
     : { kind: log.type };
 
-/** The key of a writer that some row, live or not, lets write own entries: what readers check seals with. */
+/** The key of a writer that some row, live or not, lets write this own stream: what readers check seals with. */
 export function writerKey(
   state: AccessState,
   writer: WriterId,
+  stream: StreamId,
   idOf: (key: VerifyKey) => WriterId,
 ): VerifyKey | undefined {
   for (const row of state.rows.values()) {
-    if (equalBytes(idOf(row.key as VerifyKey), writer) && opens(row, { kind: 'own' }, VERB.write))
+    if (equalBytes(idOf(row.key as VerifyKey), writer) && opens(row, { kind: 'own', stream }, VERB.write))
       return row.key as VerifyKey;
   }
   return undefined;

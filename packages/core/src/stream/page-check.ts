@@ -64,7 +64,7 @@ type Run = { readonly stream: StreamId; readonly writer: WriterId; readonly firs
 export function checkPage(
   page: Page,
   pins: Pins,
-  keyOf: (writer: WriterId) => VerifyKey | undefined,
+  keyOf: (writer: WriterId, stream: StreamId) => VerifyKey | undefined,
   self: WriterId,
 ): Result<CheckedPage, Tampering> {
   const runs = readRuns(page, keyOf);
@@ -80,12 +80,12 @@ export function checkPage(
 
 const pinKey = (stream: StreamId, writer: WriterId): string => bytesToHex(stream) + bytesToHex(writer);
 
-function readRuns(page: Page, keyOf: (writer: WriterId) => VerifyKey | undefined): Result<readonly Run[], Tampering> {
+function readRuns(page: Page, keyOf: Parameters<typeof checkPage>[2]): Result<readonly Run[], Tampering> {
   const runs: Run[] = page.dead.map((d: DeadRange) => ({ ...d, seal: undefined }));
   for (const bytes of page.seals) {
     const parsed = parseSeal(bytes);
     if (!parsed.ok) return tampered('malformed');
-    const key = keyOf(parsed.value.writer);
+    const key = keyOf(parsed.value.writer, parsed.value.stream);
     if (!key) return tampered('foreign-writer');
     const seal = openSeal(bytes, key);
     if (!seal.ok) return tampered('bad-seal');

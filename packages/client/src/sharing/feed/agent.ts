@@ -36,6 +36,8 @@ export type AgentDeps = {
   readonly onRelease: (releases: readonly GrantRelease[]) => void;
   /** A grant's key is old, or has sealed much. */
   readonly onKeyOld: (grantId: string) => void;
+  /** Nothing more is sealed under a key that is from before this instant; 0 where any will do. */
+  readonly keyFromMs: (grantId: string) => number;
 };
 
 /** Keeps the feeds of one space; feeds join and leave while it runs. */
@@ -67,6 +69,9 @@ const LOOKED_RECORDS = 1_000;
 const KEY_AGE_MS = 30 * 24 * 3_600_000;
 const KEY_ENTRIES = 100_000;
 
+/** The feed has a new key that this device has not got yet. */
+class KeyIsOnItsWay extends Error {}
+
 /** Creates the agent of one space. */
 export function createAgent(deps: AgentDeps): Agent {
   const { db, engine, clock } = deps;
@@ -83,6 +88,10 @@ export function createAgent(deps: AgentDeps): Agent {
       if (work.ended || work.paused || work.notBeforeMs > clock.monotonicMs()) continue;
       if (work.doubtful) void fold(work, { refused: false });
       if (work.doubtful || !covers(round.basisOf(work.grant.collection), work.progress.basis)) continue;
+      if (!work.nextKey && hasLostKey(work)) {
+        deps.onKeyOld(work.grant.grantId);
+        continue;
+      }
       const step = nextStep(deps, work, round);
       if (step && 'entries' in step) staged.push(step);
       else if (step) looked(work, step);
@@ -98,6 +107,10 @@ export function createAgent(deps: AgentDeps): Agent {
       entries,
     }));
   };
+
+  /** Whether somebody who shall see no more knows the key. Nothing is sealed under it; the new one wakes the pump when it is there. */
+  const hasLostKey = ({ grant, progress }: Work): boolean =>
+    progress.cursor > 0 && progress.keySinceMs < deps.keyFromMs(grant.grantId);
 
   const releaseOf = ({ work, entries, released }: Staged): GrantRelease => ({
     grantId: work.grant.grantId,
@@ -213,7 +226,7 @@ export function createAgent(deps: AgentDeps): Agent {
         ? {
             epoch: nextKey.epoch,
             commitments: [...commitments, nextKey.commitment],
-            keySinceMs: step.asOfMs,
+            keySinceMs: Math.max(step.asOfMs, deps.keyFromMs(work.grant.grantId)),
             keyEntries: 0,
           }
         : {}),
@@ -248,7 +261,7 @@ export function createAgent(deps: AgentDeps): Agent {
       // The node refuses, and the feed has nothing new: there are terms that this device has not heard of yet.
       if (refused && work.progress.cursor === cursor && cursor > 0) pauseMs = PAUSE_MS;
     } catch (cause) {
-      if (!isStoreFull(cause)) throw cause;
+      if (!isStoreFull(cause) && !(cause instanceof KeyIsOnItsWay)) throw cause;
       pauseMs = PAUSE_MS;
     } finally {
       work.sent.reload();
@@ -260,12 +273,14 @@ export function createAgent(deps: AgentDeps): Agent {
   }
 
   function foldPage(work: Work, page: Page): void {
-    let { n, basis, closed, asOfMs, epoch, commitments, verdicts, whole } = work.progress;
+    let { n, basis, closed, asOfMs, epoch, commitments, keySinceMs, verdicts, whole } = work.progress;
     for (const item of page.entries) {
       const header = decodeHeader(item.header);
       const keys = header.ok
         ? feedKeys({ ...work, progress: { ...work.progress, commitments } }, header.value.epoch)
         : undefined;
+      // What it says must not be passed over: the key was kept before the feed named it, and comes by another way.
+      if (header.ok && !keys && commitments[header.value.epoch - 2]) throw new KeyIsOnItsWay();
       const entry = header.ok && keys ? readBack(keys, item, header.value) : undefined;
       if (!header.ok || !entry) continue;
       if (equalBytes(header.value.writer, engine.self)) n = Math.max(n, header.value.n);
@@ -280,13 +295,15 @@ export function createAgent(deps: AgentDeps): Agent {
         if (entry.change.epoch !== epoch + 1) continue;
         epoch = entry.change.epoch;
         commitments = [...commitments, entry.change.commitment];
+        keySinceMs = header.value.hlc.ms;
       } else {
         basis = entry.checkpoint.basis;
         asOfMs = Math.max(asOfMs, entry.checkpoint.asOfMs);
         if (entry.ends) end(work, 'completed');
       }
     }
-    saveProgress(work, { n, basis, closed, asOfMs, epoch, commitments, verdicts, whole, cursor: page.cursor });
+    const where = { n, basis, asOfMs, epoch, commitments, keySinceMs, cursor: page.cursor };
+    saveProgress(work, { ...where, closed, verdicts, whole });
   }
 
   const isUpToDate = (work: Work): boolean =>

@@ -1,13 +1,15 @@
 /**
- * The owner's record of what grantees wrote: proposals that wait, what was accepted, and what each field held before. A collection of the
- * home space, so that every device of the owner decides, sees and undoes the same.
+ * The owner's record of what grantees wrote: proposals that wait, what was accepted, and what each field held before. Collections of the
+ * home space, so that every device of the owner decides, sees and undoes the same; one for each schema, so that an agent for one schema
+ * reads nothing of another.
  */
 
 import type { JsonObject, JsonValue } from '@sluice/core/base';
 import type { Hlc } from '@sluice/core/record';
 import { parseFilter } from '@sluice/core/filter';
+import { addListener } from '../../listeners.ts';
 import type { Rejection, WriteOperation } from '@sluice/core/grant';
-import type { SpaceEngine } from '../../space/space-engine.ts';
+import type { Collection, CollectionShape, RecordChange } from '../../store/collection.ts';
 
 /** One write of a grantee as the owner keeps it. */
 export type WriteRecord = {
@@ -38,51 +40,88 @@ export type WriteLog = {
   readonly onWaiting: (listener: (write: WriteRecord) => void) => () => void;
 };
 
-const NAME = 'lane-writes';
-const SHAPE = {
+/** What a log stands on. */
+export type WriteLogDeps = {
+  /** The schemas of the grants there are. */
+  readonly schemas: () => Iterable<string>;
+  /** The schema of a grant; undefined for a grant that is not there. */
+  readonly schemaOf: (grantId: string) => string | undefined;
+  /** Opens the collection of a schema; undefined where that is not to be read here. */
+  readonly open: (schema: string, shape: CollectionShape) => Collection | undefined;
+};
+
+const SHAPE: CollectionShape = {
   indexes: [{ name: 'grant', fields: ['grantId', 'status'] }],
   formats: new Map(),
   merges: new Map(),
-} as const;
+};
 
-/** Opens the log of a home space. */
-export function openWriteLog(home: SpaceEngine): WriteLog {
-  const collection = home.collection(NAME, SHAPE);
+/** The name of the collection that keeps what was written of a schema. */
+export const writesName = (schema: string): string => `lane-writes/${schema}`;
+
+/** Opens the log. */
+export function openWriteLog({ schemas, schemaOf, open }: WriteLogDeps): WriteLog {
+  const opened = new Map<string, Collection>();
+  const changed = new Set<(origin: RecordChange['origin'], record: JsonObject) => void>();
+  const ofSchema = (schema: string): Collection | undefined => {
+    const known = opened.get(schema) ?? open(schema, SHAPE);
+    if (!known || opened.has(schema)) return known;
+    opened.set(schema, known);
+    known.onChange(({ origin, record }) => {
+      if (record) for (const listener of [...changed]) listener(origin, record);
+    });
+    return known;
+  };
+  const ofGrant = (grantId: string): Collection | undefined => {
+    const schema = schemaOf(grantId);
+    return schema === undefined ? undefined : ofSchema(schema);
+  };
+  const all = (): readonly Collection[] => [...new Set(schemas())].flatMap((schema) => ofSchema(schema) ?? []);
   const idOf = (grantId: string, n: number): string => `${grantId}/${String(n).padStart(10, '0')}`;
   const get = (grantId: string, n: number): WriteRecord | undefined => {
-    const found = collection.get(idOf(grantId, n));
+    const found = ofGrant(grantId)?.get(idOf(grantId, n));
     return found && toRecord(found);
   };
   return {
     get,
     list: (filter) => {
       const parsed = parseFilter(filter);
-      const found = parsed.ok ? collection.query(parsed.value, 0, {}).records.map(toRecord) : [];
-      return found.sort((a, b) => (a.grantId < b.grantId ? -1 : a.grantId > b.grantId ? 1 : a.n - b.n));
+      if (!parsed.ok) return [];
+      const { grantId } = filter;
+      const one = typeof grantId === 'string' ? ofGrant(grantId) : undefined;
+      const where = typeof grantId === 'string' ? (one ? [one] : []) : all();
+      const found = where.flatMap((collection) => collection.query(parsed.value, 0, {}).records.map(toRecord));
+      return found.sort((x, y) => (x.grantId < y.grantId ? -1 : x.grantId > y.grantId ? 1 : x.n - y.n));
     },
     put: (records) => {
-      if (records.length === 0) return;
-      collection.save(
-        records.map((record) => ({
-          id: idOf(record.grantId, record.n),
-          document: record as unknown as JsonObject,
-          force: true,
-        })),
-      );
+      for (const grantId of new Set(records.map((r) => r.grantId)))
+        ofGrant(grantId)?.save(
+          records
+            .filter((r) => r.grantId === grantId)
+            .map((record) => ({
+              id: idOf(grantId, record.n),
+              document: record as unknown as JsonObject,
+              force: true,
+            })),
+        );
     },
-    onArrival: (listener) =>
-      collection.onChange(({ origin, record }) => {
-        if (origin === 'other' && record) listener(String(record.grantId));
-      }),
-    onWaiting: (listener) =>
-      collection.onChange(({ record }) => {
-        if (record?.status !== 'waiting') return;
+    onArrival: (listener) => {
+      all();
+      return addListener(changed, (origin, record) => {
+        if (origin === 'other') listener(String(record.grantId));
+      });
+    },
+    onWaiting: (listener) => {
+      all();
+      return addListener(changed, (_, record) => {
+        if (record.status !== 'waiting') return;
         // This is said inside the transaction that makes the change, where nobody can decide: told of after it, if it still holds.
         void Promise.resolve().then(() => {
           const write = get(String(record.grantId), Number(record.n));
           if (write?.status === 'waiting') listener(write);
         });
-      }),
+      });
+    },
   };
 }
 
