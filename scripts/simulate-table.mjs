@@ -1,0 +1,146 @@
+/**
+ * What `npm run simulate:break` takes away, one rule at a time. The seeds of the simulation must notice; where others hold a rule up so well
+ * that no run shows its loss, the test of its own is named instead.
+ */
+
+const SIMULATION = ['packages/testkit/src/simulation/simulation.test.ts'];
+const STEP = 'packages/client/src/sharing/feed/feed-step.ts';
+const ENGINE = 'packages/client/src/space/space-engine.ts';
+
+/** @type {readonly import('./rules-table.mjs').Rule[]} */
+export const RULES = [
+  {
+    rule: 'nocvr',
+    says: 'the agent compares with what the grantee was sent',
+    changes: [{ file: STEP, find: 'sent.memoOf(spot.tag), nowMs', replace: 'undefined, nowMs' }],
+    tests: SIMULATION,
+  },
+  {
+    rule: 'cursor before data',
+    says: 'a cursor is stored with the data it speaks of',
+    changes: [
+      {
+        file: ENGINE,
+        find: '    const added = db.transactLazily(() => store.addPage(',
+        replace:
+          "    db.transact(() => store.setCursor('own', page.cursor));\n    const added = db.transactLazily(() => store.addPage(",
+      },
+    ],
+    tests: SIMULATION,
+  },
+  {
+    rule: 'basis at the agent',
+    says: 'an agent that is behind the feed’s basis appends nothing (an honest node does not keep it behind)',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/feed/agent.ts',
+        find: 'if (work.doubtful || !covers(round.basisOf(work.grant.collection), work.progress.basis)) continue;',
+        replace: 'if (work.doubtful) continue;\n      void covers;',
+      },
+    ],
+    tests: ['packages/testkit/src/proof/late-agent.test.ts'],
+  },
+  {
+    rule: 'digest',
+    says: 'a sum that does not fit is noticed, and the feed read again (an honest node never makes it differ)',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/feed/feed-reader.ts',
+        find: "if (digest.count() !== checkpoint.count) return 'count';",
+        replace: 'return undefined;',
+      },
+    ],
+    tests: ['packages/testkit/src/sharing/feed-tamper.test.ts'],
+  },
+  {
+    rule: 'epoch',
+    says: 'the node refuses entries under an older key epoch (no device is removed in a simulation)',
+    changes: [
+      {
+        file: 'packages/node/src/storage/sqlite/append.ts',
+        find: "if (kind === 'own' && header.epoch < epoch) throw new Refused('KEY_EPOCH');",
+        replace: 'void [kind, epoch];',
+      },
+    ],
+    tests: ['packages/node/src/storage/sqlite/sqlite-storage.test.ts'],
+  },
+  {
+    rule: 'recount',
+    says: 'a write of a grantee takes effect once, under its own stamp',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/lane/lane-desk.ts',
+        find: "return status === 'applied' || status === 'undone';",
+        replace: 'void status;\n    return false;',
+      },
+    ],
+    tests: [...SIMULATION, 'packages/testkit/src/sharing/lane.test.ts'],
+  },
+  {
+    rule: 'unsynced numbers',
+    says: 'an own entry is on the disk before it is sent',
+    changes: [
+      {
+        file: 'packages/client/src/store/collection.ts',
+        find: '      const saved: Saved[] = [];\n      db.transact(() => {',
+        replace: '      const saved: Saved[] = [];\n      db.transactLazily(() => {',
+      },
+    ],
+    tests: SIMULATION,
+  },
+  {
+    rule: 'sent before committed',
+    says: 'a push begins after the transaction that asks for it',
+    changes: [{ file: ENGINE, find: 'queueMicrotask(() => void pump());', replace: 'void pump();' }],
+    tests: SIMULATION,
+  },
+  {
+    rule: 'restage',
+    says: 'bytes that the node may have are not made anew',
+    changes: [{ file: ENGINE, find: 'if (batches <= 1) return restage(', replace: 'return restage(' }],
+    tests: SIMULATION,
+  },
+  {
+    rule: 'key out of band',
+    says: 'a new key is in the feed before its first use',
+    changes: [{ file: STEP, find: '  if (nextKey)\n    entries.push(', replace: '  if (nextKey)\n    void (' }],
+    tests: SIMULATION,
+  },
+  {
+    rule: 'feed head',
+    says: 'an append to a feed is a compare-and-set on its head',
+    changes: [
+      {
+        file: 'packages/node/src/storage/sqlite/append.ts',
+        find: 'if (part.head !== log.head || part.term < log.term)',
+        replace: 'if (part.term < log.term)',
+      },
+    ],
+    tests: SIMULATION,
+  },
+  {
+    rule: 'nondurable',
+    says: 'a feed speaks of what is stored, or is stored with it',
+    changes: [
+      {
+        file: ENGINE,
+        find: 'const parts: PushPart[] = [...(batch?.parts ?? [])];',
+        replace: 'const parts: PushPart[] = feedParts.length > 0 ? [] : [...(batch?.parts ?? [])];',
+      },
+      { file: ENGINE, find: 'batch?.acked();', replace: 'if (feedParts.length === 0) batch?.acked();' },
+    ],
+    tests: SIMULATION,
+  },
+  {
+    rule: 'window',
+    says: 'a record leaves its window by itself',
+    changes: [
+      {
+        file: 'packages/core/src/grant/feed-diff.ts',
+        find: '  const expiresMs = nextFlip(rule.filter, record, nowMs);',
+        replace: '  const expiresMs = undefined as number | undefined;',
+      },
+    ],
+    tests: SIMULATION,
+  },
+];
