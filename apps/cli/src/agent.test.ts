@@ -43,6 +43,8 @@ describe('an always-on agent on the command line', () => {
     const [, id = ''] = await asking.said(/Request (\w+); waiting/);
     const [given] = await shell.json<{ grantId: string }[]>(['vault', 'approve', id]);
     await running.said(new RegExp(`"event":"grant","grantId":"${given?.grantId}"`));
+    const grants = await shell.run(['vault', 'grants']);
+    expect(grants.err).toMatch(/Always-on agent “The box”, last heard of 20.*Last brought up to date 20/s);
     asking.stop();
     await asking.ended;
 
@@ -50,12 +52,13 @@ describe('an always-on agent on the command line', () => {
     await node.ended;
     await running.said(/"status":"offline"/);
     node = await startNode();
-    await running.said(/"status":"offline"[^]*"status":"live"/);
+    await running.said(/"status":"offline".*"status":"live"/s);
 
     expect(await shell.json(['vault', 'agents'])).toMatchObject([{ id: agent, name: 'The box', status: 'active' }]);
     expect(await shell.json(['vault', 'agent', 'revoke', agent.slice(0, 6)])).toEqual({ revoked: agent });
     const ended = await running.ended;
     expect([ended.code, ended.err]).toEqual([EXIT.refused, expect.stringContaining('REVOKED')]);
     expect(await shell.json(['vault', 'agents'])).toMatchObject([{ status: 'revoked' }]);
+    expect((await shell.run(['vault', 'grants'])).err).toContain('No always-on agent: grants are live only');
   }, 60_000);
 });

@@ -51,6 +51,7 @@ export type { Difference, Preview } from './sharing/preview.ts';
 export type { ChangePreview, Narrowings, RequestPreview } from './sharing/consent.ts';
 export type { DatastoreSyncOptions, PendingRequest, RequestAnswer, RequestOptions } from './sharing/requester.ts';
 export type { Receipts } from './sharing/receipts.ts';
+export type { Waiting } from './sharing/given-grants.ts';
 export type { Sharing } from './sharing/sharing.ts';
 export type { RequestItem } from './sharing/terms.ts';
 export { LinkOffline, LinkRefusal, type LiveLink, openLiveLink } from './link/live-link.ts';

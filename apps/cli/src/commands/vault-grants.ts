@@ -50,9 +50,29 @@ function addGrants(vault: Command, settings: () => Settings): void {
             'You granted nothing. What is asked of you: sluice vault requests',
           ),
         );
+        if (account.sharing.grants.list().some((g) => g.isOpen))
+          for (const line of standing(account)) s.output.note(line);
       });
     });
   withExamples(command, 'vault grants', 'vault grants --json');
+}
+
+/** Who keeps the grants alive, and what waits. */
+function standing({ agents, sharing }: Account): readonly string[] {
+  const up = agents.list().filter((a) => a.status === 'active');
+  const { writes, feeds, lastAtMs } = sharing.waiting();
+  return [
+    ...up.map(
+      (a) =>
+        `Always-on agent “${plain(a.name)}”, last heard of ${a.seenAtMs === undefined ? 'never' : when(a.seenAtMs)}.`,
+    ),
+    ...(up.length === 0 ? ['No always-on agent: grants are live only while one of your devices is online.'] : []),
+    ...(lastAtMs === undefined ? [] : [`Last brought up to date ${when(lastAtMs)}.`]),
+    ...(feeds.length === 0
+      ? []
+      : [`${counted(feeds.length, 'grant')} not up to date: ${feeds.map(short).join(', ')}.`]),
+    ...(writes === 0 ? [] : [`${counted(writes, 'write')} of apps for you to answer: sluice vault writes.`]),
+  ];
 }
 
 function addSessions(vault: Command, settings: () => Settings): void {

@@ -16,6 +16,16 @@ import { createGrantRunner, type GrantGround } from './grant-runner.ts';
 import { openWriteLog, type WriteLog, writesName } from './lane/write-log.ts';
 import type { LoadSchema } from './terms.ts';
 
+/** What waits at the owner's side, as this device knows it. */
+export type Waiting = {
+  /** How many writes of grantees wait for the owner's yes or no. */
+  readonly writes: number;
+  /** Grants whose feeds do not reflect the records yet. */
+  readonly feeds: readonly string[];
+  /** When a feed was last brought up to date, by whichever device or agent. */
+  readonly lastAtMs?: number;
+};
+
 /** The grants an account gave, running and ended. */
 export type GivenGrants = {
   readonly facts: GrantFacts;
@@ -37,6 +47,7 @@ export type GivenGrants = {
   readonly schemaOf: (grant: GivenGrant) => Promise<GrantGround>;
   readonly start: () => Promise<void>;
   readonly feedsUpToDate: () => boolean;
+  readonly waiting: () => Waiting;
   readonly nudge: () => void;
   readonly close: () => void;
 };
@@ -236,6 +247,19 @@ export function createGivenGrants(
       sendRevokes();
     },
     feedsUpToDate: runner.upToDate,
+    waiting: () => {
+      const open = keychain
+        .list('grant')
+        .map(({ id }) => get(id))
+        .filter((grant) => grant.isOpen);
+      const lastAtMs = open.reduce((latest, { grantId }) => Math.max(latest, agent.progress(grantId)?.asOfMs ?? 0), 0);
+      const behind = new Set(agent.behind());
+      return {
+        writes: writes.list({ status: 'waiting' }).length,
+        feeds: open.filter((g) => behind.has(g.grantId) || g.problem !== undefined).map((g) => g.grantId),
+        ...(lastAtMs === 0 ? {} : { lastAtMs }),
+      };
+    },
     nudge: home.nudge,
     close: () => {
       cancelTimer();

@@ -55,6 +55,11 @@ export type GrantHandle = {
   readonly upToDate: (timeoutMs?: number) => Promise<void>;
   /** Own writes that have no effect at the owner yet, oldest first. */
   readonly pending: () => readonly PendingWrite[];
+  /**
+   * When the owner's side was last heard of: the instant of the last checkpoint, and since when the oldest write waits for it, in ms. While all of the
+   * owner's devices are away and no agent is up, the one stands still and the other grows old.
+   */
+  readonly lastSeen: () => { readonly atMs?: number; readonly pendingSinceMs?: number };
   /** Calls back for every verdict on an own write. */
   readonly onVerdict: (callback: (verdict: WriteVerdict) => void) => () => void;
   /** Resolves with the verdict on one write. Errors: REVOKED, OFFLINE after `timeoutMs`. */
@@ -228,6 +233,11 @@ export function openGrantHandle(
       await reader.upToDate(timeoutMs);
     },
     pending: () => lane?.pending() ?? [],
+    lastSeen: () => {
+      const { asOfMs } = reader.state();
+      const [oldest] = lane?.pending() ?? [];
+      return { ...(asOfMs === 0 ? {} : { atMs: asOfMs }), ...(oldest ? { pendingSinceMs: oldest.atMs } : {}) };
+    },
     onVerdict: reader.onVerdict,
     settled: (n, timeoutMs = UP_TO_DATE_MS) => reader.settled(n, timeoutMs),
     accept: answers.accept,

@@ -15,7 +15,7 @@ import type { GrantHandle } from './grant-handle.ts';
 import type { GivenGrant, GrantView, ReceivedGrant } from './grant-item.ts';
 import { createGrantLife, type GrantLife } from './grant-life.ts';
 import { type ChangePreview, createConsent, type Narrowings, type RequestPreview } from './consent.ts';
-import { createGivenGrants } from './given-grants.ts';
+import { createGivenGrants, type Waiting } from './given-grants.ts';
 import { followChangedTerms } from './changed-terms.ts';
 import { noteRequests } from './note-requests.ts';
 import { createReceipts, type Receipts } from './receipts.ts';
@@ -73,6 +73,8 @@ export type Sharing = {
   readonly start: () => Promise<void>;
   /** Whether every feed reflects the records as they are. */
   readonly feedsUpToDate: () => boolean;
+  /** What waits for this person, or for something of theirs to be awake. */
+  readonly waiting: () => Waiting;
   readonly close: () => void;
 };
 /** What sharing is built over. */
@@ -127,6 +129,7 @@ export function createSharing({ account, mailbox, vault }: SharingDeps): Sharing
       agents.start();
     },
     feedsUpToDate: given.feedsUpToDate,
+    waiting: given.waiting,
     close: () => {
       requester.close();
       given.close();

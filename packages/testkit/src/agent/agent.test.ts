@@ -166,6 +166,33 @@ describe('what an agent is given', () => {
   });
 });
 
+describe('where no agent is up', () => {
+  it('[AGT-11] owner and grantee are told what waits', async () => {
+    const write = { ...WRITE, policy: 'propose' } as const;
+    const { owner, grant, given } = await sharePosts(net, { access: 'readwrite', write } as never);
+    const { atMs = 0, pendingSinceMs } = grant.lastSeen();
+    expect(atMs).toBeGreaterThan(Date.now() - 60_000);
+    expect(pendingSinceMs).toBeUndefined();
+    await until(() => owner.account.sharing.feedsUpToDate());
+    expect(owner.account.sharing.waiting()).toEqual({ writes: 0, feeds: [], lastAtMs: expect.any(Number) });
+    await owner.account.close();
+
+    const record = await until(() => grant.datastore().getOne({ name: 'Post 3' }));
+    await grant.datastore().save({ ...record, content: 'by the app' });
+    await until(() => grant.pending()[0]?.state === 'sent');
+    expect(grant.lastSeen()).toEqual({ atMs, pendingSinceMs: grant.pending()[0]?.atMs });
+
+    const again = await net.reopen(owner);
+    await until(() => again.sharing.waiting().writes === 1);
+    refused = again.open.device.publicKey;
+    await (await again.vault.openDatastore('social/post')).save(post(41));
+    expect(again.sharing.waiting().feeds).toEqual([given.grantId]);
+    refused = undefined;
+    await until(() => again.sharing.waiting().feeds.length === 0);
+    await until(() => (grant.lastSeen().atMs ?? 0) > atMs);
+  });
+});
+
 describe('enrolment', () => {
   it('[AGT-1] [AGT-2] waits at a drop for an answer that it alone can open, and passes over any other', async () => {
     const owner = await net.person('owner');

@@ -54,6 +54,8 @@ export type Agent = {
   readonly held: (grantId: string) => number;
   /** Whether every feed reflects the replica as it is now. */
   readonly upToDate: () => boolean;
+  /** The grants whose feeds do not. */
+  readonly behind: () => readonly string[];
   readonly source: FeedSource;
 };
 
@@ -336,6 +338,7 @@ export function createAgent(deps: AgentDeps): Agent {
     progress: (grantId) => works.get(grantId)?.progress,
     held: (grantId) => works.get(grantId)?.sent.sumAfter([], []).count ?? 0,
     upToDate: () => [...works.values()].every(isUpToDate),
+    behind: () => [...works.values()].filter((work) => !isUpToDate(work)).map((work) => work.grant.grantId),
     source: { prepare, settle },
   };
 }
