@@ -16,6 +16,7 @@ const HELP = `Usage: npm run bench -- [options]
   --records N      records of 1 KB (default 10000)
   --sync MODE      FULL, NORMAL or both (default both): SQLite's synchronous setting of node and clients
   --only NAMES     some workloads: ${Object.keys(WORKLOADS).join(',')} (default all)
+  --grants COUNTS  grants of one collection, for the curve (default 1,10,100,1000)
   --json FILE      also write everything measured, every round of it
   --help`;
 
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     records: { type: 'string', default: '10000' },
     sync: { type: 'string', default: 'both' },
     only: { type: 'string', default: Object.keys(WORKLOADS).join(',') },
+    grants: { type: 'string', default: '1,10,100,1000' },
     json: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -53,7 +55,11 @@ for (let round = 1; round <= rounds; round++) {
       figures[name] = value;
       print(`  ${name}: ${format(value)}`);
     };
-    for (const [, run] of chosen) await run({ directory, synchronous: mode, records: Number(values.records) }, note);
+    for (const [, run] of chosen)
+      await run(
+        { directory, synchronous: mode, records: Number(values.records), grants: values.grants.split(',').map(Number) },
+        note,
+      );
     results[mode] = [...(results[mode] ?? []), figures];
     rmSync(directory, { recursive: true, force: true });
   }

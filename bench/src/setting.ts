@@ -9,6 +9,8 @@ export type RoundOptions = {
   readonly directory: string;
   readonly synchronous: string;
   readonly records: number;
+  /** How many grants of one collection: each is measured. */
+  readonly grants: readonly number[];
 };
 /** Takes a figure down by its name. */
 export type Note = (name: string, value: number) => void;

@@ -181,7 +181,7 @@ export const SHARING: { readonly [name: string]: (options: RoundOptions, note: N
   backfill: runBackfill,
   filters: async (_, note) => note('1,000 filters on one record, ms', evaluationMs()),
   grants: async (options, note) => {
-    for (const count of [1, 10, 100, 1000]) await fanOut(options, note, count);
+    for (const count of options.grants) await fanOut(options, note, count);
   },
   revoke: runRevoke,
   lane: runLane,
