@@ -95,7 +95,7 @@ export function assembleAccount({ platform, store, secret, device, link }: Assem
   bootstrap.engine.close();
 
   const home = openSpaceEngine({ platform, db, link, keys: itemToSpace(homeItem).keys, writer: device });
-  const keychain = openKeychain(home, secret.root);
+  const keychain = openKeychain(home, secret.root, db);
   const alarms = new Set<(alarm: Alarm) => void>();
   let closed = false;
   const engines = new Map<string, SpaceEngine>([[bytesToHex(home.keys.space), home]]);
@@ -193,16 +193,17 @@ export function openBootstrapHome({ platform, store, secret, device, link }: Ass
     epochs: new Map([[1, toEpochKey(new Uint8Array(32))]]),
   };
   const engine = openSpaceEngine({ platform, db: store.db, link, keys, writer: device });
-  return { engine, keychain: openKeychain(engine, secret.root) };
+  return { engine, keychain: openKeychain(engine, secret.root, store.db) };
 }
 
-const openKeychain = (home: SpaceEngine, root: AccountRoot): Keychain =>
+const openKeychain = (home: SpaceEngine, root: AccountRoot, db: OpenedStore['db']): Keychain =>
   createKeychain(
     home.collection(
       KEYCHAIN,
       keychainShape,
       keychainKeys(root, () => home.access.epoch),
     ),
+    db,
   );
 
 /** Fresh random keys for a space, with its signed genesis. */

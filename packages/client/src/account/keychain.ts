@@ -18,6 +18,7 @@ import { parseFilter } from '@sluice/core/filter';
 import { FIRST_EPOCH } from '@sluice/core/stream';
 import { STREAM_KIND } from '@sluice/core/wire';
 import type { Collection, CollectionKeys, CollectionShape } from '../store/collection.ts';
+import type { StoreDb } from '../store/store-db.ts';
 
 /** Name of the collection of the home space that holds the account’s keys. */
 export const KEYCHAIN = 'keychain';
@@ -72,26 +73,44 @@ export function keychainKeys(root: AccountRoot, announced: () => number): Collec
 /** How the keychain is indexed. */
 export const keychainShape = SHAPE;
 
-/** Reads and writes the keychain as items of a kind. */
-export function createKeychain(collection: Collection): Keychain {
+/** Every page of a feed and every control entry asks for these, and there may be thousands of them: they are held, not looked up. */
+const HELD: ReadonlySet<KeychainKind> = new Set(['grant', 'received']);
+
+/** Reads and writes the keychain as items of a kind. `db` is the store that the collection is in. */
+export function createKeychain(collection: Collection, db: Pick<StoreDb, 'onRollback'>): Keychain {
   const name = (kind: KeychainKind, id: string): string => `${kind}/${id}`;
   const strip = (record: JsonObject): JsonObject => (record.item ?? {}) as JsonObject;
+  const find = (kind: KeychainKind): { readonly id: string; readonly item: JsonObject }[] => {
+    const filter = parseFilter({ kind });
+    if (!filter.ok) return [];
+    return collection
+      .query(filter.value, 0, {})
+      .records.map((r) => ({ id: String(r._id).slice(kind.length + 1), item: strip(r) }));
+  };
+  const held = new Map<string, Map<string, JsonObject>>();
+  const heldOf = (kind: KeychainKind): Map<string, JsonObject> => {
+    const items = held.get(kind) ?? new Map(find(kind).map(({ id, item }) => [id, item]));
+    held.set(kind, items);
+    return items;
+  };
+  collection.onChange(({ id: place, record }) => {
+    const kind = place.slice(0, place.indexOf('/'));
+    const id = place.slice(kind.length + 1);
+    if (record) held.get(kind)?.set(id, strip(record));
+    else held.get(kind)?.delete(id);
+  });
+  db.onRollback(() => held.clear());
   return {
     collection,
     get: (kind, id) => {
+      if (HELD.has(kind)) return heldOf(kind).get(id);
       const record = collection.get(name(kind, id));
       return record && strip(record);
     },
     put: (kind, id, item) => {
       collection.save([{ id: name(kind, id), document: { kind, item: item as JsonValue }, force: true }]);
     },
-    list: (kind) => {
-      const filter = parseFilter({ kind });
-      if (!filter.ok) return [];
-      return collection
-        .query(filter.value, 0, {})
-        .records.map((r) => ({ id: String(r._id).slice(kind.length + 1), item: strip(r) }));
-    },
+    list: (kind) => (HELD.has(kind) ? [...heldOf(kind)].map(([id, item]) => ({ id, item })) : find(kind)),
     remove: (kind, id) => {
       collection.remove([name(kind, id)]);
     },

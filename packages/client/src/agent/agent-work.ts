@@ -72,6 +72,7 @@ export function openAgentWork({ platform, store, device, enrolment }: AgentWorkD
   const announced = (): number => home.access.epoch;
   const handed: Keychain = createKeychain(
     home.collection('handover', keychainShape, sharedKeys(secret, 'handover', announced)),
+    store.db,
   );
   const facts = createGrantFacts(handed);
   const log = createActivityLog({

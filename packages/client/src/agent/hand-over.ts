@@ -48,7 +48,10 @@ export function openHandOver({ account, registry, given, log }: HandOverDeps, ag
     handover: sharedKeys(agent.secret, 'handover', announced),
     activity: sharedKeys(agent.secret, 'activity', announced),
   };
-  const handed = createKeychain(home.collection(`agent/${agent.id}/handover`, keychainShape, shared.handover));
+  const handed = createKeychain(
+    home.collection(`agent/${agent.id}/handover`, keychainShape, shared.handover),
+    account.store.db,
+  );
   const activity = home.collection(`agent/${agent.id}/activity`, ACTIVITY_SHAPE, shared.activity);
 
   const grants = () => given.list().filter((grant) => agent.types.includes(grant.terms.schema));

@@ -124,8 +124,20 @@ export function givenToItem(g: GivenGrant): JsonObject {
   };
 }
 
+/** An item never changes, and is asked for again and again; keys are the dear part of it. */
+const givenOf = new WeakMap<JsonObject, GivenGrant>();
+const receivedOf = new WeakMap<JsonObject, ReceivedGrant>();
+
 /** Reads a given grant from the keychain. */
 export function itemToGiven(grantId: string, item: JsonObject): GivenGrant {
+  const known = givenOf.get(item);
+  if (known?.grantId === grantId) return known;
+  const grant = readGiven(grantId, item);
+  givenOf.set(item, grant);
+  return grant;
+}
+
+function readGiven(grantId: string, item: JsonObject): GivenGrant {
   return {
     grantId,
     requestId: String(item.requestId),
@@ -174,6 +186,14 @@ export function receivedToItem(g: ReceivedGrant): JsonObject {
 
 /** Reads a received grant from the keychain. */
 export function itemToReceived(grantId: string, item: JsonObject): ReceivedGrant {
+  const known = receivedOf.get(item);
+  if (known?.grantId === grantId) return known;
+  const grant = readReceived(grantId, item);
+  receivedOf.set(item, grant);
+  return grant;
+}
+
+function readReceived(grantId: string, item: JsonObject): ReceivedGrant {
   if (!isDid(item.nodeDid)) throw new TypeError('the keychain item lacks the node');
   return {
     grantId,

@@ -71,7 +71,7 @@ export function createGrantLife(
   log: Pick<ActivityLog, 'note' | 'list'>,
 ): GrantLife {
   const { clock } = account.platform;
-  const { home } = account;
+  const { home, keychain } = account;
   const { facts } = grants;
   const stops: (() => void)[] = [];
   const deps = (): ProofDeps => ({ resolve: account.resolver.resolve, nowMs: clock.nowMs() });
@@ -191,8 +191,7 @@ export function createGrantLife(
 
   const grantsIn = (item: InboxItem): readonly string[] => {
     const ids = Array.isArray(item.data.grants) ? item.data.grants.map(String) : [];
-    const given = new Set(grants.list().flatMap((g) => (g.grantee === item.from ? [g.grantId] : [])));
-    return ids.filter((id) => given.has(id));
+    return ids.filter((id) => keychain.get('grant', id)?.grantee === item.from);
   };
   /** What is accepted says the signed document. One whose signer cannot be looked up now is looked at again at the next start. */
   const onAccept = async (item: InboxItem): Promise<void> => {

@@ -123,7 +123,7 @@ export function nextStep(deps: StepDeps, work: Work, round: Round): Staged | Loo
 }
 
 function evaluate(
-  { rule, sent }: Work,
+  { rule, sent, dues: log }: Work,
   keys: FeedKeys,
   batch: Batch,
   nowMs: number,
@@ -135,6 +135,7 @@ function evaluate(
   const gone: Tag[] = [];
   const released = { puts: [] as ReleasedRecord[], deletes: [] as string[] };
   const dues: { tag: Tag; atMs: number | undefined }[] = [];
+  const awaited = log.soonest() !== undefined;
   const done = new Set<string>();
   let size = 0;
   let taken = 0;
@@ -148,7 +149,8 @@ function evaluate(
     const spot = feedTag(rule, id);
     const document = isDeleted(record.state) ? undefined : toDocument(record.state);
     const step = diffRecord(rule, spot, document, sent.memoOf(spot.tag), nowMs);
-    dues.push({ tag: record.tag, atMs: step.entersMs });
+    // Most filters know no time: where no record is awaited there is none to forget, and nothing to store for one that was looked at.
+    if (step.entersMs !== undefined || awaited) dues.push({ tag: record.tag, atMs: step.entersMs });
     if (step.type === 'put') {
       entries.push(sealFeedPut(keys, place(), step.tag, step.plaintext, step.memo, random));
       puts.push({ tag: step.tag, memo: step.memo });

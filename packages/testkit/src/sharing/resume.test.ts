@@ -1,0 +1,32 @@
+import { expect, it, onTestFinished } from 'vitest';
+import { post, sharePosts, until } from '../sharing-fixture.ts';
+import { createTestNetwork } from '../test-network.ts';
+
+const RECORDS = 2_000;
+/** With the sealed record: what the grant asks of the connection, and one checkpoint. */
+const MAX_BYTES = 2_048;
+
+it('[FEED-14] a grantee that was away for one change of thousands receives that change alone, in less than 2 KB', async () => {
+  const net = await createTestNetwork({ synchronous: 'NORMAL' });
+  onTestFinished(() => net.close());
+  const { owner, app, posts, grant } = await sharePosts(net);
+  await posts.saveMany(Array.from({ length: RECORDS - 10 }, (_, i) => post(i + 10)));
+  await until(async () => (await grant.datastore().count()) === RECORDS);
+  await app.account.close();
+
+  const changed = await posts.get('post-700');
+  await posts.save({ ...changed, content: 'changed while nobody looked' });
+  await until(() => owner.account.sharing.feedsUpToDate());
+  await owner.account.synced();
+
+  const again = await net.reopen(app);
+  const resumed = await again.sharing.grants.open(grant.id);
+  const ids: string[] = [];
+  resumed.changes(({ id }) => ids.push(id));
+  await resumed.upToDate();
+  const [record] = await resumed.datastore().getMany({ content: 'changed while nobody looked' });
+  expect(ids).toEqual([record?._id]);
+  expect(await resumed.datastore().count()).toBe(RECORDS);
+  const { received, sent } = resumed.traffic();
+  expect(received + sent).toBeLessThan(MAX_BYTES);
+});
