@@ -151,6 +151,7 @@ export function openGrantHandle(
       },
       epoch: () => Math.max(...keys.keys()),
       verdicts: () => reader.state().verdicts,
+      onSent: () => reader.decided(),
     });
   const overlay = lane && createOverlay(lane, schema.id);
   const keep = terms.retention === undefined ? undefined : parseSpan(terms.retention);

@@ -160,7 +160,7 @@ export function createGrantLife(
       const wasDeleted = mine.find((w) => w.operation === 'delete');
       if (isDeleted(state)) {
         if (wasDeleted?.before && state.stamps[state.deleted]?.writer === writer)
-          saves.push({ id: recordId, document: wasDeleted.before, force: true, ...schemaOf(state.schema) });
+          saves.push({ id: recordId, document: beforeAll(mine, wasDeleted), force: true, ...schemaOf(state.schema) });
         continue;
       }
       const document: Record<string, JsonValue> = { ...state.fields };
@@ -220,6 +220,8 @@ export function createGrantLife(
     const { attestation } = item.data;
     if (typeof attestation !== 'string') return;
     for (const id of grantsIn(item)) {
+      // One that came before the end says nothing of it.
+      if (facts.get(id, 'attested') || grants.get(id).isOpen) continue;
       const document = asBytes(attestation);
       const opened = document && (await openAttestation(document, grants.get(id), deps()));
       if (!opened?.ok || facts.get(id, 'attested')) continue;
@@ -294,6 +296,18 @@ export function createGrantLife(
 }
 
 const schemaOf = (schema: string | undefined): { readonly schema?: string } => (schema === undefined ? {} : { schema });
+
+/** A record that a grantee deleted as it was before its first write to it. */
+function beforeAll(writes: readonly WriteRecord[], deleted: WriteRecord): JsonObject {
+  const document: Record<string, JsonValue> = { ...deleted.before };
+  for (const write of writes.filter((w) => w.n < deleted.n).toReversed())
+    for (const name of [...Object.keys(write.set), ...write.remove]) {
+      const before = write.before?.[name];
+      if (before === undefined) delete document[name];
+      else document[name] = before;
+    }
+  return document;
+}
 
 function asBytes(text: string): Uint8Array | undefined {
   try {

@@ -3,7 +3,7 @@
  * with less in its hands; so nothing here signs for the space or needs the account's own keys.
  */
 
-import { bytesToHex, type JsonObject } from '@sluice/core/base';
+import { bytesToHex, canonicalJson, type JsonObject, type JsonValue } from '@sluice/core/base';
 import { type AeadKey, type SigningKey, streamTagKey, type TagSecret, toAeadKey } from '@sluice/core/crypto';
 import { parseSpan } from '@sluice/core/filter';
 import { endsAtMs } from '@sluice/core/grant';
@@ -75,7 +75,7 @@ export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
   /** Grants that cannot run here, by id: why. */
   const problems = new Map<string, string>();
   /** Grants at work, by id: on which terms. */
-  const running = new Map<string, number>();
+  const running = new Map<string, string>();
 
   const agent: Agent = createAgent({
     db: store.db,
@@ -181,7 +181,8 @@ export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
 
   const runGrant = async (grant: GivenGrant): Promise<void> => {
     // Every control entry leads here: what runs on these terms already goes on, with the one desk that it has.
-    if (running.get(grant.grantId) === grant.term && agent.progress(grant.grantId)) return;
+    const version = `${grant.term}/${canonicalJson(grant.terms as unknown as JsonValue)}`;
+    if (running.get(grant.grantId) === version && agent.progress(grant.grantId)) return;
     const ground = await deps.groundOf(grant);
     const { grantId, grantee, feed, secret, term, terms } = grant;
     const every = terms.frequency === undefined ? undefined : parseSpan(terms.frequency);
@@ -193,6 +194,7 @@ export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
       keyOf: keyOf(grant),
       secret,
       term,
+      version,
       filter: filterOf(terms, ground.schema),
       fields: terms.fields,
       reads: terms.access !== 'write',
@@ -201,7 +203,7 @@ export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
       collection: ground.collection,
       ...(desk ? { desk } : {}),
     });
-    running.set(grantId, term);
+    running.set(grantId, version);
     home.nudge();
   };
 

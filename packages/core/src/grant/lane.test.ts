@@ -78,7 +78,16 @@ describe('a lane entry', () => {
 });
 
 describe('verdicts', () => {
-  const verdicts: LaneVerdicts = { upTo: 9, waiting: [4], rejected: [{ n: 5, code: 'DECLINED' }], unapplied: [8] };
+  const verdicts: LaneVerdicts = {
+    upTo: 9,
+    waiting: [4],
+    rejected: [{ n: 5, code: 'DECLINED' }],
+    unapplied: [8],
+    entries: [
+      { n: 4, hash: new Uint8Array(16).fill(4) },
+      { n: 8, hash: new Uint8Array(16).fill(8) },
+    ],
+  };
   it('[LANE-12] say of each write how it stands', () => {
     const sealed = sealVerdicts({ stream: feed, key: grantKey }, place, tagKey, verdicts, random);
     const opened = openVerdicts({ stream: feed, key: grantKey }, sealed);

@@ -4,12 +4,12 @@ import type { Tag } from '../base/ids.ts';
 import type { Random } from '../base/random.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import { recordTag, type StreamTagKey } from '../crypto/keys.ts';
-import { openEntry, sealEntry } from '../stream/sealed-entry.ts';
+import { entryHash, openEntry, sealEntry } from '../stream/sealed-entry.ts';
 import { encodeCbor } from '../wire/cbor.ts';
 import type { Entry, FeedEntry } from '../wire/entry.ts';
 import { ENTRY_KIND } from '../wire/header.ts';
 import { MAX_BODY_BYTES, MAX_LANE_ENTRIES } from '../wire/limits.ts';
-import { list, oneOf, readShape, tuple, uint } from '../wire/shape.ts';
+import { fixed, list, oneOf, readShape, tuple, uint } from '../wire/shape.ts';
 import type { FeedFailure, FeedKeys, FeedPlace } from './feed-entry.ts';
 
 /** Why a write was not accepted. */
@@ -34,10 +34,12 @@ export type LaneVerdicts = {
   readonly rejected: readonly { readonly n: number; readonly code: Rejection }[];
   /** Accepted, but not yet in what the feed shows. */
   readonly unapplied: readonly number[];
+  /** What was decided on: the hash of each entry that waits or is not made yet, so that no other one of its number takes its place. */
+  readonly entries: readonly { readonly n: number; readonly hash: Uint8Array }[];
 };
 
 /** Nothing decided. */
-export const NO_VERDICTS: LaneVerdicts = { upTo: 0, waiting: [], rejected: [], unapplied: [] };
+export const NO_VERDICTS: LaneVerdicts = { upTo: 0, waiting: [], rejected: [], unapplied: [], entries: [] };
 /** Rejections that are kept for a grantee that does not say what it has seen. */
 export const MAX_KEPT_REJECTIONS = 1_000;
 
@@ -47,6 +49,7 @@ const verdictShape = tuple(
   ['waiting', numbers],
   ['rejected', list(tuple(['n', uint()], ['code', oneOf(...REJECTIONS)]), MAX_KEPT_REJECTIONS)],
   ['unapplied', numbers],
+  ['entries', list(tuple(['n', uint()], ['hash', fixed(16)]), 2 * MAX_LANE_ENTRIES)],
 );
 /** For the pin of the wire schema. */
 export const VERDICT_SHAPE = verdictShape;
@@ -63,7 +66,13 @@ export function sealVerdicts(
   random: Random,
 ): FeedEntry {
   const header = { ...place, tag: verdictTag(tagKey), kind: ENTRY_KIND.VERDICT, superseded: [], expiresMs: null };
-  const body = encodeCbor([v.upTo, [...v.waiting], v.rejected.map((r) => [r.n, r.code]), [...v.unapplied]]);
+  const body = encodeCbor([
+    v.upTo,
+    [...v.waiting],
+    v.rejected.map((r) => [r.n, r.code]),
+    [...v.unapplied],
+    v.entries.map((e) => [e.n, e.hash]),
+  ]);
   return { ...sealEntry(keys.key, keys.stream, header, body, random), memo: null };
 }
 
@@ -75,11 +84,21 @@ export function openVerdicts(keys: FeedKeys, entry: Entry): Result<LaneVerdicts,
   return read.ok ? ok(read.value) : err({ type: 'malformed' });
 }
 
+/** What names an entry of a lane in verdicts: the first 16 bytes of its hash. */
+export const laneEntryHash = (entry: Entry): Uint8Array => entryHash(entry).slice(0, 16);
+
+/** How writes stand, for many of them. */
+export function verdictsByNumber(v: LaneVerdicts): (n: number) => ReturnType<typeof verdictOf> {
+  const [waiting, unapplied] = [new Set(v.waiting), new Set(v.unapplied)];
+  const rejected = new Map(v.rejected.map((r) => [r.n, r.code]));
+  return (n) => {
+    if (n > v.upTo) return 'open';
+    if (waiting.has(n)) return 'waiting';
+    return rejected.get(n) ?? (unapplied.has(n) ? 'accepted' : 'applied');
+  };
+}
+
 /** How one write stands: `open` until its number is reached. */
 export function verdictOf(v: LaneVerdicts, n: number): 'open' | 'waiting' | 'accepted' | 'applied' | Rejection {
-  if (n > v.upTo) return 'open';
-  if (v.waiting.includes(n)) return 'waiting';
-  const rejected = v.rejected.find((r) => r.n === n);
-  if (rejected) return rejected.code;
-  return v.unapplied.includes(n) ? 'accepted' : 'applied';
+  return verdictsByNumber(v)(n);
 }

@@ -17,7 +17,7 @@ import type { GrantRelease } from '../activity.ts';
 import { type FeedProgress, storeProgress } from './feed-progress.ts';
 import { createRound } from './feed-round.ts';
 import { type Looked, nextStep, type Staged, STEP_RECORDS } from './feed-step.ts';
-import { type AgentGrant, feedKeys, type NextKey, openWork, type Work } from './feed-work.ts';
+import { type AgentGrant, feedKeys, isSameWork, type NextKey, openWork, type Work } from './feed-work.ts';
 import { readBack } from './read-back.ts';
 
 /** What an agent needs of its account: store, connection and space, and the device that signs checkpoints. */
@@ -80,12 +80,14 @@ export function createAgent(deps: AgentDeps): Agent {
   const works = new Map<string, Work>();
   let staged: Staged[] = [];
   let folding = false;
+  /** The grant that had its turn last, when there was no room for more. */
+  let lastTurn = '';
   let cancelTimer: () => void = () => undefined;
 
   const prepare = (): readonly Extract<PushPart, { type: 'feed' }>[] => {
     staged = [];
     const round = createRound(engine, STEP_RECORDS);
-    for (const work of works.values()) {
+    for (const work of inTurn()) {
       if (staged.length >= MAX_FEEDS_A_PUSH) break;
       if (work.ended || work.paused || work.notBeforeMs > clock.monotonicMs()) continue;
       if (work.doubtful) void fold(work, { refused: false });
@@ -98,6 +100,7 @@ export function createAgent(deps: AgentDeps): Agent {
       if (step && 'entries' in step) staged.push(step);
       else if (step) looked(work, step);
     }
+    lastTurn = staged.length >= MAX_FEEDS_A_PUSH ? (staged.at(-1)?.work.grant.grantId ?? '') : '';
     armTimer();
     const releases = staged.map(releaseOf).filter((r) => r.puts.length + r.deletes.length > 0);
     if (releases.length > 0) deps.onRelease(releases);
@@ -113,6 +116,13 @@ export function createAgent(deps: AgentDeps): Agent {
   /** Whether somebody who shall see no more knows the key. Nothing is sealed under it; the new one wakes the pump when it is there. */
   const hasLostKey = ({ grant, progress }: Work): boolean =>
     progress.cursor > 0 && progress.keySinceMs < deps.keyFromMs(grant.grantId);
+
+  /** Every grant, beginning after the last one that had its turn: one that always has something must not keep the others waiting. */
+  function inTurn(): readonly Work[] {
+    const all = [...works.values()];
+    const at = all.findIndex((work) => work.grant.grantId === lastTurn) + 1;
+    return [...all.slice(at), ...all.slice(0, at)];
+  }
 
   const releaseOf = ({ work, entries, released }: Staged): GrantRelease => ({
     grantId: work.grant.grantId,
@@ -146,7 +156,7 @@ export function createAgent(deps: AgentDeps): Agent {
     let pauseMs = Number.POSITIVE_INFINITY;
     for (const work of works.values()) {
       if (work.ended || work.paused) continue;
-      soonest = Math.min(soonest, work.dues.soonest() ?? soonest, nextBatchMs(work));
+      soonest = Math.min(soonest, nextWakeMs(work));
       // A timer may come early, so the end of a pause is waited for again until it is there.
       const leftMs = work.notBeforeMs - clock.monotonicMs();
       if (leftMs > 0) pauseMs = Math.min(pauseMs, leftMs);
@@ -156,12 +166,14 @@ export function createAgent(deps: AgentDeps): Agent {
     if (waitMs !== Number.POSITIVE_INFINITY) cancelTimer = clock.timer(Math.max(MIN_WAKE_MS, waitMs), engine.nudge);
   }
 
-  /** When a grant that gets at most one batch in so long may have its next, if there is something for it. */
-  function nextBatchMs(work: Work): number {
+  /** When time has something for a grant: a record that comes in, or the next batch of one that gets at most one in so long. */
+  function nextWakeMs(work: Work): number {
     const { every } = work.grant;
-    if (!every || work.doubtful || isUpToDate(work)) return Number.POSITIVE_INFINITY;
+    const dueMs = work.dues.soonest() ?? Number.POSITIVE_INFINITY;
+    if (!every) return dueMs;
     const { asOfMs } = work.progress;
-    return asOfMs + (asOfMs - subtractSpan(asOfMs, every)) + 1;
+    const batchMs = asOfMs + (asOfMs - subtractSpan(asOfMs, every)) + 1;
+    return work.doubtful || isUpToDate(work) ? Math.max(dueMs, batchMs) : batchMs;
   }
 
   function saveProgress(work: Work, change: Partial<FeedProgress>): void {
@@ -259,7 +271,7 @@ export function createAgent(deps: AgentDeps): Agent {
       );
       if (!done.ok && (done.code === 'REVOKED' || done.code === 'FORBIDDEN')) end(work, 'revoked');
       work.doubtful = false;
-      delete work.nextKey;
+      if (work.nextKey && work.nextKey.epoch <= work.progress.epoch) delete work.nextKey;
       // The node refuses, and the feed has nothing new: there are terms that this device has not heard of yet.
       if (refused && work.progress.cursor === cursor && cursor > 0) pauseMs = PAUSE_MS;
     } catch (cause) {
@@ -319,7 +331,7 @@ export function createAgent(deps: AgentDeps): Agent {
   return {
     add: (grant) => {
       const known = works.get(grant.grantId);
-      if (known && known.grant.term === grant.term) return;
+      if (known && isSameWork(known.grant, grant)) return;
       known?.grant.desk?.close();
       works.set(grant.grantId, openWork(db, grant));
     },

@@ -12,6 +12,7 @@ import {
 } from '@sluice/core/base';
 import { type Basis, type LaneVerdicts, NO_VERDICTS } from '@sluice/core/grant';
 import type { StoreDb } from '../../store/store-db.ts';
+import { packVerdicts, unpackVerdicts } from '../lane/packed-verdicts.ts';
 
 /** Where an agent stands with one feed. */
 export type FeedProgress = {
@@ -66,10 +67,12 @@ export function loadProgress(db: StoreDb, feed: StreamId): FeedProgress | undefi
     readonly basis: readonly (readonly [string, number])[];
     readonly commitments: readonly string[];
   };
+  const verdicts = unpackVerdicts(state.verdicts);
   const basis = state.basis.map(([writer, n]) => ({ writer: toWriterId(hexToBytes(writer)), n }));
   return {
     ...NOTHING,
     ...state,
+    ...(verdicts ? { verdicts } : {}),
     basis,
     commitments: state.commitments.map(hexToBytes),
     cursor: Number(row.cursor),
@@ -83,10 +86,11 @@ export const noProgress = (): FeedProgress => NOTHING;
 export function storeProgress(
   db: StoreDb,
   feed: StreamId,
-  { cursor, basis, commitments, ...rest }: FeedProgress,
+  { cursor, basis, commitments, verdicts, ...rest }: FeedProgress,
 ): void {
   const packed = {
     ...rest,
+    verdicts: packVerdicts(verdicts),
     basis: basis.map((b) => [bytesToHex(b.writer), b.n]),
     commitments: commitments.map(bytesToHex),
   };

@@ -83,6 +83,8 @@ export type FeedReader = {
   readonly onAlarm: (listener: (alarm: FeedAlarm) => void) => () => void;
   readonly onStatus: (listener: (status: FeedStatus) => void) => () => void;
   readonly onVerdict: (listener: (verdict: WriteVerdict) => void) => () => void;
+  /** Looks at the verdicts again: the node has taken more writes. */
+  readonly decided: () => void;
   /** Tells of a record that the grantee has just written itself. */
   readonly wrote: (id: string) => void;
   readonly state: () => ReaderState;
@@ -164,6 +166,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     if (bytesToHex(item.stream) !== bytesToHex(feed)) return 'swapped';
     const keys = onlyKey(head.epoch);
     if (!keys) return 'cannot-open';
+    overlay?.observe(head.hlc);
     const entry = item.body && { header: item.header, body: item.body };
     switch (head.kind) {
       case ENTRY_KIND.PUT:
@@ -188,7 +191,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
         const verdicts = entry ? openVerdicts(keys, entry) : undefined;
         if (!verdicts?.ok) return 'cannot-open';
         if (!overlay || verdicts.value.upTo < state.verdicts.upTo) return undefined;
-        found.verdicts.push(...overlay.decide(state.verdicts, verdicts.value));
+        found.verdicts.push(...overlay.decide(verdicts.value));
         state = { ...state, verdicts: verdicts.value };
         return undefined;
       }
@@ -258,6 +261,8 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     const cursor = reading ? reading.cursor : state.cursor;
     if (page.head < cursor) return distrust('rollback');
     if (!(await deps.takeKeys(page.entries))) return distrust('foreign-signer');
+    // The grant may have ended while the keys were looked at.
+    if (FINAL.has(state.status)) return;
     const [before, closingBefore] = [state, closing];
     const found: Found = { changes: [], verdicts: [], nodeMs: page.nowMs };
     const held = reading ? new Map([...rows.visible()].map((record) => [String(record._id), record])) : undefined;
@@ -355,11 +360,13 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
   /** The grant has ended: the copy goes, at once or when the time is over for which it may be kept. */
   function end(status: 'revoked' | 'expired' | 'dropped'): void {
     stop();
+    cancelRetry();
     setStatus(status, { wipeAtMs: deps.clock.nowMs() + (status === 'dropped' ? 0 : deps.keepMs) });
     armExpiry();
   }
 
   function subscribe(): void {
+    if (FINAL.has(state.status)) return;
     stop = deps.link.subscribe(
       deps.space,
       { type: 'stream', stream: feed },
@@ -432,6 +439,12 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     onStatus: (listener) => addListener(listeners.status, listener),
     onVerdict: (listener) => addListener(listeners.verdict, listener),
     wrote: tellOwn,
+    decided: () => {
+      if (!overlay) return;
+      const news = db.transact(() => overlay.decide(state.verdicts));
+      for (const verdict of news) tellVerdict(verdict);
+      if (news.length > 0) waiters.wake();
+    },
     state: () => state,
     upToDate: (timeoutMs) =>
       waiters.until(() => {

@@ -20,6 +20,8 @@ export type AgentGrant = {
   readonly secret: GrantSecret;
   /** Raised with every change of the terms: an agent that has not heard of one is refused. */
   readonly term: number;
+  /** What tells one version of the terms from another, also of those that two devices gave one number. */
+  readonly version: string;
   readonly filter: Filter;
   readonly fields: readonly FieldTerm[] | undefined;
   /** False where the grantee only writes: its feed holds verdicts and no record. */
@@ -95,7 +97,8 @@ export function openWork(db: StoreDb, grant: AgentGrant): Work {
   };
   // Another rule than the one the feed was made by: every record is looked at again, and only what differs moves.
   if (known && known.rule !== name) {
-    work.progress = { ...work.progress, ls: 0, whole: true };
+    // And the feed is closed anew, so that the node hears of the new terms and refuses whoever has not.
+    work.progress = { ...work.progress, ls: 0, whole: true, closed: false };
     dues.clear();
   }
   return work;
@@ -108,8 +111,11 @@ export function feedKeys({ grant, progress }: Work, epoch: number = progress.epo
   return key && { stream: grant.feed, key };
 }
 
-/** Tells rules apart. */
-const ruleName = ({ filter, fields, reads }: AgentGrant): string =>
+/** Tells rules apart, and the terms they come of. */
+const ruleName = ({ filter, fields, reads, term }: AgentGrant): string =>
   bytesToHex(
-    sha256(utf8ToBytes(canonicalJson({ filter: filter.source, fields: (fields ?? null) as never, reads }))),
+    sha256(utf8ToBytes(canonicalJson({ filter: filter.source, fields: (fields ?? null) as never, reads, term }))),
   ).slice(0, 32);
+
+/** Whether two descriptions of a grant reveal and decide the same. */
+export const isSameWork = (a: AgentGrant, b: AgentGrant): boolean => a.version === b.version;

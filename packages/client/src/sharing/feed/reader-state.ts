@@ -11,6 +11,7 @@ import {
 } from '@sluice/core/base';
 import { type Basis, type LaneVerdicts, NO_VERDICTS } from '@sluice/core/grant';
 import type { StoreDb } from '../../store/store-db.ts';
+import { packVerdicts, unpackVerdicts } from '../lane/packed-verdicts.ts';
 
 /**
  * `backfill` until the first checkpoint verifies, then `live`; `paused` while the owner has paused it. `completed` takes no more; `revoked`,
@@ -43,12 +44,17 @@ export function loadReaderState(db: StoreDb, feedRow: number): ReaderState {
   const kept = parsed.value as unknown as Omit<ReaderState, 'cursor' | 'basis'> & {
     readonly basis: readonly (readonly [string, number])[];
   };
+  const verdicts = unpackVerdicts(kept.verdicts);
   const basis = kept.basis.map(([w, n]) => ({ writer: toWriterId(hexToBytes(w)), n }));
-  return { ...FRESH, ...kept, cursor: Number(row?.cursor ?? 0), basis };
+  return { ...FRESH, ...kept, ...(verdicts ? { verdicts } : {}), cursor: Number(row?.cursor ?? 0), basis };
 }
 
 /** Writes where a reader stands. */
-export function saveReaderState(db: StoreDb, feedRow: number, { cursor, basis, ...rest }: ReaderState): void {
-  const text = JSON.stringify({ ...rest, basis: basis.map((b) => [bytesToHex(b.writer), b.n]) });
+export function saveReaderState(db: StoreDb, feedRow: number, { cursor, basis, verdicts, ...rest }: ReaderState): void {
+  const text = JSON.stringify({
+    ...rest,
+    verdicts: packVerdicts(verdicts),
+    basis: basis.map((b) => [bytesToHex(b.writer), b.n]),
+  });
   db.sql('UPDATE feed SET cursor = ?, state = ? WHERE id = ?').run(cursor, utf8ToBytes(text), feedRow);
 }

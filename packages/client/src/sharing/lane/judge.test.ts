@@ -110,8 +110,14 @@ describe('the judge of a lane', () => {
     expect(judge(ruleOf(), fresh, stamp, undefined, undefined, NOW)).toBe('OUTSIDE_FILTER');
   });
 
-  it('[LANE-6] refuses a stamp more than five minutes ahead of the owner', () => {
-    expect(outcome(ruleOf(), write(), record(), { ...stamp, ms: NOW + 300_000 })).toMatchObject({ text: 'new' });
-    expect(outcome(ruleOf(), write(), record(), { ...stamp, ms: NOW + 300_001 })).toBe('BAD_CLOCK');
+  it('[LANE-6] refuses what would make a record too large to be kept', () => {
+    const large = 'x'.repeat(450_000);
+    expect(outcome(ruleOf(), write({ set: { other: large } }))).toMatchObject({ other: large });
+    expect(outcome(ruleOf(), write({ set: { other: large } }), record({ text: large }))).toBe('BAD_RECORD');
+  });
+
+  it('[LANE-6] refuses a stamp more than two minutes ahead of the owner', () => {
+    expect(outcome(ruleOf(), write(), record(), { ...stamp, ms: NOW + 120_000 })).toMatchObject({ text: 'new' });
+    expect(outcome(ruleOf(), write(), record(), { ...stamp, ms: NOW + 120_001 })).toBe('BAD_CLOCK');
   });
 });

@@ -16,6 +16,7 @@ import {
 } from '@sluice/core/grant';
 import {
   applyFields,
+  encodeBody,
   type FieldsChange,
   isDeleted,
   type MergeRules,
@@ -47,7 +48,9 @@ export type Accepted = {
 };
 
 /** How far ahead of the owner's clock a write may be stamped, in ms. */
-const MAX_AHEAD_MS = 300_000;
+const MAX_AHEAD_MS = 120_000;
+/** A record that a grantee has made as large as this is refused: sealed and padded, a larger one might not fit an entry. */
+const MAX_WRITTEN_BYTES = 900_000;
 /** Fields that no grantee sets. */
 const BASE = new Set(['_id', '_rev', 'schema', 'insertedAt', 'modifiedAt']);
 
@@ -98,7 +101,8 @@ function applied(
   merges: MergeRules,
 ): RecordState | undefined {
   try {
-    return applyFields(previous, change, stamp, merges);
+    const state = applyFields(previous, change, stamp, merges);
+    return encodeBody(state, stamp).length <= MAX_WRITTEN_BYTES ? state : undefined;
   } catch (cause) {
     if (cause instanceof TypeError || cause instanceof RangeError) return undefined;
     throw cause;

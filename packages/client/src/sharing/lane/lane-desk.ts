@@ -3,12 +3,13 @@
  * first and counts, so that two agents never decide differently; the write itself is a join, so that it takes effect once whoever makes it.
  */
 
-import { bytesToHex, type Clock, type JsonObject, type JsonValue } from '@sluice/core/base';
+import { bytesToHex, type Clock, equalBytes, type JsonObject, type JsonValue } from '@sluice/core/base';
 import type { AeadKey, GrantSecret, StreamTagKey } from '@sluice/core/crypto';
 import {
   bornRecordId,
   feedTag,
   isLaneRecordId,
+  laneEntryHash,
   type LaneVerdicts,
   type LaneWrite,
   laneKey,
@@ -16,7 +17,8 @@ import {
   openLaneWrite,
   type Rejection,
 } from '@sluice/core/grant';
-import type { RecordState, Stamp } from '@sluice/core/record';
+import { isDeleted, type RecordState, type Stamp } from '@sluice/core/record';
+import { SluiceError } from '../../errors.ts';
 import type { Collection } from '../../store/collection.ts';
 import type { StoreDb } from '../../store/store-db.ts';
 import type { LaneDesk } from '../feed/feed-work.ts';
@@ -99,16 +101,20 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
   }
 
   function next(stated: LaneVerdicts): LaneVerdicts | undefined {
-    const fresh = replica.after(stated.upTo, STEP_WRITES);
+    const fresh: LaneItem[] = [];
+    // A grantee says in any later entry what it has seen, one that is not decided yet included.
+    const last = replica.last();
+    const seen = Math.min(stated.upTo, (last && open(last)?.seen) ?? 0);
     const session = createSession(stated);
     const waiting: number[] = [];
-    const rejected = [...stated.rejected];
+    const rejected = stated.rejected.filter(({ n }) => n > seen);
     const unapplied = stated.unapplied.filter((n) => !isMade(n));
     const reject = (n: number, code: Rejection): void => void rejected.push({ n, code });
     for (const n of stated.waiting) {
       const decision = writes.get(rule.grantId, n)?.status;
       const item = replica.at(n);
       if (!item || decision === 'declined') reject(n, 'DECLINED');
+      else if (!isNamed(stated, item)) waiting.push(n);
       else if (decision !== 'accepted') waiting.push(n);
       else {
         const verdict = session.judgeItem(item);
@@ -119,27 +125,32 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
         }
       }
     }
-    let seen = 0;
-    for (const item of fresh) {
+    for (const item of replica.after(stated.upTo, STEP_WRITES)) {
+      // What is refused has to be told: more than fits is decided when some of it was seen.
+      if (rejected.length >= MAX_KEPT_REJECTIONS) break;
+      fresh.push(item);
       const verdict = session.judgeItem(item);
       if (typeof verdict === 'string') {
         reject(item.n, verdict);
         continue;
       }
-      seen = Math.max(seen, verdict.write.seen);
       if (rule.write.policy === 'propose') waiting.push(item.n);
       else {
         session.take(verdict);
         unapplied.push(item.n);
       }
     }
-    const kept = rejected.filter(({ n }) => n > seen).slice(-MAX_KEPT_REJECTIONS);
-    const verdicts: LaneVerdicts = { upTo: fresh.at(-1)?.n ?? stated.upTo, waiting, rejected: kept, unapplied };
+    const entries = [...waiting, ...unapplied].flatMap((n) => {
+      const known = stated.entries.find((e) => e.n === n);
+      const item = known ? undefined : replica.at(n);
+      return known ? [known] : item ? [{ n, hash: laneEntryHash(item.entry) }] : [];
+    });
+    const verdicts: LaneVerdicts = { upTo: fresh.at(-1)?.n ?? stated.upTo, waiting, rejected, unapplied, entries };
     const isSame =
       verdicts.upTo === stated.upTo &&
       waiting.length === stated.waiting.length &&
       unapplied.join() === stated.unapplied.join() &&
-      kept.length === stated.rejected.length;
+      rejected.length === stated.rejected.length;
     return isSame ? undefined : verdicts;
   }
 
@@ -154,16 +165,24 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
     const joins: Parameters<Collection['join']>[0][number][] = [];
     for (const n of stated.unapplied) {
       const item = isMade(n) ? undefined : replica.at(n);
-      const accepted = item && session.judgeItem(item);
-      const write = item && open(item);
-      if (!item || !accepted || !write) continue;
+      // Another entry under this number is not the one that was accepted.
+      if (!item || !isNamed(stated, item)) continue;
+      const accepted = session.judgeItem(item);
+      const write = open(item);
+      if (!write) continue;
       // Accepted is accepted, whatever has become of the record since: the stamps decide.
       const change = typeof accepted === 'string' ? changeOf(write) : accepted.change;
       const before = collection.stateById(change.id);
+      // Another device made it, and its word of what was there before is still to come.
+      if (before && carries(before, stampOf(item))) continue;
       if (typeof accepted !== 'string') session.take(accepted);
       noteHands(change.id, Object.keys(change.set), before);
       joins.push({ change, stamp: stampOf(item) });
-      made.push({ ...recordOf(n, write, change.id, item), status: 'applied', before: fieldsBefore(before, write) });
+      made.push({
+        ...recordOf(n, write, change.id, item, before),
+        status: 'applied',
+        before: fieldsBefore(before, write),
+      });
     }
     const waiting = stated.waiting.flatMap((n) => {
       const item = writes.get(rule.grantId, n) ? undefined : replica.at(n);
@@ -172,17 +191,24 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
         ? [{ ...recordOf(n, write, changeOf(write).id, item), status: 'waiting' } satisfies WriteRecord]
         : [];
     });
+    const unlisted = stated.rejected.flatMap(({ n, code }) => {
+      const item = writes.get(rule.grantId, n) ? undefined : replica.at(n);
+      const write = item && open(item);
+      return item && write
+        ? [{ ...recordOf(n, write, changeOf(write).id, item), status: 'rejected', code } satisfies WriteRecord]
+        : [];
+    });
     const refused = stated.rejected.flatMap(({ n, code }) => {
       const known = writes.get(rule.grantId, n);
       return known && (known.status === 'waiting' || known.status === 'accepted' || known.status === 'declined')
         ? [{ ...known, status: 'rejected', code } satisfies WriteRecord]
         : [];
     });
-    const records = [...made, ...waiting, ...refused];
+    const records = [...made, ...waiting, ...unlisted, ...refused];
     if (records.length > 0) {
       deps.db.transact(() => {
         // The writes first: whoever sees that one is applied holds what it made.
-        if (joins.length > 0) collection.join(joins);
+        makeAll(joins);
         writes.put(records);
       });
       deps.onWrites(records);
@@ -200,11 +226,29 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
     ...(write.base ? { base: write.base } : {}),
   });
 
-  const recordOf = (n: number, write: LaneWrite, recordId: string, item: LaneItem) => ({
+  /** Whether an item is the very entry that was decided on under its number. */
+  const isNamed = (stated: LaneVerdicts, { n, entry }: LaneItem): boolean => {
+    const named = stated.entries.find((e) => e.n === n);
+    return named !== undefined && equalBytes(named.hash, laneEntryHash(entry));
+  };
+
+  /** Makes what was accepted. What the record cannot take any more, since it was judged before others wrote, has no effect. */
+  function makeAll(joins: Parameters<Collection['join']>[0]): void {
+    if (joins.length === 0) return;
+    try {
+      collection.join(joins);
+    } catch (cause) {
+      if (!(cause instanceof SluiceError) || cause.code !== 'INVALID_RECORD') throw cause;
+      if (joins.length > 1) for (const join of joins) makeAll([join]);
+    }
+  }
+
+  /** `before`: the record when the write is made; what the write calls itself may be something else. */
+  const recordOf = (n: number, write: LaneWrite, recordId: string, item: LaneItem, before?: RecordState) => ({
     grantId: rule.grantId,
     n,
     recordId,
-    operation: write.operation,
+    operation: write.operation !== 'insert' || !before || isDeleted(before) ? write.operation : ('update' as const),
     set: write.set,
     remove: [...write.remove],
     at: item.header.hlc,
@@ -242,6 +286,10 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
     },
   };
 }
+
+/** Whether a record carries a stamp already. */
+const carries = (state: RecordState, stamp: Stamp): boolean =>
+  state.stamps.some((s) => s.ms === stamp.ms && s.counter === stamp.counter && s.writer === stamp.writer);
 
 /** What the fields of a write held before it; all of them for a delete. */
 function fieldsBefore(state: RecordState | undefined, write: LaneWrite): JsonObject {

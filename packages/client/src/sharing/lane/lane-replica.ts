@@ -26,6 +26,8 @@ export type LaneReplica = {
   /** Entries after a number, in order and without a gap, at most `limit`. */
   readonly after: (n: number, limit: number) => readonly LaneItem[];
   readonly at: (n: number) => LaneItem | undefined;
+  /** The entry with the highest number. */
+  readonly last: () => LaneItem | undefined;
   /** Drops entries up to a number, here and, soon, at the node. */
   readonly trim: (upTo: number) => void;
   readonly lane: StreamId;
@@ -44,7 +46,12 @@ export function openLaneReplica(deps: LaneReplicaDeps): LaneReplica {
   const granteeKey: VerifyKey = toVerifyKey(deps.granteeKey);
   const writer = writerId(granteeKey);
   const items = new Map<number, LaneItem>();
-  for (const { header, entry } of store.scan(streamRow)) items.set(header.n, { n: header.n, header, entry });
+  let lastN = 0;
+  const keep = (item: LaneItem): void => {
+    items.set(item.n, item);
+    lastN = Math.max(lastN, item.n);
+  };
+  for (const { header, entry } of store.scan(streamRow)) keep({ n: header.n, header, entry });
   let stop: () => void = () => undefined;
   let trimmed = 0;
 
@@ -56,7 +63,7 @@ export function openLaneReplica(deps: LaneReplicaDeps): LaneReplica {
     }
     const { entries, pins } = checked.value;
     db.transactLazily(() => store.addPage(entries, pins, 'lane', page.cursor));
-    for (const { header, entry } of entries) items.set(header.n, { n: header.n, header, entry });
+    for (const { header, entry } of entries) keep({ n: header.n, header, entry });
     if (entries.length > 0) deps.onNews();
   };
 
@@ -73,6 +80,7 @@ export function openLaneReplica(deps: LaneReplicaDeps): LaneReplica {
       return found;
     },
     at: (n) => items.get(n),
+    last: () => items.get(lastN),
     trim: (upTo) => {
       if (upTo <= trimmed) return;
       trimmed = upTo;

@@ -17,12 +17,14 @@ import { type AeadKey, type SigningKey, writerId } from '@sluice/core/crypto';
 import {
   type LaneVerdicts,
   type LaneWrite,
+  MAX_KEPT_REJECTIONS,
   openLaneWrite,
   type Rejection,
   sealLaneWrite,
-  verdictOf,
+  verdictsByNumber,
 } from '@sluice/core/grant';
-import { createHlc } from '@sluice/core/record';
+import { createHlc, type Hlc } from '@sluice/core/record';
+import { sealHash } from '@sluice/core/stream';
 import { decodeHeader, type Entry, encodePush, type ErrorCode, type Header } from '@sluice/core/wire';
 import { isStoreFull, SluiceError } from '../../errors.ts';
 import { addListener } from '../../listeners.ts';
@@ -64,6 +66,8 @@ export type LaneWriterDeps = {
   readonly epoch: () => number;
   /** The last verdicts that were seen. */
   readonly verdicts: () => LaneVerdicts;
+  /** The node has more of it: what was decided already may be told now. */
+  readonly onSent: () => void;
 };
 
 /** The grantee's end of a lane. */
@@ -72,8 +76,10 @@ export type LaneWriter = {
   readonly write: (write: Omit<LaneWrite, 'seen'>) => number;
   /** Writes without an effect yet, oldest first. */
   readonly pending: () => readonly PendingWrite[];
-  /** Forgets what `next` decides. Returns what it says that `before` did not. Call inside the transaction of the page that brought it. */
-  readonly decide: (before: LaneVerdicts, next: LaneVerdicts) => readonly WriteVerdict[];
+  /** Forgets what is decided. Returns what was not told before. Call inside a transaction. */
+  readonly decide: (verdicts: LaneVerdicts) => readonly WriteVerdict[];
+  /** Takes note of an instant of the owner's: what is written from now on is later. */
+  readonly observe: (instant: Hlc) => void;
   /** Reads the local store again, after a rollback. */
   readonly reload: () => void;
   /** Forgets every write, sent or not: the grant has ended. Call inside a transaction. */
@@ -100,13 +106,19 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
   const store = openSpaceStore(db, deps.space, toWriterId(new Uint8Array(lane)));
   const streamRow = store.streamRow(lane);
   const self = writerId(pairwise.publicKey);
-  const hlc = createHlc(clock);
+  // By the node's time as far as it is known: a write stamped by a slow clock would lose to what it was made on.
+  const hlc = createHlc({ nowMs: () => link.nodeMs() });
   const problems = new Set<(code: ErrorCode) => void>();
   const waiters = createWaiters(clock);
   let problem: ErrorCode | undefined;
   let sending = false;
   let again = false;
   let closed = false;
+  /** Numbers of ours are taken. */
+  let renumber = false;
+  /** Writes whose verdict was told. */
+  const told = new Set<number>();
+  let sentBefore = 0;
   let cancelRetry: () => void = () => undefined;
   let stop: () => void = () => undefined;
 
@@ -119,6 +131,10 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
   };
   /** By number: opened once, since every read of the grant's records asks for them. */
   let opened: Map<number, Kept> | undefined;
+  /** What `pending` gave last, as long as nothing has changed: it is asked for each record that is read. */
+  let listed:
+    | { readonly verdicts: LaneVerdicts; readonly sent: number; readonly writes: readonly PendingWrite[] }
+    | undefined;
   const kept = (): Map<number, Kept> => {
     if (opened) return opened;
     opened = new Map();
@@ -132,6 +148,7 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
   kept();
   const reload = (): void => {
     opened = undefined;
+    listed = undefined;
   };
 
   const sentUpTo = (): number =>
@@ -154,19 +171,37 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
     });
     if (closed) return;
     db.transact(() => {
+      if (renumber && end && isOurs(end)) return;
+      sentBefore = sentUpTo();
       if (end) {
         db.sql('UPDATE stream SET n = ?, hash = ? WHERE id = ?').run(end.n, end.hash, streamRow);
-        db.sql('INSERT OR REPLACE INTO pin (stream, writer, n, hash) VALUES (?, ?, ?, ?)').run(
-          streamRow,
-          store.self,
-          end.n,
-          end.hash,
-        );
+        setSent(end);
       }
       setMeta(db, adoptedName, Uint8Array.of(1));
+      if (renumber) renumberUnsent();
     });
     waiters.wake();
   }
+
+  /** Whether the node's last seal is one of those that wait here: an answer was lost, and everything up to it is stored. */
+  function isOurs(end: { readonly n: number; readonly hash: Uint8Array }): boolean {
+    const rows = db.sql('SELECT id, last_n, seal FROM outbox WHERE stream = ? ORDER BY id').all(streamRow);
+    const match = rows.find((row) => equalBytes(sealHash(row.seal as Uint8Array), end.hash));
+    if (!match) return false;
+    db.sql('DELETE FROM outbox WHERE stream = ? AND id <= ?').run(streamRow, Number(match.id));
+    setSent(end);
+    renumber = false;
+    return true;
+  }
+
+  const setSent = (end: { readonly n: number; readonly hash: Uint8Array }): void => {
+    db.sql('INSERT OR REPLACE INTO pin (stream, writer, n, hash) VALUES (?, ?, ?, ?)').run(
+      streamRow,
+      store.self,
+      end.n,
+      end.hash,
+    );
+  };
 
   const setProblem = (code: ErrorCode | undefined): void => {
     if (problem === code) return;
@@ -188,12 +223,14 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
     try {
       while (again && !closed && link.state() === 'ready') {
         again = false;
-        if (!isAdopted()) await adopt();
+        if (!isAdopted() || renumber) await adopt();
+        if (closed) break;
         const batch = store.outbox();
         if (!batch) break;
         await link.push(deps.space, encodePush(batch.parts));
         if (closed) break;
         batch.acked();
+        deps.onSent();
         setProblem(undefined);
         again = true;
       }
@@ -214,8 +251,22 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
       return later(RETRY_MS);
     }
     setProblem(code);
-    // REVOKED and FORK are for good; the grant's own status says the first.
-    if (code !== 'REVOKED' && code !== 'FORBIDDEN' && code !== 'FORK' && code !== 'GAP') later(LONG_RETRY_MS);
+    // Another device of this account wrote under these numbers: ours get the next ones.
+    if (code === 'FORK' || code === 'GAP') {
+      renumber = true;
+      return later(RETRY_MS);
+    }
+    // REVOKED is for good, and the grant's own status says it.
+    if (code !== 'REVOKED' && code !== 'FORBIDDEN') later(LONG_RETRY_MS);
+  }
+
+  /** Goes on after what the node has, and gives what was not sent the numbers that follow. */
+  function renumberUnsent(): void {
+    const unsent = [...kept()].filter(([n]) => n > sentBefore).sort(([a], [b]) => a - b);
+    db.sql('DELETE FROM outbox WHERE stream = ?').run(streamRow);
+    for (const [n] of unsent) forget(n);
+    for (const [, { write }] of unsent) add(write);
+    renumber = false;
   }
 
   /** The node refused for certain, so no other copy of these bytes exists and they may be made anew under the same numbers. */
@@ -229,48 +280,74 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
     });
   }
 
+  const add = (write: LaneWrite): number => {
+    const next = store.nextN(streamRow);
+    const { entry, header } = seal(next, write);
+    db.transact(() => store.addOwn(streamRow, lane, [{ tag: header.tag, entry, header, replaces: [] }], pairwise));
+    kept().set(next, { header, write });
+    listed = undefined;
+    return next;
+  };
+
   const forget = (n: number): void => {
     kept().delete(n);
+    listed = undefined;
     db.sql('DELETE FROM entry WHERE stream = ? AND n = ?').run(streamRow, n);
   };
+
+  /** A write to nothing, which says how far verdicts were seen. */
+  function acknowledge(): void {
+    if (closed || db.sql('SELECT 1 FROM outbox WHERE stream = ?').get(streamRow)) return;
+    const id = `w${bytesToBase64url(deps.random(16))}`;
+    add({ id, operation: 'delete', set: {}, remove: [], seen: deps.verdicts().upTo });
+    nudge();
+  }
 
   return {
     write: (draft) => {
       if (!isAdopted()) throw new SluiceError('OFFLINE', 'The lane of this grant was never reached from here');
       const write = { ...draft, seen: deps.verdicts().upTo };
-      const next = store.nextN(streamRow);
-      const { entry, header } = seal(next, write);
-      db.transact(() => store.addOwn(streamRow, lane, [{ tag: header.tag, entry, header, replaces: [] }], pairwise));
-      kept().set(next, { header, write });
+      const n = add(write);
       nudge();
-      return next;
+      return n;
     },
     pending: () => {
       const sent = sentUpTo();
-      return [...kept()]
+      const verdicts = deps.verdicts();
+      if (listed && listed.verdicts === verdicts && listed.sent === sent) return listed.writes;
+      const stateOf = verdictsByNumber(verdicts);
+      const writes = [...kept()]
         .sort(([a], [b]) => a - b)
-        .map(([n, { header, write }]) => {
-          const verdict = verdictOf(deps.verdicts(), n);
+        .map(([n, { header, write }]): PendingWrite => {
+          const verdict = n <= sent ? stateOf(n) : 'open';
           const state =
             verdict === 'waiting' ? 'waiting' : verdict === 'accepted' ? 'accepted' : n <= sent ? 'sent' : 'queued';
           return { ...write, n, state, atMs: header.hlc.ms };
         });
+      listed = { verdicts, sent, writes };
+      return writes;
     },
-    decide: (before, next) => {
+    decide: (next) => {
       const news: WriteVerdict[] = [];
+      const verdictOfNext = verdictsByNumber(next);
+      const sent = sentUpTo();
+      // The owner keeps what it refused until it hears that it was seen, and decides no more when it keeps too much.
+      if (next.rejected.length >= MAX_KEPT_REJECTIONS / 2) queueMicrotask(acknowledge);
       for (const [n, { write }] of [...kept()]) {
-        const verdict = verdictOf(next, n);
+        // A number that the node has not taken from here may be another device's.
+        if (n > sent) continue;
+        const verdict = verdictOfNext(n);
         if (verdict === 'open' || verdict === 'waiting') continue;
-        const known = verdictOf(before, n);
         const accepted = verdict === 'accepted' || verdict === 'applied';
-        if (known === 'open' || known === 'waiting')
-          news.push({ n, id: write.id, accepted, ...(accepted ? {} : { code: verdict as Rejection }) });
+        if (!told.has(n)) news.push({ n, id: write.id, accepted, ...(accepted ? {} : { code: verdict as Rejection }) });
+        told.add(n);
         // An accepted write is shown until the feed shows it.
         if (verdict !== 'accepted') forget(n);
       }
       return news;
     },
     reload,
+    observe: hlc.observe,
     wipe: () => {
       for (const table of ['outbox', 'entry']) db.sql(`DELETE FROM ${table} WHERE stream = ?`).run(streamRow);
       reload();

@@ -20,6 +20,7 @@ export type Overlay = {
   readonly isSame: (a: JsonObject, b: JsonObject) => boolean;
   readonly decide: LaneWriter['decide'];
   readonly reload: () => void;
+  readonly observe: LaneWriter['observe'];
   /** Forgets all pending writes. Call inside a transaction. */
   readonly wipe: () => void;
   /** The final verdict on a write that is not pending any more. */
@@ -57,6 +58,7 @@ export function createOverlay(lane: LaneWriter, schema: string): Overlay {
     isSame: (a, b) => jsonEquals(withoutTimes(a), withoutTimes(b)),
     decide: lane.decide,
     reload: lane.reload,
+    observe: lane.observe,
     wipe: lane.wipe,
     verdictOf: (verdicts, n) => {
       const verdict = verdictOf(verdicts, n);

@@ -82,6 +82,8 @@ function repeated(db: Db, writer: number, part: Part<'sealed'>, log: LogRow, nam
   const sameRange = Number(old?.last_n) === part.seal.firstN + part.seal.count - 1;
   if (old && (Number(old.live) > 0 || sameRange) && !equalBytes(old.hash as Uint8Array, part.sealHash))
     throw new Refused('FORK');
+  // Several devices of a grantee share a lane: without a hash it cannot be told whose number that was, and the writer finds out by the chain.
+  if (part.kind === 'lane' && !(old && sameRange)) throw new Refused('FORK');
   return { head: log.head, log: name };
 }
 
