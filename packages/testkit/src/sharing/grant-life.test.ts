@@ -43,6 +43,18 @@ describe('a paused grant', () => {
     expect(ones).toHaveLength(1);
   });
 
+  it('[GRANT-41] goes on being live where nothing has changed meanwhile', async () => {
+    const shared = await sharePosts(net);
+    const { owner, given, grant } = shared;
+    await until(() => statusOf(shared) === 'live');
+    await owner.account.sharing.pause(given.grantId);
+    await until(() => grant.status() === 'paused');
+    await owner.account.sharing.resume(given.grantId);
+    clock.jump(5_000);
+    await until(() => grant.status() === 'live');
+    expect(await grant.datastore().count()).toBe(10);
+  });
+
   it('[GRANT-41] is paused on every device, and a revoke at the same time wins', async () => {
     const shared = await sharePosts(net);
     const { owner, given } = shared;

@@ -282,6 +282,9 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
         // A second reading counts once it fits: until then the first one's cursor stays.
         if (!reading || settled)
           state = { ...state, cursor: page.cursor, ...(settled ? { settledAt: page.cursor } : {}) };
+        // What is served is not paused any more, even where there is nothing new in it.
+        if (state.status === 'paused')
+          state = { ...state, status: state.settledAt === undefined ? 'backfill' : 'live' };
         saveReaderState(db, rows.row, state);
       });
     } catch (cause) {
