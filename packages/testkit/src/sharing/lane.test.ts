@@ -191,6 +191,35 @@ describe('a write of a grantee', () => {
     expect([...(tags ?? [])].sort()).toEqual(['a', 'app', 'owner']);
   });
 
+  it('[LANE-17] of a second device of the grantee gets the next number, and the verdict is its own', async () => {
+    const shared = await shareBoth();
+    const second = await net.restore(shared.app, 'second');
+    await second.synced();
+    const other = await second.sharing.grants.open(shared.given.grantId);
+    await other.upToDate();
+    const first = await change(shared, 'Post 1', 'by the first');
+    expect(await shared.grant.settled(first)).toMatchObject({ n: 1, accepted: true });
+    const again = await change({ ...shared, grant: other }, 'Post 2', 'by the second');
+    expect(await other.settled(again)).toMatchObject({ n: 2, accepted: true });
+    await until(async () => (await contentOf(shared, 'post-2')) === 'by the second');
+    expect(await contentOf(shared, 'post-1')).toBe('by the first');
+  });
+
+  it('[LANE-12] that is refused is told so, also when a thousand are refused while the grantee is away', async () => {
+    const shared = await shareBoth();
+    const { grant } = shared;
+    const record = await find(shared, 'Post 3');
+    await net.stopNode();
+    const verdicts: WriteVerdict[] = [];
+    grant.onVerdict((v) => verdicts.push(v));
+    for (let i = 0; i < 1_100; i++) await grant.datastore().save({ ...record, content: i });
+    const last = await change(shared, 'Post 4', 'the last, and a good one');
+    await net.startNode();
+    expect(await grant.settled(last)).toMatchObject({ accepted: true });
+    const refused = verdicts.filter((v) => !v.accepted && v.code === 'BAD_RECORD');
+    expect(refused).toHaveLength(1_100);
+  }, 60_000);
+
   it('[LANE-13] that says nothing new writes nothing', async () => {
     const shared = await shareBoth();
     const record = await find(shared, 'Post 3');

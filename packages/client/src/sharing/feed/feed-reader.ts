@@ -458,7 +458,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     settled: (n, timeoutMs) => {
       let verdict: WriteVerdict | undefined;
       const forget = addListener(listeners.verdict, (v) => {
-        if (v.n === n) verdict = v;
+        if (v.n === (overlay?.numberOf(n) ?? n)) verdict = v;
       });
       return waiters
         .until(() => {

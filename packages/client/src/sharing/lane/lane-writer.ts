@@ -78,6 +78,8 @@ export type LaneWriter = {
   readonly pending: () => readonly PendingWrite[];
   /** Forgets what is decided. Returns what was not told before. Call inside a transaction. */
   readonly decide: (verdicts: LaneVerdicts) => readonly WriteVerdict[];
+  /** The number that a write has now: another device of this account may have taken the first one. */
+  readonly numberOf: (n: number) => number;
   /** Takes note of an instant of the owner's: what is written from now on is later. */
   readonly observe: (instant: Hlc) => void;
   /** Reads the local store again, after a rollback. */
@@ -116,6 +118,8 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
   let closed = false;
   /** Numbers of ours are taken. */
   let renumber = false;
+  /** Which number a write has now that was given another before, as long as this process lives. */
+  const renumbered = new Map<number, number>();
   /** Writes whose verdict was told. */
   const told = new Set<number>();
   let sentBefore = 0;
@@ -265,7 +269,7 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
     const unsent = [...kept()].filter(([n]) => n > sentBefore).sort(([a], [b]) => a - b);
     db.sql('DELETE FROM outbox WHERE stream = ?').run(streamRow);
     for (const [n] of unsent) forget(n);
-    for (const [, { write }] of unsent) add(write);
+    for (const [n, { write }] of unsent) renumbered.set(n, add(write));
     renumber = false;
   }
 
@@ -345,6 +349,11 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
         if (verdict !== 'accepted') forget(n);
       }
       return news;
+    },
+    numberOf: (n) => {
+      let now = n;
+      for (let next = renumbered.get(now); next !== undefined; next = renumbered.get(now)) now = next;
+      return now;
     },
     reload,
     observe: hlc.observe,

@@ -18,6 +18,7 @@ export type Overlay = {
   ) => Iterable<JsonObject>;
   /** Whether two versions of a record say the same, but for when. */
   readonly isSame: (a: JsonObject, b: JsonObject) => boolean;
+  readonly numberOf: LaneWriter['numberOf'];
   readonly decide: LaneWriter['decide'];
   readonly reload: () => void;
   readonly observe: LaneWriter['observe'];
@@ -60,7 +61,11 @@ export function createOverlay(lane: LaneWriter, schema: string): Overlay {
     reload: lane.reload,
     observe: lane.observe,
     wipe: lane.wipe,
-    verdictOf: (verdicts, n) => {
+    numberOf: lane.numberOf,
+    verdictOf: (verdicts, given) => {
+      const n = lane.numberOf(given);
+      // What the node has not taken from here is not what was decided under this number.
+      if (lane.pending().some((write) => write.n === n && write.state === 'queued')) return undefined;
       const verdict = verdictOf(verdicts, n);
       if (verdict === 'open' || verdict === 'waiting') return undefined;
       const accepted = verdict === 'accepted' || verdict === 'applied';
