@@ -52,6 +52,9 @@ export type GivenGrants = {
   readonly close: () => void;
 };
 
+/** How long what is left of an ended grant is kept: 30 days in ms. */
+const PURGE_MS = 30 * 24 * 3_600_000;
+
 /** Creates the given grants of an account. `keyFromMs`: since when the key of a grant has to be another one than before. */
 export function createGivenGrants(
   account: OpenAccount,
@@ -127,6 +130,9 @@ export function createGivenGrants(
     let next = Number.POSITIVE_INFINITY;
     for (const { id, item } of keychain.list('grant')) {
       const endMs = endsAtMs(itemToGiven(id, item).terms);
+      const purgeMs = purgeAtMs(id, endMs);
+      if (purgeMs !== undefined && purgeMs <= nowMs) void purge(id, item);
+      else if (purgeMs !== undefined) next = Math.min(next, purgeMs);
       if (endMs === undefined || rowOf(id)?.status === 'revoked') continue;
       if (endMs > nowMs) next = Math.min(next, endMs);
       else {
@@ -135,6 +141,30 @@ export function createGivenGrants(
       }
     }
     if (next !== Number.POSITIVE_INFINITY) cancelTimer = clock.timer(next - nowMs, armExpiry);
+  }
+
+  /** When what is left of an ended grant goes; undefined while it has not ended, or when it is gone. */
+  function purgeAtMs(grantId: string, endMs: number | undefined): number | undefined {
+    if (facts.get(grantId, 'purged')) return undefined;
+    const row = rowOf(grantId);
+    const over = endMs !== undefined && endMs <= clock.nowMs() ? endMs : undefined;
+    const completed = facts.get(grantId, 'completed')?.at;
+    const at = over ?? (row?.status === 'revoked' ? row.ms : typeof completed === 'number' ? completed : undefined);
+    return at === undefined ? undefined : at + PURGE_MS;
+  }
+
+  /** Nothing of the grant's feed is left at the node or here; what it was and what it revealed stays in the activity log. */
+  async function purge(grantId: string, item: JsonObject): Promise<void> {
+    if (!(await endRow(grantId).catch(() => false)) || account.closed() || facts.get(grantId, 'purged')) return;
+    agent.remove(grantId);
+    const { feed } = itemToGiven(grantId, item);
+    const { db } = account.store;
+    db.transact(() => {
+      for (const table of ['sent', 'due']) db.sql(`DELETE FROM ${table} WHERE feed = ?`).run(feed);
+      db.sql('DELETE FROM feed WHERE stream = ?').run(feed);
+      facts.note(grantId, 'purged', { at: clock.nowMs() });
+    });
+    home.nudge();
   }
 
   /** Revokes the row of a grant that is over. What cannot be sent now is sent when the node is back. */

@@ -126,6 +126,34 @@ describe('the end of a grant', () => {
     await until(async () => (await grant.datastore().count()) === 0);
   });
 
+  it('[GRANT-46] leaves nothing of its feed after thirty days, neither at the owner nor, of a delivery made once, at the node', async () => {
+    const ended = await sharePosts(net);
+    const { owner } = ended;
+    const once = await grantItems(owner, ended.app, [{ schema: 'social/post', duration: 'once' }]);
+    const [given] = once.given;
+    await owner.account.sharing.revoke(ended.given.grantId);
+    const statuses = (): string[] => owner.account.sharing.grants.list().map((g) => g.status);
+    await until(() => statuses().includes('completed') && statuses().includes('revoked'));
+    const feed = given?.feed ?? ended.given.feed;
+    const { space } = owner.account.open.home.keys;
+    const served = () =>
+      net.storage.readPage({
+        space,
+        log: { type: 'stream', stream: feed },
+        after: 0,
+        except: owner.account.vault.engine.self,
+        whole: true,
+        nowMs: clock.nowMs(),
+      });
+    expect(served().entries.length).toBeGreaterThan(10);
+    clock.jump(31 * DAY_MS);
+    await until(() => statuses().every((status) => status === 'purged'));
+    expect(served().entries).toEqual([]);
+    const { db } = owner.account.open.store;
+    for (const table of ['sent', 'due']) expect(db.sql(`SELECT 1 FROM ${table}`).all()).toEqual([]);
+    expect(owner.account.sharing.activity.list().filter((e) => e.type === 'release').length).toBeGreaterThan(0);
+  });
+
   it('[GRANT-43] leaves the owner a certificate: the node’s word, what was released at most, and what the grantee says', async () => {
     const shared = await sharePosts(net);
     const { owner, given, grant } = shared;
