@@ -109,6 +109,13 @@ group('filters', () => {
     );
   });
 
+  it('[FIL-6] the same text is an instant to one field and none to another', () => {
+    const record = { date: '2026-03', day: '2026-03' };
+    expect(run({ date: { $gte: '2026-03-01' } }, record)).toBe(true);
+    expect(run({ day: { $gte: '2026-03-01' } }, record)).toBe(false);
+    expect(run({ date: { $gte: '2026-03-01' } }, record)).toBe(true);
+  });
+
   it('[FIL-7] text compares by code point and kinds do not mix', () => {
     expect(run({ a: { $gt: '\uffff' } }, { a: '\u{1F600}' })).toBe(true);
     expect(run({ a: { $gt: 1 } }, { a: '2' })).toBe(false);

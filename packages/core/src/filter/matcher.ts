@@ -18,6 +18,13 @@ export function cutoff(span: Span, nowMs: number): number {
   return cutMs;
 }
 
+/** The last instant that was read: the filters of many grants ask one record for the same field, one after the other. */
+let read: { readonly text: string; readonly format: FieldFormat; readonly ms: number | undefined } | undefined;
+function instantOf(text: string, format: FieldFormat): number | undefined {
+  if (read?.text !== text || read.format !== format) read = { text, format, ms: parseInstant(text, format) };
+  return read.ms;
+}
+
 /** Tells whether a record matches at an instant. */
 export const matches = (filter: Filter, record: JsonObject, nowMs: number): boolean => test(filter.node, record, nowMs);
 
@@ -91,7 +98,7 @@ function someElement(
 function holds(raw: JsonValue, atom: Atom, format: FieldFormat | undefined, nowMs: number): boolean {
   if (atom.op === '$beginsWith') return typeof raw === 'string' && raw.startsWith(atom.value);
   const value =
-    format === undefined || raw === null ? raw : typeof raw === 'string' ? parseInstant(raw, format) : undefined;
+    format === undefined || raw === null ? raw : typeof raw === 'string' ? instantOf(raw, format) : undefined;
   if (value === undefined || (typeof value === 'object' && value !== null)) return false;
   switch (atom.op) {
     case '$eq':

@@ -210,8 +210,9 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
         // The writes first: whoever sees that one is applied holds what it made.
         makeAll(joins);
         writes.put(records);
+        // In the same commit: what took effect is noted, and the disk is waited for once.
+        deps.onWrites(records);
       });
-      deps.onWrites(records);
       deps.nudge();
     }
     trim(stated);
