@@ -34,16 +34,19 @@ export const post = (i: number, more: JsonObject = {}): JsonObject => ({
   ...more,
 });
 
-/** Has the owner answer the app's next synchronization request with yes, and opens the grants on the app's side. */
+/** Has the owner answer the app's next synchronization request with yes, and opens the grants on the app's side. `between` comes after each step. */
 export async function grantItems(
   owner: Persona,
   app: Persona,
   items: readonly RequestItem[],
   purpose = 'for a test',
+  between: () => Promise<void> = async () => undefined,
 ): Promise<{ readonly given: readonly GivenGrant[]; readonly grants: readonly GrantHandle[] }> {
   const pending = await app.account.sharing.request(owner.account.did, { items, purpose });
   await until(() => owner.account.mailbox.get(pending.id));
+  await between();
   const given = await owner.account.sharing.consent(pending.id);
+  await between();
   const answer = await pending.answer();
   if (answer.status !== 'granted') throw new Error(`the request was ${answer.status}`);
   await Promise.all(answer.grants.map((g) => g.upToDate()));

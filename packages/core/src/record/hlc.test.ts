@@ -30,6 +30,15 @@ describe('createHlc', () => {
     expect(hlc.last()).toEqual({ ms: 1001, counter: 0 });
   });
 
+  it('[REC-2] says the present without taking an instant', () => {
+    const { hlc, set } = clockAt(1000);
+    expect([hlc.now(), hlc.now(), hlc.tick()]).toEqual([1000, 1000, { ms: 1000, counter: 0 }]);
+    set(900);
+    expect(hlc.now()).toBe(1000);
+    set(1500);
+    expect([hlc.now(), hlc.last().ms]).toEqual([1500, 1000]);
+  });
+
   it('[REC-2] a full counter begins the next millisecond', () => {
     const { hlc } = clockAt(1000, { ms: 1000, counter: 65_534 });
     expect([hlc.tick(), hlc.tick()]).toEqual([

@@ -13,6 +13,8 @@ export type HlcClock = {
   readonly observe: (remote: Hlc) => void;
   /** The latest instant known. */
   readonly last: () => Hlc;
+  /** The present in ms, as the next tick would say it; asking takes no instant. */
+  readonly now: () => number;
   /** Goes on from the true time after a node refused this clock as too far ahead. */
   readonly reset: (trueMs: number) => void;
 };
@@ -39,6 +41,7 @@ export function createHlc(clock: Pick<Clock, 'nowMs'>, start: Hlc = { ms: 0, cou
       if (remote.ms <= nowMs() + MAX_DRIFT_MS && compareHlc(remote, last) > 0) last = remote;
     },
     last: () => last,
+    now: () => Math.max(nowMs(), last.ms),
     reset: (trueMs) => {
       correctionMs = Math.min(0, trueMs - Math.trunc(clock.nowMs()));
       // A node may hold anything of ours up to the limit, and a writer's stamps must not fall below those it has published.

@@ -1,6 +1,6 @@
 export { applyFields, type FieldsChange } from './apply-fields.ts';
 export { decodeBody, encodeBody } from './body.ts';
-export { createHlc, type Hlc, type HlcClock } from './hlc.ts';
+export { createHlc, type Hlc, type HlcClock, MAX_HLC_COUNTER } from './hlc.ts';
 export { type Loser, mergeStates } from './merge.ts';
 export { applyDelete, applySave } from './save.ts';
 export type { Stamp } from './stamp.ts';

@@ -241,7 +241,9 @@ async function playSynchronize(
   const { text } = world;
   const share = async (app: Persona, fields: readonly string[], purpose: string) => {
     const filter = { lastName: { $gte: text('last-1') } };
-    const { given, grants } = await grantItems(owner, app, [{ schema: 'social/contact', filter, fields }], purpose);
+    // Step by step: what is released first and the word that the grant is taken would else come in any order.
+    const items = [{ schema: 'social/contact', filter, fields }];
+    const { given, grants } = await grantItems(owner, app, items, purpose, settle);
     const [one] = given;
     const [grant] = grants;
     if (!one || !grant) throw new Error('no grant was given');
@@ -257,6 +259,7 @@ async function playSynchronize(
   await settle();
   await owner.account.sharing.revoke(ended.given.grantId);
   await until(() => ended.grant.status() === 'revoked');
+  await settle();
   await contacts.save({ ...(await contacts.get(world.sharedId(4))), firstName: text('renamed') });
   await settle();
   return { live: live.grant, revoked: ended.grant };

@@ -162,7 +162,7 @@ export function createAgent(deps: AgentDeps): Agent {
       if (leftMs > 0) pauseMs = Math.min(pauseMs, leftMs);
     }
     // By the clock that decides what is due, which another device or the node may have moved.
-    const waitMs = Math.min(pauseMs, soonest - engine.hlc.last().ms);
+    const waitMs = Math.min(pauseMs, soonest - engine.hlc.now());
     if (waitMs !== Number.POSITIVE_INFINITY) cancelTimer = clock.timer(Math.max(MIN_WAKE_MS, waitMs), engine.nudge);
   }
 

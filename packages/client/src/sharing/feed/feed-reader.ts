@@ -18,6 +18,7 @@ import {
   openVerdicts,
   recordPrint,
 } from '@sluice/core/grant';
+import { MAX_HLC_COUNTER } from '@sluice/core/record';
 import { decodeHeader, ENTRY_KIND, type ErrorCode, type Header, type Page, type PageEntry } from '@sluice/core/wire';
 import { isStoreFull, SluiceError } from '../../errors.ts';
 import { addListener } from '../../listeners.ts';
@@ -166,7 +167,8 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     if (bytesToHex(item.stream) !== bytesToHex(feed)) return 'swapped';
     const keys = onlyKey(head.epoch);
     if (!keys) return 'cannot-open';
-    overlay?.observe(head.hlc);
+    // The whole millisecond: what it speaks of may carry any instant in it.
+    overlay?.observe({ ms: head.hlc.ms, counter: MAX_HLC_COUNTER });
     const entry = item.body && { header: item.header, body: item.body };
     switch (head.kind) {
       case ENTRY_KIND.PUT:

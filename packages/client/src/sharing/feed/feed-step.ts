@@ -74,7 +74,7 @@ export function nextStep(deps: StepDeps, work: Work, round: Round): Staged | Loo
   const keys = nextKey ? { stream: grant.feed, key: nextKey.key } : first;
   if (!first || !keys) return undefined;
   // One instant for the whole batch, later than the last one's: another device's clock may be ahead, or this one was set back.
-  const asOfMs = Math.max(progress.asOfMs, engine.hlc.tick().ms);
+  const asOfMs = Math.max(progress.asOfMs, engine.hlc.now());
   if (grant.every && progress.closed && progress.asOfMs > subtractSpan(asOfMs, grant.every)) return undefined;
   const batch = nextBatch(work, round, asOfMs);
   const entries: FeedEntry[] = [];
