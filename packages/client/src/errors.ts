@@ -1,5 +1,6 @@
 /** The one error class of the SDK (docs/style.md): a stable code, a sentence that says what to do, and no secret. */
 
+import { shownValue } from '@sluice/core/base';
 import { ERROR_TABLE, type ErrorCode } from '@sluice/core/wire';
 
 type Sentences = { readonly what: string; readonly advice: string };
@@ -112,6 +113,10 @@ export class SluiceError extends Error {
     this.issues = issues;
   }
 }
+
+/** The error for what was given as a DID and is none. */
+export const notADid = (given: unknown): SluiceError =>
+  new SluiceError('UNKNOWN_DID', `${shownValue(given)} is not a DID. Give one such as "did:web:app.example".`);
 
 function sentence(code: SluiceErrorCode, detail: string | undefined): string {
   if (detail?.endsWith('.')) return detail;

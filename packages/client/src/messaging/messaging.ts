@@ -14,7 +14,7 @@ import { type Filter, matches } from '@sluice/core/filter';
 import { bundledAliases, bundledSchemas } from '@sluice/schemas';
 import type { OpenAccount } from '../account/account.ts';
 import type { Context } from '../context.ts';
-import { SluiceError } from '../errors.ts';
+import { notADid, SluiceError } from '../errors.ts';
 import type { SchemaLoader } from '../schema/index.ts';
 import type { Collection } from '../store/collection.ts';
 import type { SendOptions } from './courier.ts';
@@ -220,7 +220,7 @@ export function createMessaging({ account, mailbox, vault, schemas }: MessagingD
     message: string,
     options?: SendOptions,
   ): Promise<Posted> => {
-    if (!isDid(did)) throw new SluiceError('UNKNOWN_DID', 'This is not a DID');
+    if (!isDid(did)) throw notADid(did);
     await checkPayload(type, data);
     return mailbox.post(
       { to: did, type, data, message, ...(options ? { options } : {}) },

@@ -1,7 +1,6 @@
 /** What a grantee makes of the message that its owner changed a grant's terms (spec/grant.md). Must not know how grants are read. */
 
 import { isJsonObject, type JsonValue } from '@sluice/core/base';
-import { filterFailureText } from '@sluice/core/filter';
 import { parseTerms, wrongNarrowing } from '@sluice/core/grant';
 import type { OpenAccount } from '../account/account.ts';
 import { SluiceError } from '../errors.ts';
@@ -26,7 +25,7 @@ export function followChangedTerms(
     const grant = itemToReceived(grantId, held);
     if (grant.owner !== from || term <= grant.term) return;
     const schema = await loadSchema(grant.terms.schema);
-    const parsed = parseTerms(terms, schema.formats, filterFailureText as (failure: never) => string);
+    const parsed = parseTerms(terms, schema.formats);
     if (!parsed.ok || wrongNarrowing(grant.asked, parsed.value.terms)) return;
     const latest = itemToReceived(grantId, keychain.get('received', grantId) ?? held);
     if (account.closed() || term <= latest.term) return;

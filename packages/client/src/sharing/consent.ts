@@ -7,7 +7,7 @@ import { signDocument } from '@sluice/core/identity';
 import { STREAM_KIND } from '@sluice/core/wire';
 import type { OpenAccount } from '../account/account.ts';
 import type { Context } from '../context.ts';
-import { SluiceError } from '../errors.ts';
+import { SluiceError, type SluiceErrorCode } from '../errors.ts';
 import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
 import type { ActivityLog } from './activity-log.ts';
 import type { GivenGrants } from './given-grants.ts';
@@ -74,11 +74,12 @@ export function createConsent(
 
   const openRequest = async (requestId: string, narrowing: Narrowings = {}): Promise<Opened> => {
     const item = itemOf(requestId);
-    const sync = item.type === DATASTORE_SYNC ? readDatastoreSync(item.data) : undefined;
-    if (item.type === DATASTORE_SYNC && !sync) throw new SluiceError('BAD_REQUEST', 'The message is not well formed');
+    const read = item.type === DATASTORE_SYNC ? readDatastoreSync(item.data) : undefined;
+    if (read && !read.ok) throw unusable(read.error);
+    const sync = read?.value;
     if (sync && item.data.request === undefined) {
       const terms = await termsOf(sync, vault.registry.loadKnown);
-      if (!terms.ok) throw new SluiceError('BAD_REQUEST', terms.error);
+      if (!terms.ok) throw unusable(terms.error);
       return { item, asked: [terms.value], items: [terms.value], purpose: item.message, signed: undefined };
     }
     const document = typeof item.data.request === 'string' ? base64urlToBytes(item.data.request) : new Uint8Array(0);
@@ -88,10 +89,10 @@ export function createConsent(
       nowMs: clock.nowMs(),
       owner: account.did,
     });
-    if (!opened.ok) throw new SluiceError('BAD_REQUEST', opened.error.text);
+    if (!opened.ok) throw unusable(opened.error.text, opened.error.isLate ? 'EXPIRED' : 'BAD_REQUEST');
     const { items: asked, purpose } = opened.value;
     if (sync && !(await saysTheSame(sync, asked, vault.registry.loadKnown)))
-      throw new SluiceError('BAD_REQUEST', 'The message says something else than the request that is signed in it');
+      throw unusable('the message says something else than the request that is signed in it');
     const items = await narrowItems(asked, narrowing, loadSchema);
     return { item, asked, items, purpose, signed: opened.value };
   };
@@ -281,6 +282,9 @@ export function createConsent(
     },
   };
 }
+
+const unusable = (why: string, code: SluiceErrorCode = 'BAD_REQUEST'): SluiceError =>
+  new SluiceError(code, `This request cannot be agreed to: ${why}`);
 
 const laneOf = (secret: GrantSecret, grantId: Uint8Array): StreamId =>
   streamId(STREAM_KIND.lane, secret as unknown as TagSecret, `lane/${bytesToHex(grantId)}`);

@@ -4,7 +4,7 @@
  * to. With a signed request of ours beside it, it is one.
  */
 
-import { err, isJsonObject, type JsonObject, jsonEquals, ok, type Result } from '@sluice/core/base';
+import { err, isJsonObject, type JsonObject, jsonEquals, ok, type Result, shownValue } from '@sluice/core/base';
 import { filterFailureText, parseFilter } from '@sluice/core/filter';
 import { type GrantAccess, type GrantTerms, MAX_SCHEMA_ID } from '@sluice/core/grant';
 import type { LoadedSchema } from '../schema/index.ts';
@@ -42,14 +42,15 @@ export const toItem = ({ schema, filter = {}, direction }: DatastoreSync): Reque
   ...(direction === 'push' ? {} : { write: { operations: ['insert', 'update', 'delete'] } }),
 });
 
-/** Reads the payload; whatever else it holds, a key of a database included, is left alone. */
-export function readDatastoreSync(data: JsonObject): DatastoreSync | undefined {
+/** Reads the payload; whatever else it holds, a key of a database included, is left alone. Result: or what is wrong with it. */
+export function readDatastoreSync(data: JsonObject): Result<DatastoreSync, string> {
   const { schema, filter = {}, direction } = data;
-  if (typeof schema !== 'string' || schema === '' || schema.length > MAX_SCHEMA_ID || !isJsonObject(filter))
-    return undefined;
+  if (typeof schema !== 'string' || schema === '' || schema.length > MAX_SCHEMA_ID)
+    return err(`schema is ${shownValue(schema)}; allowed is a text of 1 to ${MAX_SCHEMA_ID} characters`);
+  if (!isJsonObject(filter)) return err(`filter is ${shownValue(filter)}; allowed is an object`);
   return direction === 'pull' || direction === 'push' || direction === 'both'
-    ? { schema, filter, direction }
-    : undefined;
+    ? ok({ schema, filter, direction })
+    : err(`direction is ${shownValue(direction)}; allowed is "pull", "push" or "both"`);
 }
 
 /** The terms of a message that stands alone. A schema that is not known here is not looked for elsewhere. */

@@ -43,6 +43,14 @@ describe('what an owner takes away', () => {
     await expect(narrowed({}, { filter: { b: { $where: '' } } })).rejects.toMatchObject({ code: 'BAD_FILTER' });
   });
 
+  it('[GRANT-4] a misspelt narrowing is refused, or it would give more than was meant', async () => {
+    await expect(narrowed({}, { filters: { b: 2 } } as never)).rejects.toThrow(
+      'A narrowing has no member "filters"; allowed are filter, fields, duration, write',
+    );
+    const asked: Partial<RequestItem> = { access: 'readwrite', write: { operations: ['insert'] } };
+    await expect(narrowed(asked, { write: { perday: 5 } } as never)).rejects.toThrow('write has no member "perday"');
+  });
+
   it('[GRANT-4] [GRANT-23] optional fields can go, be cut or be changed, and required ones cannot', async () => {
     const asked = { fields: ['note', optional('price'), optional('name'), optional('born')] };
     expect(shownOf(await narrowed(asked, { fields: ['note'] }))).toEqual({ note: 'n' });
@@ -59,7 +67,7 @@ describe('what an owner takes away', () => {
     await expect(refused({ fields: [{ path: 'note', transform: 'drop' }] })).rejects.toThrow('note is required');
     await expect(refused({ fields: [] })).rejects.toThrow('Nothing of the record would be left');
     await expect(refused({ fields: ['note', { path: 'price', transform: 'year' }] })).rejects.toThrow(
-      'not well formed',
+      'fields.1.transform is "year"; allowed is "year" for a date of the schema alone, and price is none',
     );
   });
 
@@ -120,7 +128,9 @@ describe('what an owner takes away', () => {
     expect((await narrowed(asked, less)).write).toEqual(less.write);
     expect((await narrowed(asked, { write: { perDay: 5 } })).write).toMatchObject({ policy: 'auto', perDay: 5 });
     await expect(narrowed(asked, { write: { operations: ['update'] } })).rejects.toThrow('to update was not asked for');
-    await expect(narrowed(asked, { write: { perDay: 101 } })).rejects.toThrow('more writes a day');
+    await expect(narrowed(asked, { write: { perDay: 101 } })).rejects.toThrow(
+      '101 writes a day are more than the 100 that were',
+    );
     await expect(narrowed({}, less)).rejects.toThrow('Writing was not asked for');
     await expect(narrowed({ access: 'write' }, { fields: ['note'] })).rejects.toThrow('reads nothing');
   });

@@ -1,6 +1,6 @@
 /** What an owner takes away from what was asked. Narrowing starts from what was asked each time, so it can go back up to that. */
 
-import { isJsonObject, type JsonObject } from '@sluice/core/base';
+import { isJsonObject, type JsonObject, shownValue } from '@sluice/core/base';
 import {
   addedFilter,
   type FieldTerm,
@@ -17,6 +17,7 @@ import {
 } from '@sluice/core/grant';
 import { SluiceError } from '../errors.ts';
 import type { LoadedSchema } from '../schema/index.ts';
+import { assertMembers } from './known-members.ts';
 import { isUnknown, type UnknownItem } from './sync-request.ts';
 import { type LoadSchema, toTerms } from './terms.ts';
 
@@ -30,6 +31,9 @@ export type Narrowing = {
   readonly write?: Partial<Omit<WriteTerms, 'fields'>> & { readonly fields?: readonly string[] | 'all' };
 };
 
+const NARROWING_MEMBERS = ['filter', 'fields', 'duration', 'write'] as const satisfies readonly (keyof Narrowing)[];
+const WRITE_MEMBERS = ['operations', 'fields', 'policy', 'perDay'] as const satisfies readonly (keyof WriteTerms)[];
+
 /**
  * Narrows asked terms: `current` is what is given so far, and what the narrowing does not name.
  *
@@ -41,6 +45,8 @@ export async function narrow(
   narrowing: Narrowing,
   loadSchema: LoadSchema,
 ): Promise<GrantTerms> {
+  assertMembers(narrowing, NARROWING_MEMBERS, 'A narrowing');
+  if (narrowing.write) assertMembers(narrowing.write, WRITE_MEMBERS, 'write');
   const { fields: _fields, write: _write, ...rest } = current;
   const fields = fieldsOf(asked, current, narrowing.fields, await loadSchema(asked.schema));
   const write = writeOf(asked, current, narrowing.write);
@@ -65,7 +71,10 @@ export async function narrowItems(
 ): Promise<readonly (GrantTerms | UnknownItem)[]> {
   const each = isList(narrowing) ? narrowing : shareOut(items, narrowing);
   if (each.length !== items.length)
-    throw new SluiceError('BAD_REQUEST', `The request holds ${items.length} items, to be narrowed one by one`);
+    throw new SluiceError(
+      'BAD_REQUEST',
+      `The request holds ${items.length} items; allowed are as many narrowings, or one for all, and not ${each.length}`,
+    );
   return Promise.all(
     items.map((item, i) => (isUnknown(item) ? item : narrow(item, item, each[i] as Narrowing, loadSchema))),
   );
@@ -121,12 +130,13 @@ function fieldsOf(
   schema: LoadedSchema,
 ): readonly FieldTerm[] | undefined {
   if (chosen === undefined) return current.fields;
-  if (asked.access === 'write') throw new SluiceError('BAD_REQUEST', 'The request reads nothing, so it has no fields');
+  if (asked.access === 'write')
+    throw new SluiceError('BAD_REQUEST', 'The request reads nothing, so it has no fields to narrow');
   if (chosen === 'all') return asked.fields;
   if (chosen.length === 0) throw nothingLeft();
   const list = parseFields(chosen, schema.formats);
-  if (!list) throw new SluiceError('BAD_REQUEST', 'The fields to give are not well formed');
-  return narrowFields(asked.fields ?? [], list);
+  if (!list.ok) throw new SluiceError('BAD_REQUEST', `The fields to give cannot be used: ${list.error}`);
+  return narrowFields(asked.fields ?? [], list.value);
 }
 
 /** The asked fields as far as they were chosen: changed as asked, and without what was left out inside of them. */
@@ -164,9 +174,11 @@ function asAsked(shown: readonly FieldTerm[], term: FieldTerm): FieldTerm {
 }
 
 const nothingLeft = (): SluiceError => new SluiceError('BAD_REQUEST', 'Nothing of the record would be left to reveal');
-const nothingToWrite = (): SluiceError => new SluiceError('BAD_REQUEST', 'Writing was not asked for');
+const nothingToWrite = (): SluiceError =>
+  new SluiceError('BAD_REQUEST', 'Writing was not asked for, so there is nothing of it to narrow');
 
 function objectOf(filter: JsonObject): JsonObject {
-  if (!isJsonObject(filter)) throw new SluiceError('BAD_FILTER', 'A filter is a JSON object');
+  if (!isJsonObject(filter))
+    throw new SluiceError('BAD_FILTER', `The filter is ${shownValue(filter)}; allowed is an object`);
   return filter;
 }

@@ -1,6 +1,6 @@
 /** The requester's side of sharing: asks, waits for the answer, keeps the grants it receives, and opens them. */
 
-import { bytesToBase64url, bytesToHex, type JsonObject, type JsonValue, toDid } from '@sluice/core/base';
+import { bytesToBase64url, bytesToHex, isDid, type JsonObject, type JsonValue, shownValue } from '@sluice/core/base';
 import {
   createHpkeKeyPair,
   createSigningKey,
@@ -19,7 +19,7 @@ import {
 import { openDocument } from '@sluice/core/identity';
 import type { OpenAccount } from '../account/account.ts';
 import { packBytes, unpackBytes } from '../account/keychain.ts';
-import { SluiceError } from '../errors.ts';
+import { notADid, SluiceError } from '../errors.ts';
 import { type LiveLink, openLiveLink } from '../link/live-link.ts';
 import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
 import type { NodeAddress } from '../platform.ts';
@@ -38,7 +38,8 @@ import {
   SYNC_REQUEST,
   SYNC_WIPED,
 } from './sync-request.ts';
-import { assertEndsLater, type LoadSchema, type RequestItem, toTerms } from './terms.ts';
+import { assertMembers } from './known-members.ts';
+import { assertEndsLater, ITEM_MEMBERS, type LoadSchema, type RequestItem, toTerms } from './terms.ts';
 
 /** What is asked, of one schema or of several, and what for. It stands for 14 days unless `expiresInMs` says otherwise. */
 export type RequestOptions = {
@@ -279,13 +280,12 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
     options: RequestOptions,
     around: (items: readonly GrantTerms[]) => { readonly type: string; readonly data: JsonObject },
   ): Promise<SentRequest> {
-    const to = toDid(did);
-    const asked = 'items' in options ? options.items : [options];
-    if (asked.length === 0 || asked.length > MAX_REQUEST_ITEMS)
-      throw new SluiceError('BAD_REQUEST', `A request holds 1 to ${MAX_REQUEST_ITEMS} items`);
-    if (options.purpose.length > MAX_PURPOSE)
-      throw new SluiceError('BAD_REQUEST', `A purpose has at most ${MAX_PURPOSE} characters`);
-    const items = await Promise.all(asked.map((item) => toTerms(item, loadSchema)));
+    if (!isDid(did)) throw notADid(did);
+    const to = did;
+    const asked = itemsOf(options);
+    const items = await Promise.all(
+      asked.map((item, i) => toTerms(item, loadSchema, asked.length > 1 ? `items.${i}` : '')),
+    );
     assertEndsLater(items, clock.nowMs());
     if (to === account.did) throw new SluiceError('BAD_REQUEST', 'An account reads its own records without asking');
     const pairwise = createSigningKey(random);
@@ -354,4 +354,31 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
         );
     },
   };
+}
+
+const REQUEST_MEMBERS = ['purpose', 'expiresInMs', 'acceptNarrowed'];
+
+/** What is asked, checked as far as it does not depend on a schema. */
+function itemsOf(options: RequestOptions): readonly RequestItem[] {
+  const { purpose, expiresInMs } = options;
+  if (typeof purpose !== 'string' || purpose.length > MAX_PURPOSE)
+    throw new SluiceError(
+      'BAD_REQUEST',
+      `purpose is ${shownValue(purpose)}; allowed is a text of at most ${MAX_PURPOSE} characters`,
+    );
+  if (expiresInMs !== undefined && !(Number.isFinite(expiresInMs) && expiresInMs > 0))
+    throw new SluiceError('BAD_REQUEST', `expiresInMs is ${shownValue(expiresInMs)}; allowed is a number over 0`);
+  if (!('items' in options)) {
+    assertMembers(options, [...ITEM_MEMBERS, ...REQUEST_MEMBERS], 'A request');
+    return [options];
+  }
+  assertMembers(options, ['items', ...REQUEST_MEMBERS], 'A request of several items');
+  const { items } = options;
+  if (!Array.isArray(items) || items.length === 0 || items.length > MAX_REQUEST_ITEMS)
+    throw new SluiceError(
+      'BAD_REQUEST',
+      `items is ${shownValue(items)}; allowed is a list of 1 to ${MAX_REQUEST_ITEMS}`,
+    );
+  for (const [i, item] of items.entries()) assertMembers(item, ITEM_MEMBERS, `items.${i}`);
+  return items;
 }

@@ -3,11 +3,12 @@
  * every account has both.
  */
 
-import { toDid } from '@sluice/core/base';
+import { isDid } from '@sluice/core/base';
 import { type Agents, createAgents } from '../agent/agents.ts';
 import { keyFromMs } from '../agent/agent-item.ts';
 import type { OpenAccount } from '../account/account.ts';
 import type { Context } from '../context.ts';
+import { notADid } from '../errors.ts';
 import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
 import { type ActivityLog, createActivityLog } from './activity-log.ts';
 import type { Report } from './activity-report.ts';
@@ -111,7 +112,10 @@ export function createSharing({ account, mailbox, vault }: SharingDeps): Sharing
     grants,
     receipts,
     activity: { list, keep, kept },
-    report: async (grantee, atMs) => log.report(toDid(grantee), atMs),
+    report: async (grantee, atMs) => {
+      if (!isDid(grantee)) throw notADid(grantee);
+      return log.report(grantee, atMs);
+    },
     revoke,
     pause,
     resume,

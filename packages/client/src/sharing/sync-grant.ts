@@ -27,7 +27,6 @@ import {
   sealHpke,
   toAeadKey,
 } from '@sluice/core/crypto';
-import { filterFailureText } from '@sluice/core/filter';
 import { type GrantTerms, MAX_REQUEST_ITEMS, openReceipt, parseTerms, wrongNarrowing } from '@sluice/core/grant';
 import type { DidResolver } from '@sluice/core/identity';
 import { encodeCbor, fixed, list, readShape, STREAM_KIND, tuple } from '@sluice/core/wire';
@@ -150,8 +149,8 @@ async function readHanded(
   const { grantId, terms } = given;
   if (typeof grantId !== 'string' || !/^[0-9a-f]{32}$/.test(grantId)) throw bad('a grant has no id');
   const schema = await deps.loadSchema(asked.schema);
-  const parsed = parseTerms(terms, schema.formats, filterFailureText as (failure: never) => string);
-  if (!parsed.ok) throw bad('the terms of a grant cannot be read');
+  const parsed = parseTerms(terms, schema.formats);
+  if (!parsed.ok) throw bad(`the terms of a grant cannot be read: ${parsed.error.text}`);
   const wrong = wrongNarrowing(asked, parsed.value.terms);
   if (wrong) throw bad(`a grant is not for what was asked: ${wrong}`);
   const feed = bytesOf(given.feed, 'feed', 16);

@@ -4,15 +4,16 @@ import {
   base64urlToBytes,
   bytesToBase64url,
   type Did,
+  type Err,
   err,
   isJsonObject,
   type JsonObject,
   type JsonValue,
   ok,
   type Result,
+  shownValue,
 } from '@sluice/core/base';
 import { toVerifyKey, type VerifyKey } from '@sluice/core/crypto';
-import { filterFailureText } from '@sluice/core/filter';
 import { type GrantTerms, MAX_REQUEST_ITEMS, MAX_SCHEMA_ID, parseTerms } from '@sluice/core/grant';
 import { type DidResolver, type DocumentSigner, openDocument, signDocument } from '@sluice/core/identity';
 import { SluiceError } from '../errors.ts';
@@ -79,30 +80,34 @@ export type OpenRequestDeps = {
   readonly owner: Did;
 };
 
+/** Why a request cannot be answered. `isLate`: it stood for a time that has passed. */
+export type BadRequest = { readonly type: 'bad-request'; readonly text: string; readonly isLate?: true };
+
 /** Opens a request that came in a message from `from`. Every check of form, signature, addressee and filter is here. */
 export async function openSyncRequest(
   document: Uint8Array,
   from: Did,
   deps: OpenRequestDeps,
-): Promise<Result<SyncRequest, { readonly type: 'bad-request'; readonly text: string }>> {
-  const bad = (text: string): Result<never, { type: 'bad-request'; text: string }> =>
-    err({ type: 'bad-request', text });
+): Promise<Result<SyncRequest, BadRequest>> {
+  const bad = (text: string): Err<BadRequest> => err({ type: 'bad-request', text });
   const opened = await openDocument(document, DOCUMENT_TYPE, deps.resolver.resolve, deps.nowMs);
-  if (!opened.ok) return bad('the request is not signed by who it says it is from');
+  if (!opened.ok) return bad('it is not signed by who it says it is from');
   const { payload, signer, hash } = opened.value;
-  if (signer !== from) return bad('the request is not signed by its sender');
-  if (payload.to !== deps.owner) return bad('the request is addressed to somebody else');
+  if (signer !== from) return bad('it is not signed by its sender');
+  if (payload.to !== deps.owner) return bad('it is addressed to somebody else');
   const { items, purpose, expiresAt, signKey, hpkeKey } = payload;
   if (!Array.isArray(items) || items.length === 0 || items.length > MAX_REQUEST_ITEMS)
-    return bad(`a request holds 1 to ${MAX_REQUEST_ITEMS} items`);
-  if (typeof purpose !== 'string' || purpose.length > MAX_PURPOSE) return bad('the purpose is missing or too long');
-  if (typeof expiresAt !== 'number' || expiresAt <= deps.nowMs) return bad('the request has expired');
+    return bad(`its items are ${shownValue(items)}; allowed is a list of 1 to ${MAX_REQUEST_ITEMS}`);
+  if (typeof purpose !== 'string' || purpose.length > MAX_PURPOSE)
+    return bad(`its purpose is not a text of at most ${MAX_PURPOSE} characters`);
+  if (typeof expiresAt !== 'number') return bad('it does not say until when it stands');
+  if (expiresAt <= deps.nowMs) return err({ type: 'bad-request', text: 'its time has passed', isLate: true });
   const keys = readKeys(signKey, hpkeKey);
-  if (!keys) return bad('the keys are not of the right form');
+  if (!keys) return bad('its signKey or hpkeKey is no key of 32 bytes in base64url');
   const terms: (GrantTerms | UnknownItem)[] = [];
-  for (const item of items) {
+  for (const [i, item] of items.entries()) {
     const read = await readTerms(item as JsonValue, deps.loadSchema);
-    if (!read.ok) return bad(read.error);
+    if (!read.ok) return bad(`items.${i}: ${read.error}`);
     terms.push(read.value);
   }
   return ok({ items: terms, purpose, expiresAtMs: expiresAt, ...keys, from, hash });
@@ -113,18 +118,18 @@ async function readTerms(
   loadSchema: OpenRequestDeps['loadSchema'],
 ): Promise<Result<GrantTerms | UnknownItem, string>> {
   if (!isJsonObject(item) || typeof item.schema !== 'string' || item.schema.length > MAX_SCHEMA_ID)
-    return err('an item lacks its schema');
+    return err(`its schema is missing, or over ${MAX_SCHEMA_ID} characters`);
   const loaded = await loadSchema(item.schema).then(ok, (cause: unknown) => {
-    if (cause instanceof SluiceError) return err('a schema cannot be found');
+    if (cause instanceof SluiceError) return err(`its schema ${shownValue(item.schema)} cannot be found`);
     throw cause;
   });
   if (!loaded.ok) return loaded;
   const schema = loaded.value;
   if (!schema) return ok({ unknownSchema: item.schema });
-  const parsed = parseTerms(item, schema.formats, filterFailureText as (failure: never) => string);
-  if (!parsed.ok)
-    return err(parsed.error.type === 'bad-filter' ? parsed.error.text : `the terms have a bad ${parsed.error.field}`);
-  if (parsed.value.terms.schemaHash !== schema.hash) return err('the schema is not the one the requester means');
+  const parsed = parseTerms(item, schema.formats);
+  if (!parsed.ok) return err(parsed.error.text);
+  if (parsed.value.terms.schemaHash !== schema.hash)
+    return err(`the schema ${shownValue(schema.id)} is another one here than the one that the requester means`);
   return ok(parsed.value.terms);
 }
 

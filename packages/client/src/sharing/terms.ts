@@ -43,8 +43,8 @@ const defaultWrite = (access: GrantAccess = 'read'): RequestItem['write'] => {
   return { operations: access === 'write' ? ['insert'] : ['insert', 'update'] };
 };
 
-/** Reads what an app asks for. Errors: UNKNOWN_SCHEMA, BAD_SCHEMA, BAD_FILTER, BAD_REQUEST. */
-export const toTerms = async (item: RequestItem, loadSchema: LoadSchema): Promise<GrantTerms> => {
+/** Reads what an app asks for. `place` names the item among several. Errors: UNKNOWN_SCHEMA, BAD_SCHEMA, BAD_FILTER, BAD_REQUEST. */
+export const toTerms = async (item: RequestItem, loadSchema: LoadSchema, place = ''): Promise<GrantTerms> => {
   const schema = await loadSchema(item.schema);
   const input = {
     schema: schema.id,
@@ -57,18 +57,31 @@ export const toTerms = async (item: RequestItem, loadSchema: LoadSchema): Promis
     frequency: item.frequency,
     write: item.write ?? defaultWrite(item.access),
   };
-  const parsed = parseTerms(input, schema.formats, filterFailureText as (failure: never) => string);
-  if (!parsed.ok)
-    throw parsed.error.type === 'bad-filter'
-      ? new SluiceError('BAD_FILTER', parsed.error.text)
-      : new SluiceError('BAD_REQUEST', `The request has a bad ${parsed.error.field}`);
-  return parsed.value.terms;
+  const parsed = parseTerms(input, schema.formats);
+  if (parsed.ok) return parsed.value.terms;
+  const { type, text } = parsed.error;
+  throw type === 'bad-filter'
+    ? new SluiceError('BAD_FILTER', `${place && `In ${place}: `}${text}`)
+    : new SluiceError('BAD_REQUEST', `The terms cannot be used: ${place && `${place}: `}${text}`);
 };
+
+/** What terms are written with. */
+export const ITEM_MEMBERS = [
+  'schema',
+  'access',
+  'filter',
+  'fields',
+  'duration',
+  'retention',
+  'frequency',
+  'write',
+] as const satisfies readonly (keyof RequestItem)[];
 
 /** Terms whose end has passed would give nothing, and look as if they did. Errors: BAD_REQUEST. */
 export function assertEndsLater(items: readonly GrantTerms[], nowMs: number): void {
-  if (items.some((terms) => (endsAtMs(terms) ?? nowMs + 1) <= nowMs))
-    throw new SluiceError('BAD_REQUEST', 'The end that is asked for has passed');
+  const past = items.find((terms) => (endsAtMs(terms) ?? nowMs + 1) <= nowMs);
+  if (past && typeof past.duration === 'object')
+    throw new SluiceError('BAD_REQUEST', `duration.until is ${past.duration.until}, which has passed`);
 }
 
 /** Whether terms in normal form are less than what was asked. */

@@ -6,3 +6,4 @@ export * from './json.ts';
 export * from './random.ts';
 export * from './redacted.ts';
 export * from './result.ts';
+export * from './shown.ts';

@@ -1,10 +1,10 @@
 /** A filter in plain words, for a consent screen. Values are the requester's text, so they are shown quoted, short and harmless. */
 
+import { shownText, shownValue } from '../base/shown.ts';
 import type { Atom, Filter, Node, Scalar } from './ast.ts';
 import type { FieldFormat } from './formats.ts';
 import type { Span } from './instant.ts';
 
-const MAX_SHOWN = 60;
 const MAX_VALUES = 5;
 
 /** Says which records match, e.g. `date is within the last 6 months and status is "final"`. */
@@ -23,15 +23,15 @@ function sentence(node: Node, inner: boolean): string {
     case 'not':
       return `not (${sentence(node.part, false)})`;
     case 'element':
-      return `some item of ${safe(node.name)} has ${sentence(node.part, true)}`;
+      return `some item of ${shownText(node.name)} has ${sentence(node.part, true)}`;
     case 'atom':
-      return `${safe(node.name || 'the value')} ${atomWords(node.atom, node.format)}`;
+      return `${shownText(node.name || 'the value')} ${atomWords(node.atom, node.format)}`;
   }
 }
 
 function atomWords(atom: Atom, format: FieldFormat | undefined): string {
   const show = (value: Scalar): string =>
-    quote(format !== undefined && typeof value === 'number' ? shortDate(value) : value);
+    shownValue(format !== undefined && typeof value === 'number' ? shortDate(value) : value);
   const list = (values: readonly Scalar[]): string => {
     if (values.length === 0) return 'no values';
     const shown = values.slice(0, MAX_VALUES).map(show).join(', ');
@@ -57,7 +57,7 @@ function atomWords(atom: Atom, format: FieldFormat | undefined): string {
     case '$exists':
       return atom.value ? 'is given' : 'is not given';
     case '$beginsWith':
-      return `begins with ${quote(atom.value)}`;
+      return `begins with ${shownValue(atom.value)}`;
     case '$within':
       return `is within the last ${spanWords(atom.span)}`;
   }
@@ -82,13 +82,3 @@ const shortDate = (ms: number): string => {
   const iso = new Date(ms).toISOString();
   return iso.endsWith('T00:00:00.000Z') ? iso.slice(0, 10) : iso;
 };
-
-const quote = (value: Scalar): string => (typeof value === 'string' ? `"${safe(value)}"` : String(value));
-
-/** Control, format and bidi characters could make a sentence read as another; they are shown as their code. */
-function safe(text: string): string {
-  const shown = [...text]
-    .map((c) => (/[\p{C}\p{Zl}\p{Zp}"\\]/u.test(c) ? `\\u{${(c.codePointAt(0) as number).toString(16)}}` : c))
-    .join('');
-  return shown.length > MAX_SHOWN ? `${shown.slice(0, MAX_SHOWN)}…` : shown;
-}

@@ -2,6 +2,7 @@
 
 import { isJsonObject, type JsonObject, type JsonValue } from '../base/json.ts';
 import { err, ok, type Result } from '../base/result.ts';
+import { shownText } from '../base/shown.ts';
 import type { Atom, Filter, Node, Scalar } from './ast.ts';
 import type { FieldFormat, FieldFormats } from './formats.ts';
 import { parseInstant, parseSpan } from './instant.ts';
@@ -13,6 +14,7 @@ const MAX_FILTER_NODES = 128;
 const MAX_LIST = 256;
 const MAX_TEXT = 1024;
 const MAX_SOURCE = 16 * 1024;
+const MAX_SHOWN_PATH = 200;
 const PATH = /^[^.$][^.]{0,127}(\.[^.$][^.]{0,127}){0,15}$/;
 
 /** What is wrong with a filter, and where. */
@@ -34,9 +36,10 @@ export type FilterFailure = {
 
 const SENTENCES: { readonly [K in FilterFailure['type']]: string } = {
   'not-an-object': 'a filter is a JSON object',
-  'unknown-operator': 'this operator does not exist',
-  'bad-operand': 'the operand is of the wrong kind',
-  'bad-path': 'this is not a field path',
+  'unknown-operator':
+    'this operator does not exist; there are $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $beginsWith, $within, $elemMatch, $not, and $and, $or, $not around conditions',
+  'bad-operand': 'a value is a text, a number, a boolean or null; for one of several there is $in',
+  'bad-path': 'this is not a field path: up to 16 names with dots between, and no $ at the start of one',
   'not-an-instant': 'this field is a date: give a date, a date-time or a partial date',
   'too-deep': `a filter nests at most ${MAX_FILTER_DEPTH} deep`,
   'too-many': `a filter has at most ${MAX_FILTER_NODES} conditions and ${MAX_LIST} values in a list`,
@@ -44,10 +47,36 @@ const SENTENCES: { readonly [K in FilterFailure['type']]: string } = {
   'nested-object': 'a nested object needs operators; use a dot path or $elemMatch',
   empty: 'an operator needs at least one condition',
 };
+/** What the operators take that do not take any one value. */
+const OPERANDS: { readonly [operator: string]: string } = {
+  $and: 'a list of filters',
+  $or: 'a list of filters',
+  $not: 'a filter, or operators',
+  $elemMatch: 'a filter for an item, or operators',
+  $gt: 'a text or a number',
+  $gte: 'a text or a number',
+  $lt: 'a text or a number',
+  $lte: 'a text or a number',
+  $in: 'a list of texts, numbers and booleans',
+  $nin: 'a list of texts, numbers and booleans',
+  $exists: 'true or false',
+  $beginsWith: 'a text of at least one character',
+  $within: 'an ISO 8601 duration of whole units, such as "P6M"',
+};
 
-/** A sentence for developers. */
-export const filterFailureText = (failure: FilterFailure): string =>
-  `The filter is wrong at ${failure.path === '' ? 'its root' : failure.path}: ${SENTENCES[failure.type]}`;
+/** A sentence for developers: what is wrong where, and what is allowed there. The values of the filter are not in it. */
+export function filterFailureText({ type, path }: FilterFailure): string {
+  const steps = path.split('.');
+  const operator = steps.at(/^\d+$/.test(steps.at(-1) ?? '') ? -2 : -1) ?? '';
+  const operand = type === 'bad-operand' ? OPERANDS[operator] : undefined;
+  const text =
+    type === 'not-an-instant' && operator === '$within'
+      ? '$within is for dates alone, and the schema calls this field none'
+      : operand
+        ? `${operator} takes ${operand}`
+        : SENTENCES[type];
+  return `The filter is wrong at ${path === '' ? 'its root' : shownText(path, MAX_SHOWN_PATH)}: ${text}`;
+}
 
 class Wrong extends Error {
   readonly failure: FilterFailure;

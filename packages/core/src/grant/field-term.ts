@@ -1,7 +1,9 @@
 /** Which parts of a record a grant reveals, and how: each a path, perhaps one that may be left away, perhaps one that is changed first. */
 
 import { isJsonObject } from '../base/json.ts';
+import { err, ok, type Result } from '../base/result.ts';
 import type { FieldFormats } from '../filter/index.ts';
+import { strayMember, wrong } from './wrong-part.ts';
 
 /**
  * What happens to a field before it is revealed. `drop` leaves it out, `year` keeps the year of a date, `pseudonym` puts a name in its place
@@ -37,38 +39,54 @@ export const isFieldPath = (path: unknown): path is string =>
 /**
  * Reads untrusted field terms into their normal form: sorted by path, no repeats, the plain ones as text.
  *
- * Result: undefined when they are not well formed. Source: spec/grant.md GRANT-21.
+ * Result: or a sentence on the first that is wrong, which starts with its place. Source: spec/grant.md GRANT-21.
  */
-export function parseFields(input: unknown, formats: FieldFormats): readonly FieldTerm[] | undefined {
-  if (!Array.isArray(input) || input.length === 0 || input.length > MAX_FIELDS) return undefined;
-  const byPath = new Map<string, FieldTerm>();
-  for (const item of input) {
-    const term = parseField(item, formats);
-    if (!term) return undefined;
-    const before = byPath.get(pathOf(term));
-    if (before && !sameTerm(before, term)) return undefined;
-    byPath.set(pathOf(term), term);
+export function parseFields(input: unknown, formats: FieldFormats): Result<readonly FieldTerm[], string> {
+  if (!Array.isArray(input) || input.length === 0 || input.length > MAX_FIELDS)
+    return wrong('fields', input, `a list of 1 to ${MAX_FIELDS} fields`);
+  const byPath = new Map<string, { readonly at: string; readonly term: FieldTerm }>();
+  for (const [i, item] of input.entries()) {
+    const at = `fields.${i}`;
+    const read = parseField(item, at, formats);
+    if (!read.ok) return read;
+    const path = pathOf(read.value);
+    const before = byPath.get(path);
+    if (before && !sameTerm(before.term, read.value))
+      return err(`${at} names ${path} in another way than ${before.at}; allowed is one way for each path`);
+    byPath.set(path, { at, term: read.value });
   }
-  const changed = [...byPath.values()].filter((term) => transformOf(term) !== undefined).map(pathOf);
-  // What is dropped or has a pseudonym in its place has nothing left inside that a term could speak of.
-  if ([...byPath.keys()].some((path) => changed.some((other) => other !== path && liesIn(path, other))))
-    return undefined;
-  return [...byPath.values()].sort((a, b) => (pathOf(a) < pathOf(b) ? -1 : 1));
+  const terms = [...byPath.values()];
+  for (const { at, term } of terms) {
+    // What is dropped or has a pseudonym in its place has nothing left inside that a term could speak of.
+    const outer = terms.find((o) => o.term !== term && transformOf(o.term) && liesIn(pathOf(term), pathOf(o.term)));
+    if (outer)
+      return err(
+        `${at} is ${pathOf(term)}, which lies in ${pathOf(outer.term)} of ${outer.at}; allowed is nothing inside of a field with a transform`,
+      );
+  }
+  return ok(terms.map(({ term }) => term).sort((a, b) => (pathOf(a) < pathOf(b) ? -1 : 1)));
 }
 
-function parseField(item: unknown, formats: FieldFormats): FieldTerm | undefined {
-  if (typeof item === 'string') return isFieldPath(item) ? item : undefined;
+const PATH_RULE = `a path of up to 8 names of letters, digits and _ with dots between, and none of ${[...RESERVED].join(', ')}`;
+const MEMBERS = ['path', 'optional', 'transform'];
+
+function parseField(item: unknown, at: string, formats: FieldFormats): Result<FieldTerm, string> {
+  if (typeof item === 'string') return isFieldPath(item) ? ok(item) : wrong(at, item, PATH_RULE);
+  if (!isJsonObject(item)) return wrong(at, item, `a path, or an object of ${MEMBERS.join(', ')}`);
   // A member that is not understood may be one that reveals less.
-  if (!isJsonObject(item) || Object.keys(item).some((name) => !['path', 'optional', 'transform'].includes(name)))
-    return undefined;
+  const stray = Object.keys(item).find((name) => !MEMBERS.includes(name));
+  if (stray !== undefined) return strayMember(at, stray, MEMBERS);
   const { path, optional } = item;
-  if (!isFieldPath(path) || (optional !== undefined && optional !== true)) return undefined;
+  if (!isFieldPath(path)) return wrong(`${at}.path`, path, PATH_RULE);
+  if (optional !== undefined && optional !== true) return wrong(`${at}.optional`, optional, 'true, or nothing');
   const transform = item.transform === undefined ? undefined : parseTransform(item.transform);
-  if (item.transform !== undefined && !transform) return undefined;
-  if (transform === 'drop' && optional) return undefined;
-  if (transform === 'year' && !formats.has(path)) return undefined;
-  if (!optional && !transform) return path;
-  return { path, ...(optional ? { optional } : {}), ...(transform ? { transform } : {}) };
+  if (item.transform !== undefined && !transform)
+    return wrong(`${at}.transform`, item.transform, '"drop", "year", "pseudonym" or {round: a number over 0}');
+  if (transform === 'drop' && optional) return wrong(`${at}.optional`, optional, 'nothing beside the transform "drop"');
+  if (transform === 'year' && !formats.has(path))
+    return wrong(`${at}.transform`, transform, `"year" for a date of the schema alone, and ${path} is none`);
+  if (!optional && !transform) return ok(path);
+  return ok({ path, ...(optional ? { optional } : {}), ...(transform ? { transform } : {}) });
 }
 
 function parseTransform(input: unknown): FieldTransform | undefined {

@@ -12,7 +12,6 @@ import { fill, flip, hex, utf8 } from '../base/second-writer.oracle.ts';
 import { checkCommitment } from '../crypto/aead.ts';
 import { hpkeKeyPairFromSecret, openHpke } from '../crypto/hpke.ts';
 import { toVerifyKey, type VerifyKey } from '../crypto/sign.ts';
-import { filterFailureText } from '../filter/index.ts';
 import { openDocument } from '../identity/document.ts';
 import { fixed, list, readShape, tuple } from '../wire/shape.ts';
 import { receiptPayload } from './receipt.ts';
@@ -346,7 +345,7 @@ type Vectors = Awaited<ReturnType<typeof grantVectors>>;
 const read = (): Vectors => JSON.parse(readFileSync(FILE, 'utf8')) as Vectors;
 
 const formats = new Map(Object.entries(FORMATS));
-const readTerms = (given: unknown) => parseTerms(given, formats, filterFailureText as (failure: never) => string);
+const readTerms = (given: unknown) => parseTerms(given, formats);
 const keysShape = list(tuple(['key', fixed(32)], ['commitment', fixed(32)]), 16);
 
 /** Resolves the two DIDs of the file. */

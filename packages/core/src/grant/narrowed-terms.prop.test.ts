@@ -35,13 +35,17 @@ const term = fc
     ...(transform ? { transform } : {}),
     ...(optional && transform !== 'drop' ? { optional } : {}),
   }));
+const parsed = (list: readonly unknown[]): readonly FieldTerm[] | undefined => {
+  const read = parseFields(list, new Map());
+  return read.ok ? read.value : undefined;
+};
 const lists = fc.oneof(
   { weight: 1, arbitrary: fc.constant(undefined) },
   {
     weight: 9,
     arbitrary: fc
       .array(term, { minLength: 1, maxLength: 4 })
-      .map((list) => parseFields(list, new Map()))
+      .map((list) => parsed(list))
       .filter((list) => list !== undefined),
   },
 );
@@ -53,7 +57,7 @@ const withFields = (fields: readonly FieldTerm[] | undefined): GrantTerms => ({
 const pairs = fc
   .tuple(lists, fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }), fc.array(term, { maxLength: 2 }))
   .map(([asked, keep, more]) => {
-    const given = parseFields([...(asked ?? []).filter((_, i) => keep[i] || keep[3]), ...more], new Map());
+    const given = parsed([...(asked ?? []).filter((_, i) => keep[i] || keep[3]), ...more]);
     return { asked, given };
   });
 
@@ -123,65 +127,93 @@ describe('narrowed terms', () => {
       'a change that is left out',
       [{ path: 'b', optional: true, transform: 'year' }],
       ['b'],
-      'b was asked for in another form',
+      'b was asked for in another form: year',
     ],
     [
       'a change inside that is left out',
       ['a', { path: 'a.b', transform: 'year' }],
       ['a'],
-      'a.b was asked for in another form',
+      'a.b was asked for in another form: year',
     ],
-    ['a drop that is left out', ['a', { path: 'a.b', transform: 'drop' }], ['a'], 'a.b was asked for in another form'],
-    ['the whole record', ['a'], undefined, 'whole records were not asked for'],
+    [
+      'a drop that is left out',
+      ['a', { path: 'a.b', transform: 'drop' }],
+      ['a'],
+      'a.b was asked for in another form: left out',
+    ],
+    ['the whole record', ['a'], undefined, 'whole records were not asked for, only a'],
     [
       'nothing but drops',
       [{ path: 'a', optional: true }],
       [{ path: 'b', transform: 'drop' }],
-      'whole records were not asked for',
+      'whole records were not asked for, only a',
     ],
-    ['the whole record but for a drop', [{ path: 'a', transform: 'drop' }], undefined, 'a was not asked for'],
+    [
+      'the whole record but for a drop',
+      [{ path: 'a', transform: 'drop' }],
+      undefined,
+      'a was not asked for: the request leaves a out',
+    ],
     ['a chosen part of the whole record', undefined, ['a', { path: 'b', transform: 'pseudonym' }], undefined],
-    ['a chosen part under a drop', [{ path: 'a', transform: 'drop' }], ['a.b'], 'a.b was not asked for'],
+    [
+      'a chosen part under a drop',
+      [{ path: 'a', transform: 'drop' }],
+      ['a.b'],
+      'a.b was not asked for: the request leaves a out',
+    ],
     [
       'a pseudonym of what holds a drop',
       [{ path: 'a.b', transform: 'drop' }],
       [{ path: 'a', transform: 'pseudonym' }],
-      'a.b was asked for in another form',
+      'a.b was asked for in another form: left out',
     ],
   ])('[GRANT-4] fields: %s', (_name, asked, given, wrong) => {
     expect(wrongNarrowing(withFields(asked), withFields(given))).toBe(wrong);
   });
 
   const end = (until: string): GrantTerms['duration'] => ({ until: `${until}T00:00:00.000Z` });
-  const longer = 'it lasts longer than was asked';
+  const otherFilter = 'the filter is another one: allowed is what was asked for, or {$and: [what was asked for, more]}';
+  const longer = (asked: string, given: string): string =>
+    `it lasts longer than was asked: asked for was ${asked}, given is ${given}`;
+  const until = (day: string): string => `until ${day}T00:00:00.000Z`;
   it.each<[string, Partial<GrantTerms>, Partial<GrantTerms>, string | undefined]>([
-    ['another schema', {}, { schema: 't' }, 'the schema is another one'],
-    ['another body of the schema', {}, { schemaHash: 'cd'.repeat(32) }, 'the schema is another one'],
-    ['less access', { access: 'readwrite', write: WRITE }, {}, 'the access is another one'],
-    ['another retention', { retention: 'P1Y' }, { retention: 'P2Y' }, 'the retention is another one'],
-    ['another frequency', {}, { frequency: 'P1D' }, 'the frequency is another one'],
+    ['another schema', {}, { schema: 't' }, 'the schema is another one, by its $id or its hash'],
+    [
+      'another body of the schema',
+      {},
+      { schemaHash: 'cd'.repeat(32) },
+      'the schema is another one, by its $id or its hash',
+    ],
+    [
+      'less access',
+      { access: 'readwrite', write: WRITE },
+      {},
+      'the access is another one: asked for was "readwrite", given is "read"',
+    ],
+    [
+      'another retention',
+      { retention: 'P1Y' },
+      { retention: 'P2Y' },
+      'the retention is another one: asked for was "P1Y", given is "P2Y"',
+    ],
+    ['another frequency', {}, { frequency: 'P1D' }, 'the frequency is another one: asked for was none, given is "P1D"'],
     ['a filter that adds', {}, { filter: { $and: [BASE.filter, { b: 1 }] } }, undefined],
     ['a filter that adds to none', { filter: {} }, { filter: { b: 1 } }, undefined],
-    ['no filter', {}, { filter: {} }, 'the filter is another one'],
-    [
-      'a filter that adds in another place',
-      {},
-      { filter: { $and: [{ b: 1 }, BASE.filter] } },
-      'the filter is another one',
-    ],
-    [
-      'a filter that adds beside',
-      {},
-      { filter: { $and: [BASE.filter], $or: [{ b: 1 }] } },
-      'the filter is another one',
-    ],
-    ['a filter of either', {}, { filter: { $or: [BASE.filter, { b: 1 }] } }, 'the filter is another one'],
+    ['no filter', {}, { filter: {} }, otherFilter],
+    ['a filter that adds in another place', {}, { filter: { $and: [{ b: 1 }, BASE.filter] } }, otherFilter],
+    ['a filter that adds beside', {}, { filter: { $and: [BASE.filter], $or: [{ b: 1 }] } }, otherFilter],
+    ['a filter of either', {}, { filter: { $or: [BASE.filter, { b: 1 }] } }, otherFilter],
     ['once for standing', {}, { duration: 'once' }, undefined],
     ['an end for standing', {}, { duration: end('2030-01-01') }, undefined],
-    ['standing for once', { duration: 'once' }, {}, longer],
-    ['standing for an end', { duration: end('2030-01-01') }, {}, longer],
+    ['standing for once', { duration: 'once' }, {}, longer('"once"', '"standing"')],
+    ['standing for an end', { duration: end('2030-01-01') }, {}, longer(until('2030-01-01'), '"standing"')],
     ['an earlier end', { duration: end('2030-01-01') }, { duration: end('2029-12-31') }, undefined],
-    ['a later end', { duration: end('2030-01-01') }, { duration: end('2030-01-02') }, longer],
+    [
+      'a later end',
+      { duration: end('2030-01-01') },
+      { duration: end('2030-01-02') },
+      longer(until('2030-01-01'), until('2030-01-02')),
+    ],
     ['once for an end', { duration: end('2030-01-01') }, { duration: 'once' }, undefined],
   ])('[GRANT-4] %s', (_name, asked, given, wrong) => {
     expect(wrongNarrowing({ ...BASE, ...asked }, { ...BASE, ...given })).toBe(wrong);
@@ -189,14 +221,19 @@ describe('narrowed terms', () => {
 
   it.each<[string, object, object, string | undefined]>([
     ['fewer operations', {}, { operations: ['insert'] }, undefined],
-    ['one more operation', {}, { operations: ['insert', 'delete'] }, 'to delete was not asked for'],
+    [
+      'one more operation',
+      {},
+      { operations: ['insert', 'delete'] },
+      'to delete was not asked for, only to insert, update',
+    ],
     ['chosen fields for all', {}, { fields: ['a'] }, undefined],
-    ['all fields for some', { fields: ['a'] }, {}, 'to write all fields was not asked for'],
-    ['another field', { fields: ['a'] }, { fields: ['a', 'b'] }, 'to write b was not asked for'],
+    ['all fields for some', { fields: ['a'] }, {}, 'to write all fields was not asked for, only a'],
+    ['another field', { fields: ['a'] }, { fields: ['a', 'b'] }, 'to write b was not asked for, only a'],
     ['proposing for writing', {}, { policy: 'propose' }, undefined],
-    ['writing for proposing', { policy: 'propose' }, {}, 'to write without being asked was not asked for'],
+    ['writing for proposing', { policy: 'propose' }, {}, 'the policy "auto" was not asked for, only "propose"'],
     ['fewer a day', {}, { perDay: 1 }, undefined],
-    ['more a day', {}, { perDay: 101 }, 'more writes a day than were asked for'],
+    ['more a day', {}, { perDay: 101 }, '101 writes a day are more than the 100 that were asked for'],
   ])('[GRANT-4] writing: %s', (_name, asked, given, wrong) => {
     const of = (write: object): GrantTerms => ({ ...BASE, access: 'readwrite', write: { ...WRITE, ...write } });
     expect(wrongNarrowing(of(asked), of(given))).toBe(wrong);

@@ -2,6 +2,7 @@
 
 import { jsonEquals } from '../base/canonical-json.ts';
 import type { JsonObject, JsonValue } from '../base/json.ts';
+import { shownText, shownValue } from '../base/shown.ts';
 import { type FieldTerm, isDrop, isOptional, liesIn, pathOf, sameTransform, transformOf } from './field-term.ts';
 import type { GrantDuration, GrantTerms } from './terms.ts';
 import type { WriteTerms } from './write-terms.ts';
@@ -12,10 +13,11 @@ import type { WriteTerms } from './write-terms.ts';
  * Source: spec/grant.md GRANT-4, GRANT-23.
  */
 export function wrongNarrowing(asked: GrantTerms, given: GrantTerms): string | undefined {
-  if (asked.schema !== given.schema || asked.schemaHash !== given.schemaHash) return 'the schema is another one';
-  if (asked.access !== given.access) return 'the access is another one';
-  if (asked.retention !== given.retention) return 'the retention is another one';
-  if (asked.frequency !== given.frequency) return 'the frequency is another one';
+  if (asked.schema !== given.schema || asked.schemaHash !== given.schemaHash)
+    return 'the schema is another one, by its $id or its hash';
+  if (asked.access !== given.access) return isAnother('access', asked.access, given.access);
+  if (asked.retention !== given.retention) return isAnother('retention', asked.retention, given.retention);
+  if (asked.frequency !== given.frequency) return isAnother('frequency', asked.frequency, given.frequency);
   return (
     wrongFilter(asked.filter, given.filter) ??
     wrongFields(asked.fields ?? [], given.fields ?? []) ??
@@ -23,6 +25,9 @@ export function wrongNarrowing(asked: GrantTerms, given: GrantTerms): string | u
     (asked.write && given.write ? wrongWrite(asked.write, given.write) : undefined)
   );
 }
+
+const isAnother = (part: string, asked: unknown, given: unknown): string =>
+  `the ${part} is another one: asked for was ${asked === undefined ? 'none' : shownValue(asked)}, given is ${given === undefined ? 'none' : shownValue(given)}`;
 
 /** A filter that adds to another is written so that anybody sees it: the first of two that must both hold. */
 export const addedFilter = (asked: JsonObject, more: JsonObject): JsonObject => {
@@ -36,52 +41,71 @@ function wrongFilter(asked: JsonObject, given: JsonObject): string | undefined {
   if (isAll(asked) || jsonEquals(asked, given)) return undefined;
   const { $and: parts, ...rest } = given;
   const adds = Array.isArray(parts) && Object.keys(rest).length === 0 && jsonEquals(asked, parts[0] as JsonValue);
-  return adds ? undefined : 'the filter is another one';
+  return adds
+    ? undefined
+    : 'the filter is another one: allowed is what was asked for, or {$and: [what was asked for, more]}';
 }
 
 const kind = (duration: GrantDuration): number =>
   ['once', 'until', 'standing'].indexOf(typeof duration === 'object' ? 'until' : duration);
 
 function wrongDuration(asked: GrantDuration, given: GrantDuration): string | undefined {
-  if (kind(given) > kind(asked)) return 'it lasts longer than was asked';
-  if (typeof asked !== 'object' || typeof given !== 'object') return undefined;
-  return Date.parse(given.until) > Date.parse(asked.until) ? 'it lasts longer than was asked' : undefined;
+  const isLonger =
+    kind(given) > kind(asked) ||
+    (typeof asked === 'object' && typeof given === 'object' && Date.parse(given.until) > Date.parse(asked.until));
+  if (!isLonger) return undefined;
+  const words = (duration: GrantDuration): string =>
+    typeof duration === 'object' ? `until ${shownText(duration.until)}` : `"${duration}"`;
+  return `it lasts longer than was asked: asked for was ${words(asked)}, given is ${words(given)}`;
 }
 
 function wrongWrite(asked: WriteTerms, given: WriteTerms): string | undefined {
   const operation = given.operations.find((o) => !asked.operations.includes(o));
-  if (operation) return `to ${operation} was not asked for`;
-  if (asked.fields && !given.fields) return 'to write all fields was not asked for';
+  if (operation) return `to ${operation} was not asked for, only to ${asked.operations.join(', ')}`;
+  if (asked.fields && !given.fields) return `to write all fields was not asked for, only ${asked.fields.join(', ')}`;
   const field = given.fields?.find((f) => asked.fields && !asked.fields.includes(f));
-  if (field) return `to write ${field} was not asked for`;
-  if (asked.policy === 'propose' && given.policy === 'auto') return 'to write without being asked was not asked for';
-  return given.perDay > asked.perDay ? 'more writes a day than were asked for' : undefined;
+  if (field) return `to write ${field} was not asked for, only ${asked.fields?.join(', ')}`;
+  if (asked.policy === 'propose' && given.policy === 'auto')
+    return 'the policy "auto" was not asked for, only "propose"';
+  return given.perDay > asked.perDay
+    ? `${given.perDay} writes a day are more than the ${asked.perDay} that were asked for`
+    : undefined;
 }
 
 /** Field lists in normal form; an empty one stands for whole records. */
 function wrongFields(asked: readonly FieldTerm[], given: readonly FieldTerm[]): string | undefined {
   const shown = asked.filter((term) => !isDrop(term));
   const givenShown = given.filter((term) => !isDrop(term));
-  if (shown.length > 0 && givenShown.length === 0) return 'whole records were not asked for';
+  if (shown.length > 0 && givenShown.length === 0) return `whole records were not asked for, only ${listed(shown)}`;
   for (const term of givenShown) {
     const wrong = (shown.length > 0 ? wrongField(shown, term) : undefined) ?? unhidden(asked, given, term);
     if (wrong) return wrong;
   }
   if (givenShown.length === 0) {
     const drop = asked.find((term) => isDrop(term) && !isHidden(pathOf(term), given));
-    if (drop) return `${pathOf(drop)} was not asked for`;
+    if (drop) return leftOut(pathOf(drop), drop);
   }
   const missing = shown.find((term) => !isOptional(term) && !isWhole(term, asked, given));
   return missing && `${pathOf(missing)} is required, it cannot be taken away`;
 }
 
+const listed = (terms: readonly FieldTerm[]): string => terms.map(pathOf).join(', ');
+const leftOut = (path: string, drop: FieldTerm): string =>
+  `${path} was not asked for: the request leaves ${pathOf(drop)} out`;
+
+function anotherForm(asked: FieldTerm): string {
+  const transform = transformOf(asked);
+  const form = typeof transform === 'object' ? `rounded to ${transform.round}` : transform;
+  return `${pathOf(asked)} was asked for in another form: ${form === 'drop' ? 'left out' : (form ?? 'as it is')}`;
+}
+
 /** A shown field must lie in one that was asked for, and be changed in the same way if that one is changed. */
 function wrongField(shown: readonly FieldTerm[], term: FieldTerm): string | undefined {
   const path = pathOf(term);
-  if (!shown.some((other) => liesIn(path, pathOf(other)))) return `${path} was not asked for`;
+  if (!shown.some((other) => liesIn(path, pathOf(other)))) return `${path} was not asked for, only ${listed(shown)}`;
   for (const other of shown) {
     if (!transformOf(other) || !liesIn(path, pathOf(other))) continue;
-    if (path !== pathOf(other) || !sameTransform(other, term)) return `${path} was asked for in another form`;
+    if (path !== pathOf(other) || !sameTransform(other, term)) return anotherForm(other);
   }
   return undefined;
 }
@@ -92,11 +116,10 @@ function unhidden(asked: readonly FieldTerm[], given: readonly FieldTerm[], term
   for (const inner of asked) {
     const innerPath = pathOf(inner);
     if (!transformOf(inner)) continue;
-    if (isDrop(inner) && liesIn(path, innerPath)) return `${path} was not asked for`;
+    if (isDrop(inner) && liesIn(path, innerPath)) return leftOut(path, inner);
     if (path === innerPath || !liesIn(innerPath, path)) continue;
     const keeps = given.some((g) => pathOf(g) === innerPath && sameTransform(g, inner));
-    if (transformOf(term) || (!keeps && !isHidden(innerPath, given)))
-      return `${innerPath} was asked for in another form`;
+    if (transformOf(term) || (!keeps && !isHidden(innerPath, given))) return anotherForm(inner);
   }
   return undefined;
 }

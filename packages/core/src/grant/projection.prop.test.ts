@@ -48,7 +48,8 @@ const term = fc
 const lists = fc
   .array(term, { minLength: 1, maxLength: 5 })
   .map((list) => parseFields(list, FORMATS))
-  .filter((list) => list !== undefined);
+  .filter((read) => read.ok)
+  .map((read) => read.value);
 
 /** Every value of a document with the names that lead to it; lists stand for their items, and an empty object or list says nothing. */
 function leavesOf(value: JsonValue, path: readonly string[] = []): Leaf[] {

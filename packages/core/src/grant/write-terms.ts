@@ -1,7 +1,9 @@
 /** What a grantee may change: which operations, on which fields, whether the owner looks first, and how much a day. */
 
 import { isJsonObject } from '../base/json.ts';
+import { ok, type Result } from '../base/result.ts';
 import { isFieldPath, MAX_FIELDS } from './field-term.ts';
+import { strayMember, wrong } from './wrong-part.ts';
 
 /** One thing that a grantee may do to records. */
 export type WriteOperation = 'insert' | 'update' | 'delete';
@@ -25,29 +27,42 @@ const MEMBERS = ['operations', 'fields', 'policy', 'perDay'];
 /**
  * Reads untrusted write terms into their normal form.
  *
- * Result: undefined when they are not well formed. Source: spec/grant.md GRANT-22.
+ * Result: or a sentence on what is wrong, which starts with its place. Source: spec/grant.md GRANT-22.
  */
-export function parseWriteTerms(input: unknown): WriteTerms | undefined {
+export function parseWriteTerms(input: unknown): Result<WriteTerms, string> {
+  if (!isJsonObject(input)) return wrong('write', input, `an object of ${MEMBERS.join(', ')}`);
   // A member that is not understood may be one that allows less.
-  if (!isJsonObject(input) || Object.keys(input).some((name) => !MEMBERS.includes(name))) return undefined;
+  const stray = Object.keys(input).find((name) => !MEMBERS.includes(name));
+  if (stray !== undefined) return strayMember('write', stray, MEMBERS);
   const { operations, fields, policy = 'propose', perDay = DEFAULT_WRITES_PER_DAY } = input;
-  if (!Array.isArray(operations) || operations.length === 0) return undefined;
-  if (!operations.every((o) => (OPERATIONS as readonly unknown[]).includes(o))) return undefined;
-  if (policy !== 'propose' && policy !== 'auto') return undefined;
+  const known = `some of ${OPERATIONS.join(', ')}`;
+  if (!Array.isArray(operations) || operations.length === 0)
+    return wrong('write.operations', operations, `a list of ${known}`);
+  const other = operations.findIndex((o) => !(OPERATIONS as readonly unknown[]).includes(o));
+  if (other >= 0) return wrong(`write.operations.${other}`, operations[other], known);
+  if (policy !== 'propose' && policy !== 'auto') return wrong('write.policy', policy, '"propose" or "auto"');
   if (typeof perDay !== 'number' || !Number.isInteger(perDay) || perDay < 1 || perDay > MAX_WRITES_PER_DAY)
-    return undefined;
+    return wrong('write.perDay', perDay, 'a whole number from 1 to 1,000,000');
   const names = fields === undefined ? undefined : parseNames(fields);
-  if (fields !== undefined && !names) return undefined;
-  return {
+  if (names && !names.ok) return names;
+  return ok({
     operations: OPERATIONS.filter((o) => operations.includes(o)),
-    ...(names ? { fields: names } : {}),
+    ...(names ? { fields: names.value } : {}),
     policy,
     perDay,
-  };
+  });
 }
 
-function parseNames(input: unknown): readonly string[] | undefined {
-  if (!Array.isArray(input) || input.length === 0 || input.length > MAX_FIELDS) return undefined;
-  const names = input.filter((name): name is string => isFieldPath(name) && !name.includes('.'));
-  return names.length === input.length ? [...new Set(names)].sort() : undefined;
+function parseNames(input: unknown): Result<readonly string[], string> {
+  if (!Array.isArray(input) || input.length === 0 || input.length > MAX_FIELDS)
+    return wrong('write.fields', input, `a list of 1 to ${MAX_FIELDS} names`);
+  const isName = (name: unknown): name is string => isFieldPath(name) && !name.includes('.');
+  const other = input.findIndex((name) => !isName(name));
+  if (other >= 0)
+    return wrong(
+      `write.fields.${other}`,
+      input[other],
+      'a name of a whole field: letters, digits and _, no dots, and none of _id, _rev, schema',
+    );
+  return ok([...new Set(input.filter(isName))].sort());
 }

@@ -89,7 +89,7 @@ describe('asking for and giving grants', () => {
     });
     await until(() => owner.account.mailbox.get(late.id));
     offsetMs = 120_000;
-    expect(await codeOf(owner.account.sharing.consent(late.id))).toBe('BAD_REQUEST');
+    expect(await codeOf(owner.account.sharing.consent(late.id))).toBe('EXPIRED');
   });
 
   it('[GRANT-19] a schema that no record here has is not fetched by a look, a decline or a consent', async () => {
@@ -141,6 +141,16 @@ describe('asking for and giving grants', () => {
         }),
       ),
     ).toBe('BAD_REQUEST');
+    // A member that nothing reads is a misspelt one: left out, it would ask for more than was meant.
+    expect(await ask({ feilds: ['content'] })).toBe('BAD_REQUEST');
+    expect(await ask({ purpose: undefined })).toBe('BAD_REQUEST');
+    expect(await ask({ expiresInMs: -1 })).toBe('BAD_REQUEST');
+    const second = { schema: 'social/post', duration: 'P1Y' } as never;
+    await expect(
+      app.account.sharing.request(owner.account.did, { items: [{ schema: 'note' }, second], purpose: 'x' }),
+    ).rejects.toThrow('The terms cannot be used: items.1: duration is "P1Y"; allowed is "once", "standing" or');
+    const toNobody = app.account.sharing.request('alice', { schema: 'note', purpose: 'x' });
+    expect(await codeOf(toNobody)).toBe('UNKNOWN_DID');
     expect(owner.account.mailbox.list()).toEqual([]);
     const toSelf = app.account.sharing.request(app.account.did, { schema: 'note', purpose: 'x' });
     expect(await codeOf(toSelf)).toBe('BAD_REQUEST');
@@ -152,7 +162,9 @@ describe('asking for and giving grants', () => {
     const sent = await sendRequest([
       { schema: schema.value.id, schemaHash: 'f'.repeat(64), access: 'read', filter: {}, duration: 'standing' },
     ]);
-    await expect(owner.account.sharing.consent(sent)).rejects.toThrow(/schema is not the one/);
+    await expect(owner.account.sharing.consent(sent)).rejects.toThrow(
+      /another one here than the one that the requester means/,
+    );
   });
 
   it('[GRANT-4] narrowing adds to the filter and takes fields away, and cannot widen', async () => {
