@@ -423,8 +423,8 @@ const CASES: { readonly [alias: string]: Case } = {
   },
   'inbox/type/syncWiped': { valid: { grants: ['g'], attestation: 'x' }, wrong: needs('grants', 'attestation') },
   'inbox/type/syncTerms': {
-    valid: { grantId: 'g', term: 1, terms: {} },
-    wrong: [...needs('grantId', 'term', 'terms'), ...objects('terms'), [{ term: 0 }, '/term']],
+    valid: { grantId: 'g', receipt: 'AAAA' },
+    wrong: [...needs('grantId', 'receipt'), ...text('grantId', 'receipt')],
   },
   'inbox/type/datastoreSync': {
     valid: { schema: 'note', filter: {}, direction: 'both', request: 'AAAA', purpose: 'x' },

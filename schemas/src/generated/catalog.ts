@@ -1405,18 +1405,14 @@ export const catalog = [
           "type": "string",
           "maxLength": 32
         },
-        "term": {
-          "type": "integer",
-          "minimum": 1
-        },
-        "terms": {
-          "type": "object"
+        "receipt": {
+          "type": "string",
+          "maxLength": 131072
         }
       },
       "required": [
         "grantId",
-        "term",
-        "terms"
+        "receipt"
       ]
     }
   },

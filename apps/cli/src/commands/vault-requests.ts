@@ -195,10 +195,10 @@ function addChange(vault: Command, settings: () => Settings): void {
           `${records.added} records more, ${records.removed} fewer, ${records.changed} otherwise; fields more: ${fields.added.join(', ') || 'none'}, fewer: ${fields.removed.join(', ') || 'none'}`,
         );
         await confirmed(s.io, 'Change the grant so?', options.yes);
-        await account.sharing.change(grantId, narrowing);
-        const isSent = await sendFeeds(s, account);
-        s.output.result({ grantId, ...difference }, () =>
-          isSent ? 'Changed.' : 'Changed; not all could be sent yet.',
+        const { status } = await account.sharing.change(grantId, narrowing);
+        const isSent = (await sendFeeds(s, account)) && status === 'changed';
+        s.output.result({ grantId, status, ...difference }, () =>
+          isSent ? 'Changed.' : 'Changed here; it is sent when the node can be reached.',
         );
       });
     });

@@ -9,9 +9,10 @@ import type { OpenedStore, Platform } from '../platform.ts';
 import { createSchemaLoader, type LoadedSchema } from '../schema/index.ts';
 import { createActivityLog } from '../sharing/activity-log.ts';
 import { createGrantFacts } from '../sharing/grant-facts.ts';
-import { type GivenGrant, type GivenState, itemToGiven } from '../sharing/grant-item.ts';
+import type { GivenGrant, GivenState } from '../sharing/grant-item.ts';
 import { createGrantRunner } from '../sharing/grant-runner.ts';
 import { openWriteLog } from '../sharing/lane/write-log.ts';
+import { readStandingGrants } from '../sharing/standing-terms.ts';
 import { shapeOf } from '../space/schema-registry.ts';
 import { openSpaceEngine, type SpaceEngine, type SpaceStatus } from '../space/space-engine.ts';
 import type { SpaceKeys } from '../space/space-keys.ts';
@@ -75,6 +76,7 @@ export function openAgentWork({ platform, store, device, enrolment }: AgentWorkD
     store.db,
   );
   const facts = createGrantFacts(handed);
+  const standing = readStandingGrants(handed, facts);
   const log = createActivityLog({
     engine: {
       collection: (_, shape) => home.collection('activity', shape, sharedKeys(secret, 'activity', announced)),
@@ -138,6 +140,7 @@ export function openAgentWork({ platform, store, device, enrolment }: AgentWorkD
       return unpackBytes(handed.get('card', 'me')?.card);
     },
     keychain: handed,
+    grants: standing,
     facts,
     writes,
     groundOf,
@@ -186,11 +189,10 @@ export function openAgentWork({ platform, store, device, enrolment }: AgentWorkD
     status: home.status,
     onStatus: home.onStatus,
     grants: () =>
-      handed.list('grant').map(({ id, item }) => {
-        const grant = itemToGiven(id, item);
-        const problem = runner.problemOf(id);
+      standing.list().map((grant) => {
+        const problem = runner.problemOf(grant.grantId);
         return {
-          grantId: id,
+          grantId: grant.grantId,
           grantee: grant.grantee,
           schema: grant.terms.schema,
           status: runner.stateOf(grant),

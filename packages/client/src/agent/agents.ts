@@ -119,8 +119,8 @@ export function createAgents({ account, vault, given, log }: AgentsDeps): Agents
     );
     if (rows.length === 0) return;
     await home.control(
-      rows.map(({ id, key, role, access, expiresMs, perDay }) => ({
-        public: { type: 'row', id, key, role, access, status: 'revoked', expiresMs, perDay },
+      rows.map(({ id, key, role, access, expiresMs, perDay, term }) => ({
+        public: { type: 'row', id, key, role, access, status: 'revoked', expiresMs, perDay, term },
         sealed: null,
       })),
     );

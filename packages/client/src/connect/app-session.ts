@@ -135,4 +135,5 @@ const ownRow = ({ row, key }: AppSessionDeps): CtlRow => ({
   status: 'revoked',
   expiresMs: 0,
   perDay: 0,
+  term: 0,
 });

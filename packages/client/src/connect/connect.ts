@@ -347,4 +347,5 @@ const sessionRow = (item: JsonObject, status: CtlRow['status']): CtlRow => ({
   status,
   expiresMs: Number(item.expiresAt),
   perDay: 0,
+  term: 0,
 });

@@ -92,7 +92,7 @@ const VALID: { readonly [alias: string]: JsonObject } = {
   'inbox/type/syncAccept': { replyId: 'r', grants: ['g'], acceptance: 'AAAA' },
   'inbox/type/syncDrop': { grants: ['g'], attestation: 'AAAA' },
   'inbox/type/syncWiped': { grants: ['g'], attestation: 'AAAA' },
-  'inbox/type/syncTerms': { grantId: 'g', term: 1, terms: {} },
+  'inbox/type/syncTerms': { grantId: 'g', receipt: 'AAAA' },
   'inbox/type/datastoreSync': { schema: 'note', filter: {}, direction: 'pull', request: 'AAAA', purpose: 'p' },
   'inbox/type/syncRequest': { request: 'AAAA', purpose: 'p' },
   'inbox/type/syncGrant': { replyId: 'r', grants: [{}], node: {}, space: 's', keys: 'k', receipt: 'r' },

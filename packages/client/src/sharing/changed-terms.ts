@@ -1,40 +1,72 @@
 /** What a grantee makes of the message that its owner changed a grant's terms (spec/grant.md). Must not know how grants are read. */
 
-import { isJsonObject, type JsonValue } from '@sluice/core/base';
-import { parseTerms, wrongNarrowing } from '@sluice/core/grant';
+import { isJsonObject } from '@sluice/core/base';
+import { openReceipt, type OpenedReceipt, parseTerms, standsAbove, wrongNarrowing } from '@sluice/core/grant';
 import type { OpenAccount } from '../account/account.ts';
+import { unpackBytes } from '../account/keychain.ts';
 import { SluiceError } from '../errors.ts';
 import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
-import { itemToReceived, receivedToItem } from './grant-item.ts';
-import { SYNC_TERMS } from './sync-request.ts';
+import { itemToReceived, type ReceivedGrant, receivedToItem } from './grant-item.ts';
+import { documentOf, SYNC_TERMS } from './sync-request.ts';
 import type { LoadSchema } from './terms.ts';
 
-/** Starts to take up changed terms. `catchUp` takes those that came while nobody did. */
+/**
+ * Starts to take up changed terms. `catchUp` takes those that came while nobody did. `accept` says to the owner that a receipt is accepted,
+ * in one transaction with `alongside`.
+ */
 export function followChangedTerms(
   account: OpenAccount,
   mailbox: Pick<Mailbox, 'on' | 'list'>,
   loadSchema: LoadSchema,
+  accept: (grant: ReceivedGrant, receipt: Uint8Array, alongside: () => void) => Promise<void>,
 ): { readonly catchUp: () => void } {
-  const { keychain, home } = account;
+  const { keychain, home, platform } = account;
 
-  /** Terms that go beyond what was asked, or are older than those known, are not taken. */
+  const heldGrant = (grantId: string): ReceivedGrant | undefined => {
+    const item = keychain.get('received', grantId);
+    return item && item.session !== true ? itemToReceived(grantId, item) : undefined;
+  };
+  const isNews = (grant: ReceivedGrant | undefined, change: OpenedReceipt): grant is ReceivedGrant =>
+    grant !== undefined && standsAbove(change, { term: grant.term, hash: grant.change ?? '' });
+
+  /** Terms that go beyond what was asked, or do not stand above those known, are not taken. */
   const take = async ({ from, data }: InboxItem): Promise<void> => {
-    const { grantId, term, terms } = data;
-    const held = typeof grantId === 'string' ? keychain.get('received', grantId) : undefined;
-    if (!held || held.session === true || typeof grantId !== 'string' || !isTerm(term) || !isJsonObject(terms)) return;
-    const grant = itemToReceived(grantId, held);
-    if (grant.owner !== from || term <= grant.term) return;
+    const { grantId, receipt } = data;
+    const grant = typeof grantId === 'string' ? heldGrant(grantId) : undefined;
+    const document = documentOf(receipt);
+    const request = grant && keychain.get('request', grant.requestId);
+    if (!grant || !document || !request || grant.owner !== from) return;
+    const opened = await openReceipt(
+      document,
+      { owner: grant.owner, grantee: account.did, requestHash: unpackBytes(request.hash) },
+      { resolve: account.resolver.resolve, nowMs: platform.clock.nowMs() },
+    );
+    if (!opened.ok) {
+      if (opened.error.type === 'document' && opened.error.cause.type === 'unresolved')
+        throw new SluiceError('UNKNOWN_DID');
+      return;
+    }
+    const change = opened.value;
+    const [given] = change.grants;
+    if (given?.grantId !== grant.grantId || !isNews(grant, change) || !isJsonObject(given.terms)) return;
     const schema = await loadSchema(grant.terms.schema);
-    const parsed = parseTerms(terms, schema.formats);
-    if (!parsed.ok || wrongNarrowing(grant.asked, parsed.value.terms)) return;
-    const latest = itemToReceived(grantId, keychain.get('received', grantId) ?? held);
-    if (account.closed() || term <= latest.term) return;
-    keychain.put('received', grantId, receivedToItem({ ...latest, terms: parsed.value.terms, term }));
+    const parsed = parseTerms(given.terms, schema.formats);
+    if (!parsed.ok || wrongNarrowing(grant.asked, parsed.value.terms) || account.closed()) return;
+    const { terms } = parsed.value;
+    await accept(grant, document, () => {
+      const latest = heldGrant(grant.grantId);
+      if (isNews(latest, change))
+        keychain.put(
+          'received',
+          grant.grantId,
+          receivedToItem({ ...latest, terms, term: change.term, change: change.hash }),
+        );
+    });
     home.nudge();
   };
   const takeLater = (item: InboxItem): void =>
     void take(item).catch((cause: unknown) => {
-      // A schema that cannot be had now is looked for again at the next start.
+      // A schema or a signer that cannot be had now is looked for again at the next start.
       if (!(cause instanceof SluiceError)) throw cause;
     });
 
@@ -45,5 +77,3 @@ export function followChangedTerms(
     },
   };
 }
-
-const isTerm = (value: JsonValue | undefined): value is number => Number.isSafeInteger(value);

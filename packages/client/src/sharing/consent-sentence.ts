@@ -2,7 +2,12 @@
 
 import { describe, parseFilter, parseSpan, spanWords } from '@sluice/core/filter';
 import { type FieldTerm, type GrantTerms, isDrop, isOptional, pathOf, transformOf } from '@sluice/core/grant';
+import type { Did } from '@sluice/core/base';
 import type { LoadedSchema } from '../schema/index.ts';
+
+/** How a requester is called on screen: its verified domain, or its DID where it has none. */
+export const displayName = (did: Did): string =>
+  did.startsWith('did:web:') ? decodeURIComponent(did.slice('did:web:'.length)) : did;
 
 /** Says who may do what with which records, which parts of them, for how long, and what else was agreed. */
 export function consentSentence(terms: GrantTerms, schema: LoadedSchema, who: string): string {

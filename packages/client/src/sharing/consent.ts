@@ -12,7 +12,7 @@ import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
 import type { ActivityLog } from './activity-log.ts';
 import type { GivenGrants } from './given-grants.ts';
 import { type GivenGrant, givenToItem } from './grant-item.ts';
-import { consentSentence } from './consent-sentence.ts';
+import { consentSentence, displayName } from './consent-sentence.ts';
 import { type Narrowing, narrow, narrowItems } from './narrowing.ts';
 import {
   type Difference,
@@ -311,7 +311,3 @@ function assertKnown(item: SyncRequest['items'][number]): GrantTerms {
     `There is nothing to share: none of your records has the schema ${item.unknownSchema}`,
   );
 }
-
-/** How a requester is called on screen: its verified domain, or its DID where it has none. */
-const displayName = (did: Did): string =>
-  did.startsWith('did:web:') ? decodeURIComponent(did.slice('did:web:'.length)) : did;

@@ -11,9 +11,10 @@ import { SluiceError } from '../errors.ts';
 import type { ControlChange } from '../space/control-log.ts';
 import type { ActivityLog } from './activity-log.ts';
 import { createGrantFacts, type GrantFacts } from './grant-facts.ts';
-import { type GivenGrant, type GivenState, givenToItem, type GrantView, itemToGiven } from './grant-item.ts';
+import type { GivenGrant, GivenState, GrantView } from './grant-item.ts';
 import { createGrantRunner, type GrantGround } from './grant-runner.ts';
 import { openWriteLog, type WriteLog, writesName } from './lane/write-log.ts';
+import { readStandingGrants } from './standing-terms.ts';
 import type { LoadSchema } from './terms.ts';
 
 /** What waits at the owner's side, as this device knows it. */
@@ -37,8 +38,8 @@ export type GivenGrants = {
   readonly list: () => readonly GrantView[];
   /** Rejects with NOT_FOUND. */
   readonly get: (grantId: string) => GrantView;
-  /** Changes what stands of a grant, and its row with it. */
-  readonly replace: (grant: GivenGrant) => Promise<void>;
+  /** Brings the row of a grant to what was decided of it. False when the node cannot be reached; it is sent as soon as it can be. */
+  readonly sendRow: (grantId: string) => Promise<boolean>;
   readonly setPaused: (grantId: string, paused: boolean) => Promise<void>;
   /** Stores the revoke at the node. False when the node cannot be reached; it is sent as soon as it can be. */
   readonly revoke: (grantId: string) => Promise<boolean>;
@@ -66,6 +67,7 @@ export function createGivenGrants(
   const { platform, keychain, home, store, link } = account;
   const { clock, random } = platform;
   const facts = createGrantFacts(keychain);
+  const standing = readStandingGrants(keychain, facts);
   const schemaOfItem = (item: JsonObject | undefined): string | undefined =>
     item && (item.terms as { readonly schema?: string }).schema;
   const writes = openWriteLog({
@@ -90,6 +92,7 @@ export function createGivenGrants(
     device: account.device,
     card: account.card,
     keychain,
+    grants: standing,
     facts,
     writes,
     groundOf: schemaOf,
@@ -101,8 +104,8 @@ export function createGivenGrants(
   });
   const { agent, rowOf, stateOf, run, follow } = runner;
 
-  const view = (grantId: string, item: JsonObject): GrantView => {
-    const grant = itemToGiven(grantId, item);
+  const view = (grant: GivenGrant): GrantView => {
+    const { grantId } = grant;
     const problem = runner.problemOf(grantId);
     const revoked = facts.get(grantId, 'revoked');
     const row = rowOf(grantId);
@@ -118,9 +121,9 @@ export function createGivenGrants(
     };
   };
   const get = (grantId: string): GrantView => {
-    const item = keychain.get('grant', grantId);
-    if (!item) throw new SluiceError('NOT_FOUND', 'There is no such grant');
-    return view(grantId, item);
+    const grant = standing.get(grantId);
+    if (!grant) throw new SluiceError('NOT_FOUND', 'There is no such grant');
+    return view(grant);
   };
 
   /** A grant ends by its terms with nobody deciding anything: it stops here, and the node forgets what its feed held. */
@@ -128,16 +131,17 @@ export function createGivenGrants(
     cancelTimer();
     const nowMs = clock.nowMs();
     let next = Number.POSITIVE_INFINITY;
-    for (const { id, item } of keychain.list('grant')) {
-      const endMs = endsAtMs(itemToGiven(id, item).terms);
-      const purgeMs = purgeAtMs(id, endMs);
-      if (purgeMs !== undefined && purgeMs <= nowMs) void purge(id, item);
+    for (const grant of standing.list()) {
+      const { grantId, grantee } = grant;
+      const endMs = endsAtMs(grant.terms);
+      const purgeMs = purgeAtMs(grantId, endMs);
+      if (purgeMs !== undefined && purgeMs <= nowMs) void purge(grant);
       else if (purgeMs !== undefined) next = Math.min(next, purgeMs);
-      if (endMs === undefined || rowOf(id)?.status === 'revoked') continue;
+      if (endMs === undefined || rowOf(grantId)?.status === 'revoked') continue;
       if (endMs > nowMs) next = Math.min(next, endMs);
       else {
-        note({ type: 'expiry', grantId: id, grantee: itemToGiven(id, item).grantee });
-        void follow(id).then(() => endRow(id));
+        note({ type: 'expiry', grantId, grantee });
+        void follow(grantId).then(() => endRow(grantId));
       }
     }
     if (next !== Number.POSITIVE_INFINITY) cancelTimer = clock.timer(next - nowMs, armExpiry);
@@ -154,10 +158,9 @@ export function createGivenGrants(
   }
 
   /** Nothing of the grant's feed is left at the node or here; what it was and what it revealed stays in the activity log. */
-  async function purge(grantId: string, item: JsonObject): Promise<void> {
+  async function purge({ grantId, feed }: GivenGrant): Promise<void> {
     if (!(await endRow(grantId).catch(() => false)) || account.closed() || facts.get(grantId, 'purged')) return;
     agent.remove(grantId);
-    const { feed } = itemToGiven(grantId, item);
     const { db } = account.store;
     db.transact(() => {
       for (const table of ['sent', 'due']) db.sql(`DELETE FROM ${table} WHERE feed = ?`).run(feed);
@@ -167,22 +170,39 @@ export function createGivenGrants(
     home.nudge();
   }
 
-  /** Revokes the row of a grant that is over. What cannot be sent now is sent when the node is back. */
-  async function endRow(grantId: string): Promise<boolean> {
-    const item = keychain.get('grant', grantId);
-    if (!item || rowOf(grantId)?.status === 'revoked') return true;
+  /** Brings the row of a grant to what was decided of it. What cannot be sent now is sent when the node is back. */
+  async function sendRow(grantId: string): Promise<boolean> {
+    const grant = standing.get(grantId);
+    return !grant || isRow(rowOf(grantId), grant) || sendRowAs(grant, statusOf(grantId));
+  }
+  const endRow = async (grantId: string): Promise<boolean> => {
+    const grant = standing.get(grantId);
+    return !grant || rowOf(grantId)?.status === 'revoked' || sendRowAs(grant, 'revoked');
+  };
+  const statusOf = (grantId: string): CtlRow['status'] => {
+    if (facts.get(grantId, 'revoked') || facts.get(grantId, 'dropped')) return 'revoked';
+    return rowOf(grantId)?.status ?? 'active';
+  };
+  async function sendRowAs(grant: GivenGrant, status: CtlRow['status']): Promise<boolean> {
     try {
-      await home.control([{ public: granteeRow(itemToGiven(grantId, item), 'revoked'), sealed: null }]);
+      await home.control([
+        { public: granteeRow(grant, status), sealed: status === 'revoked' ? null : sealMeaning(grant) },
+      ]);
       return true;
     } catch (cause) {
       if (cause instanceof SluiceError && cause.code === 'OFFLINE') return false;
       throw cause;
     }
   }
-  const sendRevokes = (): void => {
-    for (const { id } of keychain.list('grant'))
-      if ((facts.get(id, 'revoked') || facts.get(id, 'dropped')) && rowOf(id)?.status !== 'revoked')
-        endRow(id).catch(() => undefined);
+  /** Whether a row says what was decided. A revoked one says all there is to say, and one that is not there yet is on its way here. */
+  const isRow = (row: CtlRow | undefined, grant: GivenGrant): boolean => {
+    const want = granteeRow(grant, statusOf(grant.grantId));
+    if (row === undefined || row.status === 'revoked') return want.status !== 'revoked' || row !== undefined;
+    return (['status', 'term', 'expiresMs', 'perDay'] as const).every((name) => row[name] === want[name]);
+  };
+  /** What was decided while the node could not be reached, here or by a device that is gone. */
+  const sendRows = (): void => {
+    for (const { grantId } of standing.list()) sendRow(grantId).catch(() => undefined);
   };
 
   async function setPaused(grantId: string, paused: boolean): Promise<void> {
@@ -241,15 +261,9 @@ export function createGivenGrants(
       await run(grant);
       armExpiry();
     },
-    list: () => keychain.list('grant').map(({ id, item }) => view(id, item)),
+    list: () => standing.list().map(view),
     get,
-    replace: async (grant) => {
-      const status = rowOf(grant.grantId)?.status === 'paused' ? 'paused' : 'active';
-      await home.control([{ public: granteeRow(grant, status), sealed: sealMeaning(grant) }]);
-      keychain.put('grant', grant.grantId, givenToItem(grant));
-      await run(grant);
-      armExpiry();
-    },
+    sendRow,
     setPaused,
     revoke: async (grantId) => {
       const { grantee } = get(grantId);
@@ -266,21 +280,22 @@ export function createGivenGrants(
       const ends = [
         await runner.start(),
         keychain.onArrival('grant', armExpiry),
+        facts.onFact((_, name) => name.startsWith('terms/') && armExpiry()),
         home.onControl(armExpiry),
-        facts.onFact((_, name) => name === 'dropped' && sendRevokes()),
-        link.onState((state) => state === 'ready' && sendRevokes()),
+        facts.onFact((_, name) => name === 'dropped' && sendRows()),
+        link.onState((state) => state === 'ready' && sendRows()),
       ];
       stop = () => {
         for (const end of ends) end();
       };
       armExpiry();
-      sendRevokes();
+      sendRows();
     },
     feedsUpToDate: runner.upToDate,
     waiting: () => {
-      const open = keychain
-        .list('grant')
-        .map(({ id }) => get(id))
+      const open = standing
+        .list()
+        .map(view)
         .filter((grant) => grant.isOpen);
       const lastAtMs = open.reduce((latest, { grantId }) => Math.max(latest, agent.progress(grantId)?.asOfMs ?? 0), 0);
       const behind = new Set(agent.behind());
@@ -312,5 +327,6 @@ function granteeRow(grant: GivenGrant, status: CtlRow['status']): CtlRow {
     status,
     expiresMs: endsAtMs(terms) ?? 0,
     perDay: terms.write?.perDay ?? 0,
+    term: grant.term,
   };
 }

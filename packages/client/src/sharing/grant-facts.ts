@@ -8,7 +8,7 @@ import type { Keychain } from '../account/keychain.ts';
 
 /**
  * What may become of a grant. `accepted` and `dropped`: by the grantee. `revoked`: by the owner, perhaps not yet at the node. `purged`: nothing
- * of it is left at the node. `certificate`: of its revoke. `key/…`: a key that the grant may change to, by commitment.
+ * of it is left at the node. `certificate`: of its revoke. `key/…`: a key that the grant may change to, by commitment. `terms/…`: changed terms, by the hash of their receipt.
  */
 export type FactName =
   | 'accepted'
@@ -18,7 +18,8 @@ export type FactName =
   | 'purged'
   | 'attested'
   | 'certificate'
-  | `key/${string}`;
+  | `key/${string}`
+  | `terms/${string}`;
 
 /** Facts of grants, on all devices of the account. */
 export type GrantFacts = {
@@ -26,7 +27,10 @@ export type GrantFacts = {
   /** Notes a fact; one that is known stays as it is. */
   readonly note: (grantId: string, name: FactName, fact: JsonObject) => void;
   /** The facts of a grant whose name begins so, with the rest of the name. */
-  readonly all: (grantId: string, prefix: 'key/') => readonly { readonly name: string; readonly fact: JsonObject }[];
+  readonly all: (
+    grantId: string,
+    prefix: 'key/' | 'terms/',
+  ) => readonly { readonly name: string; readonly fact: JsonObject }[];
   /** Calls back for every new fact, of whichever device. */
   readonly onFact: (listener: (grantId: string, name: string) => void) => () => void;
 };

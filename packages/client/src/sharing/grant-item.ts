@@ -95,7 +95,10 @@ export type ReceivedGrant = {
   /** What later keys of the grant are sealed to. */
   readonly hpke: HpkeKeyPair;
   readonly receivedAtMs: number;
+  /** Of the terms as first given. */
   readonly receipt: Uint8Array;
+  /** Of the terms that stand, where they were changed: SHA-256 of the receipt in hex. */
+  readonly change?: string;
 };
 
 const json = (terms: GrantTerms): JsonValue => terms as unknown as JsonValue;
@@ -181,6 +184,7 @@ export function receivedToItem(g: ReceivedGrant): JsonObject {
     pairwise: packBytes(g.pairwise.seed.reveal()),
     receivedAt: g.receivedAtMs,
     receipt: packBytes(g.receipt),
+    ...(g.change === undefined ? {} : { change: g.change }),
   };
 }
 
@@ -214,5 +218,6 @@ function readReceived(grantId: string, item: JsonObject): ReceivedGrant {
     pairwise: signingKeyFromSeed(unpackBytes(item.pairwise)),
     receivedAtMs: Number(item.receivedAt),
     receipt: unpackBytes(item.receipt),
+    ...(typeof item.change === 'string' ? { change: item.change } : {}),
   };
 }

@@ -16,11 +16,11 @@ import type { OpenAccount } from '../account/account.ts';
 import { SluiceError } from '../errors.ts';
 import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
 import type { ActivityLog } from './activity-log.ts';
+import { type ChangeOutcome, createTermsChange } from './change-terms.ts';
 import type { GivenGrants } from './given-grants.ts';
 import type { WriteRecord } from './lane/write-log.ts';
-import { type Narrowing, narrow } from './narrowing.ts';
-import { SYNC_ACCEPT, SYNC_DROP, SYNC_TERMS, SYNC_WIPED } from './sync-request.ts';
-import { assertEndsLater, isNarrowed } from './terms.ts';
+import type { Narrowing } from './narrowing.ts';
+import { documentOf, SYNC_ACCEPT, SYNC_DROP, SYNC_WIPED } from './sync-request.ts';
 
 /** `revoked`: the node has it, and here is the proof. `pending`: it is kept, and sent as soon as the node can be reached. */
 export type RevokeOutcome =
@@ -39,11 +39,12 @@ export type GrantLife = {
   /** Goes on; only what has changed on the whole moves. Errors as `pause`. */
   readonly resume: (grantId: string) => Promise<void>;
   /**
-   * Changes what a grant gives: less, or again more, up to what was asked and never beyond; only what differs moves.
+   * Changes what a grant gives: less, or again more, up to what was asked and never beyond; only what differs moves. It is a consent of its
+   * own, with a receipt that names the one before.
    *
-   * Errors: NOT_FOUND, BAD_REQUEST (beyond what was asked), BAD_FILTER, REVOKED, OFFLINE.
+   * Errors: NOT_FOUND, BAD_REQUEST (beyond what was asked), BAD_FILTER, REVOKED.
    */
-  readonly change: (grantId: string, narrowing: Narrowing) => Promise<void>;
+  readonly change: (grantId: string, narrowing: Narrowing) => Promise<ChangeOutcome>;
   /** Starts a new key for a grant, which reaches the grantee in the feed. Errors: NOT_FOUND. */
   readonly rotateKey: (grantId: string) => Promise<void>;
   /** The proof of a revoke; undefined where there is none (yet). Errors: NOT_FOUND. */
@@ -196,7 +197,7 @@ export function createGrantLife(
   /** What is accepted says the signed document. One whose signer cannot be looked up now is looked at again at the next start. */
   const onAccept = async (item: InboxItem): Promise<void> => {
     const named = grantsIn(item).map(grants.get);
-    const document = typeof item.data.acceptance === 'string' ? asBytes(item.data.acceptance) : undefined;
+    const document = documentOf(item.data.acceptance);
     const [first] = named;
     if (!first || !document || named.every((g) => facts.get(g.grantId, 'accepted'))) return;
     const receipt = {
@@ -222,7 +223,7 @@ export function createGrantLife(
     for (const id of grantsIn(item)) {
       // One that came before the end says nothing of it.
       if (facts.get(id, 'attested') || grants.get(id).isOpen) continue;
-      const document = asBytes(attestation);
+      const document = documentOf(attestation);
       const opened = document && (await openAttestation(document, grants.get(id), deps()));
       if (!opened?.ok || facts.get(id, 'attested')) continue;
       facts.note(id, 'attested', { document: attestation });
@@ -241,31 +242,7 @@ export function createGrantLife(
     },
     pause: (grantId) => grants.setPaused(grantId, true),
     resume: (grantId) => grants.setPaused(grantId, false),
-    change: async (grantId, narrowing) => {
-      const grant = grants.get(grantId);
-      if (!grant.isOpen) throw new SluiceError('REVOKED', `A grant that is ${grant.status} cannot be changed`);
-      const terms = await narrow(
-        grant.asked,
-        grant.terms,
-        narrowing,
-        async () => (await grants.schemaOf(grant)).schema,
-      );
-      assertEndsLater([terms], clock.nowMs());
-      if (!isNarrowed(grant.terms, terms)) return;
-      const term = grant.term + 1;
-      await grants.replace({ ...grant, terms, term });
-      log.note({ type: 'change', grantId, grantee: grant.grantee, terms });
-      await mailbox.post(
-        {
-          to: grant.grantee,
-          type: SYNC_TERMS,
-          data: { grantId, term, terms: terms as unknown as JsonObject },
-          message: 'The terms of a grant changed',
-          options: { replyTo: grant.requestId },
-        },
-        { after: 'forget', patient: true },
-      );
-    },
+    change: createTermsChange(account, mailbox, grants, log.note),
     rotateKey: grants.rotateKey,
     certificate: certify,
     writes: {
@@ -307,12 +284,4 @@ function beforeAll(writes: readonly WriteRecord[], deleted: WriteRecord): JsonOb
       else document[name] = before;
     }
   return document;
-}
-
-function asBytes(text: string): Uint8Array | undefined {
-  try {
-    return base64urlToBytes(text);
-  } catch {
-    return undefined;
-  }
 }

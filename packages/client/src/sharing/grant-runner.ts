@@ -19,10 +19,11 @@ import type { ActivityLog } from './activity-log.ts';
 import { type Agent, createAgent } from './feed/agent.ts';
 import type { LaneDesk } from './feed/feed-work.ts';
 import type { GrantFacts } from './grant-facts.ts';
-import { type GivenGrant, type GivenState, itemToGiven } from './grant-item.ts';
+import type { GivenGrant, GivenState } from './grant-item.ts';
 import { createLaneDesk } from './lane/lane-desk.ts';
 import { openLaneReplica } from './lane/lane-replica.ts';
 import type { WriteLog } from './lane/write-log.ts';
+import type { StandingGrants } from './standing-terms.ts';
 import { filterOf } from './terms.ts';
 
 /** The schema of a grant, and the collection it draws from. */
@@ -39,6 +40,7 @@ export type GrantRunnerDeps = {
   readonly card: Uint8Array;
   /** Where the grants are. */
   readonly keychain: Keychain;
+  readonly grants: StandingGrants;
   readonly facts: GrantFacts;
   readonly writes: WriteLog;
   /** Rejects with SluiceError when the grant cannot run here. */
@@ -70,7 +72,7 @@ export type GrantRunner = {
 
 /** Creates a runner. */
 export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
-  const { platform, keychain, home, store, link, facts, writes, note } = deps;
+  const { platform, keychain, grants, home, store, link, facts, writes, note } = deps;
   const { clock } = platform;
   /** Grants that cannot run here, by id: why. */
   const problems = new Map<string, string>();
@@ -89,10 +91,10 @@ export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
       return deps.card;
     },
     onEnded: (grantId, how) => {
-      const item = keychain.get('grant', grantId);
-      if (how !== 'completed' || facts.get(grantId, 'completed') || !item) return;
+      const grant = grants.get(grantId);
+      if (how !== 'completed' || facts.get(grantId, 'completed') || !grant) return;
       facts.note(grantId, 'completed', { at: clock.nowMs() });
-      note({ type: 'completion', grantId, grantee: itemToGiven(grantId, item).grantee });
+      note({ type: 'completion', grantId, grantee: grant.grantee });
     },
     onRelease: (releases) => note({ type: 'release', releases }),
     onKeyOld: deps.onKeyOld,
@@ -224,11 +226,11 @@ export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
     home.nudge();
   };
   const follow = (grantId: string): Promise<void> => {
-    const item = keychain.get('grant', grantId);
-    return item ? run(itemToGiven(grantId, item)) : Promise.resolve();
+    const grant = grants.get(grantId);
+    return grant ? run(grant) : Promise.resolve();
   };
   const followAll = async (): Promise<void> => {
-    for (const { id } of keychain.list('grant')) await follow(id);
+    for (const grant of grants.list()) await run(grant);
   };
 
   return {

@@ -1,6 +1,6 @@
 /** Receipts of the grants this account gave, as JSON that anybody can check (spec/receipt.md). Must not know how grants run or end. */
 
-import { base64urlToBytes, type Did, type JsonObject, ok } from '@sluice/core/base';
+import { type Did, type JsonObject, ok } from '@sluice/core/base';
 import {
   type ConsentEvent,
   type ConsentParty,
@@ -15,8 +15,10 @@ import {
 import type { OpenAccount } from '../account/account.ts';
 import { SluiceError } from '../errors.ts';
 import type { Mailbox } from '../messaging/mailbox.ts';
+import type { GivenGrants } from './given-grants.ts';
 import type { GivenGrant, GrantView } from './grant-item.ts';
-import { SYNC_ACCEPT } from './sync-request.ts';
+import { changesOf } from './standing-terms.ts';
+import { documentOf, SYNC_ACCEPT } from './sync-request.ts';
 
 /** The proofs of the consents that this account gave. */
 export type Receipts = {
@@ -32,7 +34,7 @@ export type Receipts = {
 export function createReceipts(
   account: OpenAccount,
   mailbox: Pick<Mailbox, 'get' | 'list'>,
-  given: () => readonly GrantView[],
+  { list: given, facts }: Pick<GivenGrants, 'list' | 'facts'>,
 ): Receipts {
   const { clock } = account.platform;
   /** This account’s own key needs no looking up, so that its receipts can be had with nobody online. */
@@ -45,21 +47,34 @@ export function createReceipts(
   const requestOf = (grant: GivenGrant): Uint8Array | undefined =>
     documentOf(mailbox.get(grant.requestId)?.data.request);
 
-  /** What the grantee sent in acceptance and holds. Two messages may carry one document. */
+  /** What the grantee sent in acceptance of any of these receipts and holds. Two messages may carry one document. */
   const acceptancesOf = async (
     grant: GivenGrant,
-    receipt: OpenedReceipt,
+    receipts: readonly OpenedReceipt[],
   ): Promise<ConsentReceiptParts['acceptances']> => {
     const found = new Map<string, ConsentReceiptParts['acceptances'][number]>();
     for (const item of mailbox.list({ type: SYNC_ACCEPT })) {
       const document = documentOf(item.data.acceptance);
       if (item.from !== grant.grantee || item.data.replyId !== grant.requestId || !document) continue;
-      const opened = await openAcceptance(document, receipt, deps());
-      if (opened.ok) found.set(opened.value.hash, { ...opened.value, document });
-      else if (opened.error.type === 'document' && opened.error.cause.type === 'unresolved')
-        throw new SluiceError('UNKNOWN_DID', 'The acceptance cannot be checked now: its signer cannot be looked up');
+      for (const receipt of receipts) {
+        const opened = await openAcceptance(document, receipt, deps());
+        if (opened.ok) found.set(opened.value.hash, { ...opened.value, document });
+        else if (opened.error.type === 'document' && opened.error.cause.type === 'unresolved')
+          throw new SluiceError('UNKNOWN_DID', 'The acceptance cannot be checked now: its signer cannot be looked up');
+      }
     }
     return [...found.values()].sort((a, b) => a.acceptedAtMs - b.acceptedAtMs);
+  };
+
+  /** The receipts of changed terms, of all grants of one consent. */
+  const changesOfAll = async (receipt: OpenedReceipt): Promise<ConsentReceiptParts['changes']> => {
+    const changes: ConsentReceiptParts['changes'][number][] = [];
+    for (const { grantId } of receipt.grants)
+      for (const { receipt: document } of changesOf(facts, grantId)) {
+        const opened = await openReceipt(document, receipt, deps());
+        if (opened.ok) changes.push({ ...opened.value, document });
+      }
+    return changes;
   };
 
   return {
@@ -70,11 +85,13 @@ export function createReceipts(
       if (!receipt.ok)
         throw new SluiceError('BAD_MESSAGE', 'The receipt of this grant is not one that this account signed');
       const request = requestOf(grant);
+      const changes = await changesOfAll(receipt.value);
       const { node } = account.home.keys;
       return toConsentReceipt({
         ...(request ? { request } : {}),
         receipt: { ...receipt.value, document: grant.receipt },
-        acceptances: await acceptancesOf(grant, receipt.value),
+        changes,
+        acceptances: await acceptancesOf(grant, [receipt.value, ...changes]),
         parties: [
           { id: account.did, role: 'PII principal' },
           granteeParty(grant.grantee),
@@ -102,12 +119,4 @@ function endOf(grant: GrantView, owner: Did, nowMs: number): readonly ConsentEve
   if (revokedAtMs !== undefined) return [{ grantId, atMs: revokedAtMs, state: 'withdrawn', entity: owner }];
   const endMs = endsAtMs(terms);
   return endMs !== undefined && endMs <= nowMs ? [{ grantId, atMs: endMs, state: 'expired', entity: owner }] : [];
-}
-
-function documentOf(value: JsonObject[string] | undefined): Uint8Array | undefined {
-  try {
-    return typeof value === 'string' ? base64urlToBytes(value) : undefined;
-  } catch {
-    return undefined;
-  }
 }

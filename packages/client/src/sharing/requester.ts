@@ -23,6 +23,7 @@ import { notADid, SluiceError } from '../errors.ts';
 import { type LiveLink, openLiveLink } from '../link/live-link.ts';
 import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
 import type { NodeAddress } from '../platform.ts';
+import { followChangedTerms } from './changed-terms.ts';
 import { DATASTORE_SYNC, type DatastoreSync, toItem } from './datastore-sync.ts';
 import { createGrantFacts } from './grant-facts.ts';
 import { type GrantAnswers, type GrantHandle, openGrantHandle } from './grant-handle.ts';
@@ -71,6 +72,8 @@ export type Requester = {
   readonly pending: (id: string) => PendingRequest;
   readonly received: () => readonly ReceivedGrant[];
   readonly open: (grantId: string) => Promise<GrantHandle>;
+  /** Takes up what came while nobody did. */
+  readonly catchUp: () => void;
   readonly close: () => void;
 };
 
@@ -110,15 +113,37 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
     const [first] = grants;
     if (!first) return;
     const acceptedAtMs = clock.nowMs();
-    const ids = grants.map((g) => g.grantId);
-    const receipt = bytesToHex(sha256(first.receipt));
-    const acceptance = signAcceptance({ receipt, grants: ids, acceptedAtMs }, signer);
-    const data = { replyId: first.requestId, grants: ids, acceptance: bytesToBase64url(acceptance) };
-    await post(first, SYNC_ACCEPT, data, 'Accepted', () => {
+    await sayAccepted(grants, first.receipt, acceptedAtMs, () => {
       alongside();
-      for (const id of ids) facts.note(id, 'accepted', { at: acceptedAtMs });
+      for (const { grantId } of grants) facts.note(grantId, 'accepted', { at: acceptedAtMs });
     });
   }
+  /** Sends the signed word that a receipt is accepted. `alongside` is stored with the message; what fails after that, fails for the message alone. */
+  async function sayAccepted(
+    grants: readonly ReceivedGrant[],
+    receipt: Uint8Array,
+    acceptedAtMs: number,
+    alongside: () => void,
+  ): Promise<void> {
+    const [first] = grants;
+    if (!first) return;
+    const ids = grants.map((g) => g.grantId);
+    const acceptance = signAcceptance({ receipt: bytesToHex(sha256(receipt)), grants: ids, acceptedAtMs }, signer);
+    const data = { replyId: first.requestId, grants: ids, acceptance: bytesToBase64url(acceptance) };
+    let isKept = false;
+    try {
+      await post(first, SYNC_ACCEPT, data, 'Accepted', () => {
+        alongside();
+        isKept = true;
+      });
+    } catch (cause) {
+      // An owner who no longer takes messages has given it all the same.
+      if (!isKept || !(cause instanceof SluiceError)) throw cause;
+    }
+  }
+  const terms = followChangedTerms(account, mailbox, loadSchema, (grant, receipt, alongside) =>
+    sayAccepted([grant], receipt, clock.nowMs(), alongside),
+  );
   const answersOf = (grant: ReceivedGrant): GrantAnswers => ({
     accept: async () => {
       if (facts.get(grant.grantId, 'dropped')) throw new SluiceError('REVOKED');
@@ -241,21 +266,12 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
   /** Keeps new grants. Those for what was asked are accepted with it, and so are others where the app said so before. */
   async function keep(received: readonly ReceivedGrant[], acceptsNarrowed: boolean): Promise<void> {
     const fresh = received.filter(({ grantId }) => !keychain.get('received', grantId));
-    let isKept = fresh.length === 0;
+    const taken = fresh.filter((grant) => !grant.narrowed || acceptsNarrowed);
     const store = (): void => {
       for (const grant of fresh) keychain.put('received', grant.grantId, receivedToItem(grant));
-      isKept = true;
     };
-    try {
-      await accept(
-        fresh.filter((grant) => !grant.narrowed || acceptsNarrowed),
-        store,
-      );
-    } catch (cause) {
-      // An owner who no longer takes messages has given what was asked all the same.
-      if (!isKept || !(cause instanceof SluiceError)) throw cause;
-    }
-    if (!isKept) account.store.db.transact(store);
+    if (taken.length > 0) await accept(taken, store);
+    else account.store.db.transact(store);
     home.nudge();
   }
 
@@ -345,6 +361,7 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
         ? handleOf(itemToReceived(grantId, item))
         : Promise.reject(new SluiceError('NOT_FOUND', 'There is no such grant'));
     },
+    catchUp: terms.catchUp,
     close: () => {
       for (const link of links.values()) link.close();
       for (const handle of handles.values())

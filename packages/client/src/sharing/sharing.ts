@@ -17,7 +17,6 @@ import type { GivenGrant, GrantView, ReceivedGrant } from './grant-item.ts';
 import { createGrantLife, type GrantLife } from './grant-life.ts';
 import { type ChangePreview, createConsent, type Narrowings, type RequestPreview } from './consent.ts';
 import { createGivenGrants, type Waiting } from './given-grants.ts';
-import { followChangedTerms } from './changed-terms.ts';
 import { noteRequests } from './note-requests.ts';
 import { createReceipts, type Receipts } from './receipts.ts';
 import {
@@ -92,14 +91,13 @@ export function createSharing({ account, mailbox, vault }: SharingDeps): Sharing
   );
   const agents = createAgents({ account, vault, given, log });
   const consents = createConsent(account, mailbox, vault, vault.registry.load, given, log.note);
-  const changed = followChangedTerms(account, mailbox, vault.registry.load);
   const life = createGrantLife(account, mailbox, given, log);
   const { request, requestDatastoreSync, pending } = requester;
   const { requests, preview, previewChange, consent, decline } = consents;
   const { revoke, pause, resume, change, rotateKey, certificate, writes } = life;
   const { list, keep, kept } = log;
   const grants = { list: given.list, received: requester.received, open: requester.open };
-  const receipts = createReceipts(account, mailbox, given.list);
+  const receipts = createReceipts(account, mailbox, given);
   return {
     request,
     requestDatastoreSync,
@@ -128,7 +126,7 @@ export function createSharing({ account, mailbox, vault }: SharingDeps): Sharing
       await given.start();
       life.start();
       incoming.catchUp();
-      changed.catchUp();
+      requester.catchUp();
       log.prune();
       agents.start();
     },

@@ -123,7 +123,7 @@ export async function readSyncGrant(data: JsonObject, deps: ReadGrantDeps): Prom
 async function checkReceipt(receipt: Uint8Array, grants: readonly JsonValue[], deps: ReadGrantDeps): Promise<void> {
   const { from: owner, self: grantee, requestHash, resolver, nowMs } = deps;
   const opened = await openReceipt(receipt, { owner, grantee, requestHash }, { resolve: resolver.resolve, nowMs });
-  if (!opened.ok) throw bad('the receipt does not belong to this request');
+  if (!opened.ok || opened.value.term !== 0) throw bad('the receipt does not belong to this request');
   const stated = grants.map((g) => (isJsonObject(g) ? { grantId: g.grantId ?? null, terms: g.terms ?? null } : null));
   if (!jsonEquals(opened.value.grants, stated)) throw bad('the receipt is for other grants');
 }

@@ -145,3 +145,12 @@ function readKeys(
     return undefined;
   }
 }
+
+/** The bytes of a signed document in a message; undefined where there is none of that form. */
+export function documentOf(value: JsonValue | undefined): Uint8Array | undefined {
+  try {
+    return typeof value === 'string' ? base64urlToBytes(value) : undefined;
+  } catch {
+    return undefined;
+  }
+}

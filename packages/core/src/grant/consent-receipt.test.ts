@@ -24,6 +24,8 @@ type Vectors = {
   readonly keys: readonly { readonly did: string; readonly identityKey: string }[];
   readonly request: Signed;
   readonly receipt: Signed;
+  readonly change: Signed;
+  readonly changeAcceptance: string;
   readonly acceptance: Signed;
   readonly attestation: Signed;
   readonly attestationsRefused: readonly Case[];
@@ -131,11 +133,17 @@ describe('the certificate of a revoke', () => {
 });
 
 describe('a consent receipt in the structure of ISO/IEC TS 27560', () => {
-  const make = async (isAccepted = true, isWithRequest = true) => {
+  const changed = async () => {
+    const document = hexToBytes(vectors.change.document);
+    return { ...must(await openReceipt(document, await opened(), deps)), document };
+  };
+  const make = async (isAccepted = true, isWithRequest = true, isChanged = false) => {
     const accepted = hexToBytes(vectors.acceptance.document);
+    const changes = isChanged ? [await changed()] : [];
     return toConsentReceipt({
       ...(isWithRequest ? { request: hexToBytes(vectors.request.document) } : {}),
       receipt: { ...(await opened()), document: hexToBytes(receipt.document) },
+      changes,
       acceptances: isAccepted
         ? [{ ...must(await openAcceptance(accepted, await opened(), deps)), document: accepted }]
         : [],
@@ -145,6 +153,26 @@ describe('a consent receipt in the structure of ISO/IEC TS 27560', () => {
       ],
       events: [{ grantId: FIRST, atMs: NOW + 1000, state: 'withdrawn', entity: OWNER }],
       storage: 'https://node.example',
+    });
+  };
+  /** With a change that follows something else than it should. */
+  const toConsentReceiptOf = async (change: { readonly previous: string; readonly term: number }) => {
+    const base = await opened();
+    const document = signReceipt(
+      {
+        ...base,
+        requestHash: hexToBytes(base.request),
+        grants: [{ grantId: FIRST, terms: visits as unknown as GrantTerms }],
+        change,
+      },
+      { did: OWNER, key: signingKeyFromSeed(fill(32, 0x21)) },
+    );
+    return toConsentReceipt({
+      receipt: { ...base, document: hexToBytes(receipt.document) },
+      changes: [{ ...must(await openReceipt(document, base, deps)), document }],
+      acceptances: [],
+      parties: [],
+      events: [],
     });
   };
   const check = (json: JsonValue) => openConsentReceipt(JSON.parse(JSON.stringify(json)) as JsonObject, deps);
@@ -239,6 +267,47 @@ describe('a consent receipt in the structure of ISO/IEC TS 27560', () => {
     expect((await make(false)).receipt_id).toBe(json.receipt_id);
   });
 
+  it('[RCPT-9] [RCPT-11] states the terms that stand after a change, whoever agreed to it, and encloses its receipt', async () => {
+    const json = (await make(true, true, true)) as { [name: string]: JsonObject };
+    const purposes = (json.content as { pii_processing: { purposes: JsonObject[] } }).pii_processing.purposes;
+    expect(purposes.map((p) => p.sluice_grant)).toEqual([
+      { grant_id: FIRST, terms: { ...visits, fields: ['kind'] } },
+      { grant_id: SECOND, terms: contacts },
+    ]);
+    const events = (json.content as { event: JsonObject[] }).event;
+    expect(events.map((e) => [e.event_time, e.event_state, e.sluice_grant_id]).at(2)).toEqual([
+      '2026-04-15T12:00:02.000Z',
+      'consent given',
+      FIRST,
+    ]);
+    expect(json.sluice_evidence).toMatchObject({
+      changes: [{ sha256: vectors.change.hash, previous: receipt.hash, term: 1, shown: vectors.change.payload.shown }],
+    });
+    const evidence = json.sluice_evidence as JsonObject;
+    const accepted = { document: base64url(hexToBytes(vectors.changeAcceptance)) };
+    const proven = must(await check(json));
+    expect(proven.changes.map((c) => [c.term, c.previous])).toEqual([[1, receipt.hash]]);
+    const without = { ...json, sluice_evidence: { ...evidence, changes: [] } };
+    expect(await check(without)).toMatchObject({ ok: false });
+    const orphan = await toConsentReceiptOf({ previous: '00'.repeat(32), term: 1 });
+    expect(await check(orphan)).toEqual({ ok: false, error: { type: 'wrong-receipt' } });
+    const leap = await toConsentReceiptOf({ previous: receipt.hash, term: 2 });
+    expect(await check(leap)).toEqual({ ok: false, error: { type: 'wrong-receipt' } });
+    const withAcceptance = toConsentReceipt({
+      receipt: { ...(await opened()), document: hexToBytes(receipt.document) },
+      changes: [await changed()],
+      acceptances: [
+        {
+          ...must(await openAcceptance(base64urlToBytes(accepted.document), await changed(), deps)),
+          ...{ document: base64urlToBytes(accepted.document) },
+        },
+      ],
+      parties: [],
+      events: [],
+    });
+    expect(must(await check(withAcceptance)).acceptances).toMatchObject([{ receipt: vectors.change.hash }]);
+  });
+
   it('[RCPT-10] is checked by anybody from the file alone, accepted or not, with the request or its hash', async () => {
     expect(await check(await make())).toMatchObject({
       ok: true,
@@ -262,6 +331,7 @@ describe('a consent receipt in the structure of ISO/IEC TS 27560', () => {
       const json = toConsentReceipt({
         request,
         receipt: { ...receipt, document },
+        changes: [],
         acceptances: [],
         parties: [],
         events: [],

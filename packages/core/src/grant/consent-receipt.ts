@@ -11,7 +11,7 @@ import { base64urlToBytes, bytesToBase64url, bytesToHex, hexToBytes, utf8ToBytes
 import { canonicalJson, jsonEquals } from '../base/canonical-json.ts';
 import { type Did, isDid } from '../base/ids.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../base/json.ts';
-import { ok, type Result } from '../base/result.ts';
+import { err, ok, type Result } from '../base/result.ts';
 import { sha256 } from '../crypto/hash.ts';
 import { piiInformation } from './pii-information.ts';
 import {
@@ -24,6 +24,7 @@ import {
   type ProofDeps,
   type ProofFailure,
   REQUEST_TYPE,
+  standsAbove,
 } from './receipt.ts';
 
 /** The structure, and the version of ours. */
@@ -52,13 +53,17 @@ export type ConsentReceiptParts = {
   /** The request's document, if it is still there; its hash is in the receipt. */
   readonly request?: Uint8Array;
   readonly receipt: OpenedReceipt & { readonly document: Uint8Array };
-  /** What the grantee accepted, at once or grant by grant. */
+  /** The receipts of changed terms of its grants, in any order. */
+  readonly changes: readonly (OpenedReceipt & { readonly document: Uint8Array })[];
+  /** What the grantee accepted, at once or grant by grant, and of the changes. */
   readonly acceptances: readonly (OpenedAcceptance & { readonly document: Uint8Array })[];
   readonly parties: readonly ConsentParty[];
   readonly events: readonly ConsentEvent[];
   /** Where the sealed records lie until the grantee fetches them. */
   readonly storage?: string;
 };
+
+type Grant = OpenedReceipt['grants'][number];
 
 const LANGUAGE = 'en';
 /** Fields that TS 27560 asks for in each purpose and party. */
@@ -68,7 +73,8 @@ const ASKED_OF_PARTY = ['party_address', 'party_name', 'party_contact', 'party_t
 /** Turns a consent into a consent receipt of ISO/IEC TS 27560. The same parts always give the same JSON. */
 export function toConsentReceipt(parts: ConsentReceiptParts): JsonObject {
   const { receipt, acceptances } = parts;
-  const purposes = receipt.grants.map((grant) => purposeOf(grant, parts));
+  const changes = parts.changes.toSorted((a, b) => (standsAbove(a, b) ? 1 : -1));
+  const purposes = receipt.grants.map((grant) => purposeOf(inForce(grant, changes), parts));
   const parties = parts.parties.map(partyOf);
   const content: JsonObject = {
     record: { schema_version: CONSENT_RECEIPT_SCHEMA, record_id: receipt.hash, pii_principal_id: receipt.owner },
@@ -77,6 +83,11 @@ export function toConsentReceipt(parts: ConsentReceiptParts): JsonObject {
     event: [
       ...receipt.grants.map((g) =>
         event(g.grantId, receipt.givenAtMs, 'given', receipt.owner, validity(g, receipt.givenAtMs)),
+      ),
+      ...changes.flatMap((change) =>
+        change.grants.map((g) =>
+          event(g.grantId, change.givenAtMs, 'given', receipt.owner, validity(g, change.givenAtMs)),
+        ),
       ),
       ...parts.events.map((e) => event(e.grantId, e.atMs, e.state, e.entity, 'PT0S')),
     ],
@@ -92,6 +103,13 @@ export function toConsentReceipt(parts: ConsentReceiptParts): JsonObject {
         ...(parts.request ? { document: bytesToBase64url(parts.request) } : {}),
       },
       receipt: { sha256: receipt.hash, document: bytesToBase64url(receipt.document) },
+      changes: changes.map((c) => ({
+        sha256: c.hash,
+        previous: c.previous ?? '',
+        term: c.term,
+        shown: c.shown,
+        document: bytesToBase64url(c.document),
+      })),
       acceptances: acceptances.map((a) => ({
         sha256: a.hash,
         accepted_at: new Date(a.acceptedAtMs).toISOString(),
@@ -102,8 +120,16 @@ export function toConsentReceipt(parts: ConsentReceiptParts): JsonObject {
   };
 }
 
+/** The terms of a grant that stand after these changes, of which later ones come later. */
+const inForce = (grant: Grant, changes: ConsentReceiptParts['changes']): Grant =>
+  changes.flatMap((change) => change.grants).findLast((g) => g.grantId === grant.grantId) ?? grant;
+
 /** What a consent receipt proves once it was checked. */
-export type ProvenConsent = { readonly receipt: OpenedReceipt; readonly acceptances: readonly OpenedAcceptance[] };
+export type ProvenConsent = {
+  readonly receipt: OpenedReceipt;
+  readonly changes: readonly OpenedReceipt[];
+  readonly acceptances: readonly OpenedAcceptance[];
+};
 
 /**
  * Checks a consent receipt that somebody shows: both sides signed, each document names the one before, and what the receipt says of
@@ -129,11 +155,14 @@ export async function openConsentReceipt(
   if (!receipt.ok) return receipt;
   const asked = request ? await openSigned(request, REQUEST_TYPE, receipt.value.grantee, deps) : undefined;
   if (asked && !asked.ok) return asked;
-  const acceptances = await acceptancesOf(evidence?.acceptances, receipt.value, deps);
+  const changes = await changesOf(evidence?.changes, receipt.value, deps);
+  if (!changes.ok) return changes;
+  const acceptances = await acceptancesOf(evidence?.acceptances, [receipt.value, ...changes.value], deps);
   if (!acceptances.ok) return acceptances;
   const again = toConsentReceipt({
     ...(request ? { request } : {}),
     receipt: { ...receipt.value, document },
+    changes: changes.value,
     acceptances: acceptances.value,
     parties: [],
     events: [],
@@ -149,27 +178,71 @@ export async function openConsentReceipt(
   }
   const id = bytesToHex(sha256(utf8ToBytes(canonicalJson(content))));
   if (!isJsonObject(json) || json.receipt_id !== id) return malformed('receipt_id');
-  return ok({ receipt: receipt.value, acceptances: acceptances.value });
+  return ok({ receipt: receipt.value, changes: changes.value, acceptances: acceptances.value });
+}
+
+/** Each change is between the same two, of a grant of the consent, and follows the receipt or another change of that grant by one. */
+async function changesOf(
+  stated: JsonValue | undefined,
+  receipt: OpenedReceipt,
+  deps: ProofDeps,
+): Promise<Result<ConsentReceiptParts['changes'], ProofFailure>> {
+  const documents = documentsIn(stated);
+  if (!documents) return malformed('sluice_evidence');
+  const changes: ConsentReceiptParts['changes'][number][] = [];
+  for (const document of documents) {
+    const opened = await openReceipt(document, { ...receipt, requestHash: hexToBytes(receipt.request) }, deps);
+    if (!opened.ok) return opened;
+    changes.push({ ...opened.value, document });
+  }
+  const before = new Map<string, OpenedReceipt>([receipt, ...changes].map((r) => [r.hash, r]));
+  for (const change of changes) {
+    const previous = before.get(change.previous ?? '');
+    const grantId = change.grants[0]?.grantId;
+    const follows = previous?.term === change.term - 1 && previous.grants.some((g) => g.grantId === grantId);
+    if (!follows) return err({ type: 'wrong-receipt' });
+  }
+  return ok(changes);
 }
 
 async function acceptancesOf(
   stated: JsonValue | undefined,
-  receipt: OpenedReceipt,
+  receipts: readonly OpenedReceipt[],
   deps: ProofDeps,
 ): Promise<Result<ConsentReceiptParts['acceptances'], ProofFailure>> {
-  if (!Array.isArray(stated)) return malformed('sluice_evidence');
+  const documents = documentsIn(stated);
+  if (!documents) return malformed('sluice_evidence');
   const acceptances: (OpenedAcceptance & { readonly document: Uint8Array })[] = [];
-  for (const part of stated as readonly JsonValue[]) {
-    const document = isJsonObject(part) ? bytesAt(part, 'document') : undefined;
-    if (!document) return malformed('sluice_evidence');
-    const opened = await openAcceptance(document, receipt, deps);
+  for (const document of documents) {
+    const opened = await firstThatFits(receipts, (receipt) => openAcceptance(document, receipt, deps));
     if (!opened.ok) return opened;
     acceptances.push({ ...opened.value, document });
   }
   return ok(acceptances);
 }
 
-function purposeOf(grant: OpenedReceipt['grants'][number], { receipt, storage }: ConsentReceiptParts): JsonObject {
+/** The acceptance of whichever receipt it names; where it names none, what is wrong with it. */
+async function firstThatFits<T>(
+  receipts: readonly OpenedReceipt[],
+  open: (receipt: OpenedReceipt) => Promise<Result<T, ProofFailure>>,
+): Promise<Result<T, ProofFailure>> {
+  let opened: Result<T, ProofFailure> = err({ type: 'wrong-receipt' });
+  for (const receipt of receipts) {
+    opened = await open(receipt);
+    if (opened.ok || opened.error.type !== 'wrong-receipt') return opened;
+  }
+  return opened;
+}
+
+function documentsIn(stated: JsonValue | undefined): readonly Uint8Array[] | undefined {
+  if (!Array.isArray(stated)) return undefined;
+  const documents = (stated as readonly JsonValue[]).flatMap((part) =>
+    isJsonObject(part) ? (bytesAt(part, 'document') ?? []) : [],
+  );
+  return documents.length === stated.length ? documents : undefined;
+}
+
+function purposeOf(grant: Grant, { receipt, storage }: ConsentReceiptParts): JsonObject {
   const { terms } = grant;
   return {
     purpose: receipt.purpose,
@@ -205,7 +278,7 @@ const event = (grantId: string, atMs: number, state: string, entity: Did, validi
 });
 
 /** How long a consent holds: an ISO 8601 duration where it has an end, and words where it has none. */
-function validity({ terms }: OpenedReceipt['grants'][number], givenAtMs: number): string {
+function validity({ terms }: Grant, givenAtMs: number): string {
   const { duration } = terms;
   if (duration === 'once') return 'one delivery';
   if (!isJsonObject(duration) || typeof duration.until !== 'string') return 'until withdrawn';

@@ -17,6 +17,7 @@ import {
   type ProofFailure,
   signAcceptance,
   signReceipt,
+  standsAbove,
 } from './receipt.ts';
 import { openRevokeAck, signRevokeAck } from './revoke-certificate.ts';
 import type { GrantTerms } from './terms.ts';
@@ -24,6 +25,7 @@ import type { GrantTerms } from './terms.ts';
 const FILE = new URL('../../../../vectors/receipt.json', import.meta.url);
 const NOW = Date.UTC(2026, 3, 15, 12);
 const AT = '2026-04-15T12:00:00.000Z';
+const LATER = '2026-04-15T12:00:02.000Z';
 const [OWNER, APP, NODE] = ['did:web:alice.example', 'did:web:clinic.example', 'did:web:node.example'].map(toDid) as [
   Did,
   Did,
@@ -75,6 +77,16 @@ const receiptOf = (change: JsonObject, by = seeds.device, signer: Did = OWNER, t
   signedDocument(type, signer, signer === OWNER ? card : null, by, { ...receiptPayload, ...change });
 const receipt = receiptOf({});
 const receiptHash = hex(second.sha256(receipt));
+
+/** Narrower terms of the first grant, in the same consent. */
+const changePayload: JsonObject = {
+  shown: 'clinic.example reads the kind of your visits of 6 months',
+  grants: [{ grantId: FIRST, terms: { ...visits, fields: ['kind'] } }],
+  givenAt: LATER,
+  previous: receiptHash,
+  term: 1,
+};
+const change = receiptOf(changePayload);
 
 const acceptancePayload: JsonObject = { receipt: receiptHash, grants: [FIRST, SECOND], acceptedAt: AT };
 const acceptanceOf = (change: JsonObject, by = seeds.app, signer: Did = APP) =>
@@ -145,6 +157,21 @@ const vectors = () => ({
     refused('a time without milliseconds', receiptOf({ givenAt: '2026-04-15T12:00:00Z' }), malformed('givenAt')),
     refused('a time in another zone', receiptOf({ givenAt: '2026-04-15T14:00:00.000+02:00' }), malformed('givenAt')),
   ],
+  change: { payload: { ...receiptPayload, ...changePayload }, document: hex(change), hash: hex(second.sha256(change)) },
+  changesRefused: [
+    refused('a number and no receipt before', receiptOf({ ...changePayload, previous: null }), malformed('term')),
+    refused(
+      'a receipt before in upper case',
+      receiptOf({ ...changePayload, previous: 'AB'.repeat(32) }),
+      malformed('term'),
+    ),
+    refused('a receipt before and no number', receiptOf({ ...changePayload, term: null }), malformed('term')),
+    refused('number 0', receiptOf({ ...changePayload, term: 0 }), malformed('term')),
+    refused('half a number', receiptOf({ ...changePayload, term: 1.5 }), malformed('term')),
+    refused('a number of 33 bits', receiptOf({ ...changePayload, term: 2 ** 32 }), malformed('term')),
+    refused('of two grants', receiptOf({ previous: receiptHash, term: 1 }), malformed('term')),
+  ],
+  changeAcceptance: hex(acceptanceOf({ receipt: hex(second.sha256(change)), grants: [FIRST] })),
   acceptance: {
     payload: acceptancePayload,
     document: hex(acceptanceOf({})),
@@ -236,6 +263,34 @@ describe('vectors/receipt.json', () => {
 
   it('[RCPT-1] [RCPT-2] [RCPT-3] every other receipt is refused with its reason', () =>
     expectRefused(read().receiptsRefused, openR));
+
+  it('[RCPT-11] a receipt of changed terms names the one before and its number, and is what the product signs', async () => {
+    const { change, changesRefused } = read();
+    const opened = must(await openR(change.document));
+    expect(opened).toMatchObject({ previous: read().receipt.hash, term: 1, hash: change.hash });
+    const { previous = '', term } = opened;
+    const signed = signReceipt(
+      {
+        ...opened,
+        requestHash: hexToBytes(opened.request),
+        grants: opened.grants as unknown as readonly { grantId: string; terms: GrantTerms }[],
+        change: { previous, term },
+      },
+      { did: OWNER, key: signingKeyFromSeed(seeds.device), card },
+    );
+    expect(bytesToHex(signed)).toBe(change.document);
+    expect(must(await openR(read().receipt.document)).term).toBe(0);
+    await expectRefused(changesRefused, openR);
+  });
+
+  it('[RCPT-12] of two terms the higher number stands, and of one number the greater receipt', () => {
+    const [low, high] = ['1', 'f'].map((digit) => digit.repeat(64)) as [string, string];
+    const above = (a: [number, string], b: [number, string]): boolean =>
+      standsAbove({ term: a[0], hash: a[1] }, { term: b[0], hash: b[1] });
+    expect([above([2, low], [1, high]), above([1, high], [2, low])]).toEqual([true, false]);
+    expect([above([1, high], [1, low]), above([1, low], [1, high])]).toEqual([true, false]);
+    expect(above([1, low], [1, low])).toBe(false);
+  });
 
   it('[RCPT-4] an acceptance by the grantee that names the receipt opens, and is what the product signs', async () => {
     const { acceptance } = read();

@@ -25,6 +25,9 @@ export const RECEIPT_TYPE = 'sluice/receipt/1';
 /** Type of an acceptance as a signed document. */
 export const ACCEPTANCE_TYPE = 'sluice/acceptance/1';
 
+/** The highest number of terms. */
+const MAX_TERM = 2 ** 32 - 1;
+
 /** What the owner agreed to, as the owner signs it (GRANT-18). */
 export type ReceiptContent = {
   readonly owner: Did;
@@ -35,6 +38,8 @@ export type ReceiptContent = {
   readonly shown: string;
   readonly grants: readonly { readonly grantId: string; readonly terms: GrantTerms }[];
   readonly givenAtMs: number;
+  /** Of changed terms: the receipt of the terms before, by its SHA-256 in hex, and the number of these, from 1. */
+  readonly change?: { readonly previous: string; readonly term: number };
 };
 
 /** The payload of a receipt, to be signed as a document of type `RECEIPT_TYPE`. */
@@ -48,6 +53,7 @@ export function receiptPayload(r: ReceiptContent): JsonObject {
     grants: r.grants.map((g) => ({ grantId: g.grantId, terms: g.terms as unknown as JsonValue })),
     givenAt: new Date(r.givenAtMs).toISOString(),
     withdrawal: 'The owner revokes the grant at any time in the Vault; what was delivered before stays delivered.',
+    ...(r.change ?? {}),
   };
 }
 
@@ -66,6 +72,10 @@ export type OpenedReceipt = {
   readonly grants: readonly { readonly grantId: string; readonly terms: JsonObject }[];
   readonly givenAtMs: number;
   readonly withdrawal: string;
+  /** Of changed terms: the receipt of the terms before, by its SHA-256 in hex. */
+  readonly previous?: string;
+  /** Number of the terms: 0 as first given. */
+  readonly term: number;
   /** SHA-256 of the receipt, in hex: what an acceptance names it by. */
   readonly hash: string;
 };
@@ -173,7 +183,7 @@ function readReceipt({ payload, hash }: OpenedDocument): Result<OpenedReceipt, P
   const { owner, grantee, request, purpose, shown, withdrawal } = payload;
   if (!isDid(owner)) return malformed('owner');
   if (!isDid(grantee)) return malformed('grantee');
-  if (typeof request !== 'string' || !/^[0-9a-f]{64}$/.test(request)) return malformed('request');
+  if (!isHash(request)) return malformed('request');
   if (typeof purpose !== 'string') return malformed('purpose');
   if (typeof shown !== 'string') return malformed('shown');
   if (typeof withdrawal !== 'string') return malformed('withdrawal');
@@ -182,8 +192,32 @@ function readReceipt({ payload, hash }: OpenedDocument): Result<OpenedReceipt, P
   const grants = readGrants(payload.grants);
   if (!grants) return malformed('grants');
   if (new Set(grants.map((g) => g.grantId)).size !== grants.length) return err({ type: 'wrong-grants' });
-  return ok({ owner, grantee, request, purpose, shown, grants, givenAtMs, withdrawal, hash: bytesToHex(hash) });
+  const change = readChange(payload);
+  if (!change || (change.term > 0 && grants.length !== 1)) return malformed('term');
+  const said = { owner, grantee, request, purpose, shown, grants, givenAtMs, withdrawal };
+  return ok({ ...said, ...change, hash: bytesToHex(hash) });
 }
+
+/** Whether changed terms follow others, and as which number. */
+function readChange({ previous, term }: JsonObject): Pick<OpenedReceipt, 'previous' | 'term'> | undefined {
+  if (previous === undefined && term === undefined) return { term: 0 };
+  if (!isHash(previous) || !isTermNumber(term)) return undefined;
+  return { previous, term };
+}
+
+const isHash = (value: JsonValue | undefined): value is string =>
+  typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
+const isTermNumber = (value: JsonValue | undefined): value is number =>
+  typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= MAX_TERM;
+
+/**
+ * Tells whether terms stand above others: of a higher number, or of the same and with the greater receipt. Two devices of an owner may
+ * give one number to two changes, and all who hear of both come to the same one.
+ */
+export const standsAbove = (
+  a: Pick<OpenedReceipt, 'term' | 'hash'>,
+  b: Pick<OpenedReceipt, 'term' | 'hash'>,
+): boolean => a.term > b.term || (a.term === b.term && a.hash > b.hash);
 
 function readGrants(value: JsonValue | undefined): OpenedReceipt['grants'] | undefined {
   if (!isList(value) || value.length === 0 || value.length > MAX_REQUEST_ITEMS) return undefined;

@@ -126,6 +126,14 @@ export function grantStanding(state: AccessState, stream: Uint8Array, nowMs: num
   return standing;
 }
 
+/** The number of the terms that a feed may be written by, and by none before. */
+export function grantTerm(state: AccessState, stream: Uint8Array): number {
+  let term = 0;
+  for (const row of state.rows.values())
+    if (row.role === 'grantee' && row.access.some((a) => equalBytes(a.target, stream))) term = Math.max(term, row.term);
+  return term;
+}
+
 /** Whether the key is the root or stands in any row, live or not. */
 export const isNamed = (state: AccessState, key: VerifyKey): boolean =>
   equalBytes(key, state.root) || [...state.rows.values()].some((row) => equalBytes(row.key, key));
@@ -203,7 +211,7 @@ function joinEpoch(state: AccessState, next: CtlEpoch): void {
   state.epoch = next.epoch;
 }
 
-/** Revoked wins over active for ever; otherwise the later stamp, then the greater writer, wins. The key of a row never changes. */
+/** Revoked wins over active for ever; otherwise the later stamp, then the greater writer, wins. The key of a row never changes, and its term never falls. */
 function joinRow(state: AccessState, next: AccessRow): void {
   const id = bytesToHex(next.id);
   const old = state.rows.get(id);
@@ -211,11 +219,12 @@ function joinRow(state: AccessState, next: AccessRow): void {
     state.rows.set(id, next);
     return;
   }
-  const fixedParts = { key: old.key, role: old.role };
+  // Terms that were in force once are never again: who knows no later ones must not reveal by them.
+  const fixedParts = { key: old.key, role: old.role, term: Math.max(old.term, next.term) };
   if (old.status === 'revoked') return;
   // An end changes nothing else, so that what was open still reads as revoked and not as never given.
   if (next.status === 'revoked') state.rows.set(id, { ...next, ...fixedParts, access: old.access });
-  else if (compareRows(next, old) > 0) state.rows.set(id, { ...next, ...fixedParts });
+  else state.rows.set(id, { ...(compareRows(next, old) > 0 ? next : old), ...fixedParts });
 }
 
 const compareRows = (a: AccessRow, b: AccessRow): number =>

@@ -15,7 +15,17 @@ const state = createAccessState(root.publicKey);
 const add = (n: number, targets: AccessRow['access']): void => {
   const id = toRowId(new Uint8Array(16).fill(n));
   const row: AccessRow = {
-    ...{ type: 'row', id, key: agent, role: 'agent', access: targets, status: 'active', expiresMs: 0, perDay: 0 },
+    ...{
+      type: 'row',
+      id,
+      key: agent,
+      role: 'agent',
+      access: targets,
+      status: 'active',
+      expiresMs: 0,
+      perDay: 0,
+      term: 0,
+    },
     ...{ writer: writerId(root.publicKey), ms: 1, counter: 0 },
   };
   state.rows.set(String(n), row);

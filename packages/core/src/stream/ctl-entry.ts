@@ -34,6 +34,8 @@ const rowShape = tuple(
   ['expiresMs', uint()],
   /** Entries a day that the key may write into lanes; 0 for no limit. */
   ['perDay', uint(2 ** 32 - 1)],
+  /** Number of the terms that a grantee’s feed is written by; 0 for the first, and for other roles. */
+  ['term', uint(2 ** 32 - 1)],
 );
 /**
  * A new key epoch: entries of kind own under an older one are refused from here on. The key is HPKE-sealed to the remaining rows; all who
@@ -77,7 +79,7 @@ export type CtlEntryFailure = { readonly type: 'malformed' } | { readonly type: 
 const encodePublic = (p: CtlPublic): Uint8Array => {
   const value: CborValue =
     p.type === 'row'
-      ? ['row', p.id, p.key, p.role, p.access.map((a) => [a.target, a.verbs]), p.status, p.expiresMs, p.perDay]
+      ? ['row', p.id, p.key, p.role, p.access.map((a) => [a.target, a.verbs]), p.status, p.expiresMs, p.perDay, p.term]
       : ['epoch', p.epoch, p.commitment, p.keys.map((k) => [k.row, k.sealed])];
   return encodeCbor(value);
 };

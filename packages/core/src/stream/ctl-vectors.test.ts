@@ -8,7 +8,7 @@ import * as second from '../base/second-writer.oracle.ts';
 import { type Bytes, fill, flip, hex, unhex } from '../base/second-writer.oracle.ts';
 import { signingKeyFromSeed, toVerifyKey } from '../crypto/sign.ts';
 import type { StreamKind } from '../wire/header.ts';
-import { access, applyCtl, createAccessState } from './access-state.ts';
+import { access, applyCtl, createAccessState, grantTerm } from './access-state.ts';
 import { createCtlEntry, type CtlPublic, openCtlEntry, type Role } from './ctl-entry.ts';
 import { createGenesis, ctlStreamId, inboxStreamId, openGenesis } from './genesis.ts';
 
@@ -43,6 +43,7 @@ type RowValue = {
   readonly status: string;
   readonly expiresMs: number;
   readonly perDay: number;
+  readonly term: number;
 };
 type EpochValue = {
   readonly type: 'epoch';
@@ -61,6 +62,7 @@ const row = (who: Who, role: Role, more: Partial<RowValue> = {}): RowValue => ({
   status: 'active',
   expiresMs: 0,
   perDay: 0,
+  term: 0,
   ...more,
 });
 /** Kind `own` of the space to read and write, and the control log to read. */
@@ -81,6 +83,7 @@ const publicArray = (p: PublicValue): unknown[] =>
         p.status,
         p.expiresMs,
         p.perDay,
+        p.term,
       ]
     : ['epoch', p.epoch, unhex(p.commitment), p.keys.map((k) => [unhex(k.row), unhex(k.sealed)])];
 
@@ -179,6 +182,9 @@ function entriesRefused() {
   });
   const put = (i: number, value: unknown) => body((fields) => fields.splice(i, 1, value));
   const badPublic = (...fields: unknown[]) => write({ ...draft, publicBytes: second.cbor(fields) });
+  /** All but one field is as it should be. */
+  const badRow = (...fields: unknown[]) =>
+    badPublic('row', ...fields, ...[id, key, 'admin', [], 'active', 0, 0, 0].slice(fields.length));
   const r = draft.public as RowValue;
   const [id, key] = [unhex(r.id), unhex(r.key)];
   return [
@@ -199,21 +205,15 @@ function entriesRefused() {
     ),
     refused('a public part that is no CBOR', put(0, fill(3, 0xff)), 'malformed'),
     refused('an unknown type of public part', badPublic('grant', id, key), 'malformed'),
-    refused('an unknown role', badPublic('row', id, key, 'owner', [], 'active', 0), 'malformed'),
-    refused('an unknown status', badPublic('row', id, key, 'admin', [], 'paused', 0), 'malformed'),
-    refused(
-      'verbs beyond read and write',
-      badPublic('row', id, key, 'session', [[fill(1, 1), 4]], 'active', 0),
-      'malformed',
-    ),
-    refused('a target of 17 bytes', badPublic('row', id, key, 'session', [[fill(17, 1), 1]], 'active', 0), 'malformed'),
-    refused(
-      '65 targets',
-      badPublic('row', id, key, 'session', Array(65).fill([fill(1, 1), 1]), 'active', 0),
-      'malformed',
-    ),
-    refused('a row id of 15 bytes', badPublic('row', fill(15, 1), key, 'admin', [], 'active', 0), 'malformed'),
-    refused('a negative expiry', badPublic('row', id, key, 'admin', [], 'active', -1), 'malformed'),
+    refused('an unknown role', badRow(id, key, 'owner'), 'malformed'),
+    refused('an unknown status', badRow(id, key, 'admin', [], 'ended'), 'malformed'),
+    refused('verbs beyond read and write', badRow(id, key, 'session', [[fill(1, 1), 4]]), 'malformed'),
+    refused('a target of 17 bytes', badRow(id, key, 'session', [[fill(17, 1), 1]]), 'malformed'),
+    refused('65 targets', badRow(id, key, 'session', Array(65).fill([fill(1, 1), 1])), 'malformed'),
+    refused('a row id of 15 bytes', badRow(fill(15, 1)), 'malformed'),
+    refused('a negative expiry', badRow(id, key, 'admin', [], 'active', -1), 'malformed'),
+    refused('a number of terms of 33 bits', badRow(id, key, 'admin', [], 'active', 0, 0, 2 ** 32), 'malformed'),
+    refused('no number of terms', badPublic('row', id, key, 'admin', [], 'active', 0, 0), 'malformed'),
   ];
 }
 
@@ -295,6 +295,15 @@ function logs() {
   rows.add('device', 70, { type: 'epoch', epoch: 3, commitment: '03'.repeat(32), keys: [] });
   rows.add('device', 80, { type: 'epoch', epoch: 2, commitment: '02'.repeat(32), keys: [] });
 
+  const terms = logOf();
+  const given = { access: [{ target: hex(feed), verbs: 1 }] };
+  terms.add('root', 10, row('device', 'admin'));
+  terms.add('root', 11, row('phone', 'admin'));
+  terms.add('device', 50, row('grantee', 'grantee', { ...given, term: 2, expiresMs: 80 }));
+  terms.add('phone', 60, row('grantee', 'grantee', { ...given, term: 1 }));
+  terms.add('phone', 40, row('grantee', 'grantee', { ...given, term: 3, expiresMs: 70 }));
+  terms.add('phone', 61, row('session', 'session', { ...given, term: 9 }));
+
   return [
     {
       name: 'each signer has one dense chain',
@@ -330,8 +339,15 @@ function logs() {
         ask('grantee', 'feed', 'read', 90, 'revoked', feed),
       ],
     },
-  ].map(({ name, steps, epoch, access }) => ({
-    name,
+    {
+      name: 'the number of a grant’s terms never falls, whichever row is later',
+      ...terms,
+      epoch: 0,
+      access: [ask('grantee', 'feed', 'read', 90, 'allowed', feed)],
+      term: 3,
+    },
+  ].map(({ name, steps, epoch, access, ...more }) => ({
+    ...{ name, term: 0, ...more },
     steps: steps.map(({ entry, nowMs, result }) => ({ ...text(entry), nowMs, result })),
     epoch,
     access,
@@ -345,7 +361,7 @@ const changedGenesis = (...fields: unknown[]) => {
 const ctlVectors = () => ({
   about:
     'Cases for spec/ctl.md. Bytes are hex, times ms. Seeds are 32 equal bytes: root 01, device 02, phone 03, session 04, grantee 05, stranger 06. ' +
-    'A log starts from the root of `genesis`; `result` is what each entry in turn amounts to, `access` what holds after all.',
+    'A log starts from the root of `genesis`; `result` is what each entry in turn amounts to, `access` what holds after all, `term` the number of the terms of the one feed.',
   genesis: {
     seed: hex(seeds.root),
     node: NODE,
@@ -470,6 +486,7 @@ describe('vectors/ctl.json', () => {
       });
       expect(results, log.name).toEqual(log.steps.map(({ result }) => result));
       expect(state.epoch, log.name).toBe(log.epoch);
+      expect(grantTerm(state, feed), log.name).toBe(log.term);
       const verdicts = log.access.map((q) => {
         const target = { kind: q.kind, ...(q.stream ? { stream: toStreamId(hexToBytes(q.stream)) } : {}) };
         return { ...q, verdict: access(state, toVerifyKey(hexToBytes(q.key)), target, q.verb, q.nowMs) };

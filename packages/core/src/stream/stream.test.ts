@@ -123,6 +123,7 @@ describe('control', () => {
     status: 'active',
     expiresMs: 0,
     perDay: 0,
+    term: 0,
     ...more,
   });
   type State = ReturnType<typeof createAccessState>;

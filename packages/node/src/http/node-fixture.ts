@@ -216,6 +216,7 @@ export function createTestSpace(
       status: 'active',
       expiresMs: 0,
       perDay: 0,
+      term: 0,
       ...row,
     } as const;
     const entry = createCtlEntry(root, ctlStreamId(space), at, pub, null);

@@ -174,6 +174,17 @@ describe('a feed', () => {
     expect(await append(3, 3)).toMatchObject({ type: 'ok' });
   });
 
+  it('[FEED-28] [CTL-6] takes none by terms before those that the row states, from the moment it is stored', async () => {
+    const { append, setRow } = await startGrant();
+    expect(await append(1, 0)).toMatchObject({ type: 'ok' });
+    await setRow({ term: 2 });
+    expect(await append(2, 1)).toEqual({ type: 'refused', code: 'STALE_HEAD' });
+    expect(await append(2, 2)).toMatchObject({ type: 'ok' });
+    await setRow({ term: 1 });
+    expect(await append(3, 1)).toEqual({ type: 'refused', code: 'STALE_HEAD' });
+    expect(await append(3, 2)).toMatchObject({ type: 'ok' });
+  });
+
   it('[FEED-24] is emptied by the revoke, and its owner reads nothing of it either', async () => {
     const { append, setRow, read } = await startGrant();
     await append(1);

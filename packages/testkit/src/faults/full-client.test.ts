@@ -220,4 +220,5 @@ const sessionRow = (): CtlPublic => ({
   status: 'active',
   expiresMs: 0,
   perDay: 0,
+  term: 0,
 });

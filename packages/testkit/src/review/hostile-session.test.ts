@@ -180,4 +180,5 @@ const sessionRow = (key: SigningKey): CtlPublic => ({
   status: 'active',
   expiresMs: 0,
   perDay: 0,
+  term: 0,
 });

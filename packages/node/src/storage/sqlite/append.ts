@@ -1,7 +1,7 @@
 /** Appends of sealed, control and feed parts, each inside the caller's transaction. A throw of Refused rolls the push back. */
 
 import { equalBytes, type SpaceId } from '@sluice/core/base';
-import { type AccessState, applyCtl, type CtlFailure, ctlStreamId } from '@sluice/core/stream';
+import { type AccessState, applyCtl, type CtlFailure, ctlStreamId, grantTerm } from '@sluice/core/stream';
 import {
   ENTRY_KIND,
   type Entry,
@@ -121,10 +121,11 @@ const CTL_REFUSALS: { readonly [K in CtlFailure['type']]: ErrorCode } = {
 const ctlRefusal = (failure: CtlFailure): ErrorCode => CTL_REFUSALS[failure.type];
 
 /** Appends to a feed if nobody else did meanwhile; an entry replaces the older one of its tag. */
-export function appendFeed(db: Db, spaceId: number, part: Part<'feed'>, nowMs: number): Appended {
+export function appendFeed(db: Db, spaceId: number, part: Part<'feed'>, access: AccessState, nowMs: number): Appended {
   const log = ensureLog(db, spaceId, part.stream);
   if (log.closed) throw new Refused('CLOSED');
-  if (part.head !== log.head || part.term < log.term) throw new Refused('STALE_HEAD');
+  if (part.head !== log.head || part.term < Math.max(log.term, grantTerm(access, part.stream)))
+    throw new Refused('STALE_HEAD');
   if (part.term > log.term) db.sql('UPDATE log SET term = ? WHERE id = ?').run(part.term, log.id);
   const stream = ensureStream(db, log.id, part.stream);
   const firstSeq = takeSeqs(db, log, part.entries.length);

@@ -109,6 +109,7 @@ class Fixture {
       status,
       expiresMs: 0,
       perDay: 0,
+      term: 0,
     };
   }
   async create(device: SigningKey) {

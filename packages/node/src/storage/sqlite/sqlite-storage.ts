@@ -170,7 +170,7 @@ function answerPart(
         const standing = grantStanding(state, part.stream, job.nowMs);
         if (standing !== 'open') throw new Refused(REFUSALS[standing]);
         return done(
-          db.transact(() => appendFeed(db, spaceId, part, job.nowMs)),
+          db.transact(() => appendFeed(db, spaceId, part, state, job.nowMs)),
           { type: 'stream', stream: part.stream },
         );
       } catch (cause) {

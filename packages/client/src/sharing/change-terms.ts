@@ -1,0 +1,81 @@
+/** The owner's change of what a grant gives: a new receipt, its row, and the message to the grantee (spec/grant.md). */
+
+import { bytesToBase64url, bytesToHex, hexToBytes, ok } from '@sluice/core/base';
+import { sha256 } from '@sluice/core/crypto';
+import { openReceipt, signReceipt } from '@sluice/core/grant';
+import type { OpenAccount } from '../account/account.ts';
+import { SluiceError } from '../errors.ts';
+import type { Mailbox } from '../messaging/mailbox.ts';
+import type { ActivityLog } from './activity-log.ts';
+import { consentSentence, displayName } from './consent-sentence.ts';
+import type { GivenGrants } from './given-grants.ts';
+import { type Narrowing, narrow } from './narrowing.ts';
+import { latestChange, noteChange } from './standing-terms.ts';
+import { SYNC_TERMS } from './sync-request.ts';
+import { assertEndsLater, isNarrowed } from './terms.ts';
+
+/** `changed`: the node holds everybody to the new terms. `pending`: it will as soon as it can be reached; nothing is sealed here by the old ones. */
+export type ChangeOutcome = { readonly status: 'changed' | 'pending' };
+
+/** Creates the change of given grants. */
+export function createTermsChange(
+  account: OpenAccount,
+  mailbox: Pick<Mailbox, 'post'>,
+  grants: GivenGrants,
+  note: ActivityLog['note'],
+): (grantId: string, narrowing: Narrowing) => Promise<ChangeOutcome> {
+  const { clock } = account.platform;
+  const signer = { did: account.did, key: account.device, card: account.card };
+  // This account's own word needs no looking up.
+  const self = { did: account.did, identityKey: account.identityKey.publicKey, sealingKey: account.sealing.publicKey };
+
+  return async (grantId, narrowing) => {
+    const grant = grants.get(grantId);
+    if (!grant.isOpen) throw new SluiceError('REVOKED', `A grant that is ${grant.status} cannot be changed`);
+    const { schema } = await grants.schemaOf(grant);
+    const terms = await narrow(grant.asked, grant.terms, narrowing, async () => schema);
+    assertEndsLater([terms], clock.nowMs());
+    if (!isNarrowed(grant.terms, terms)) return { status: 'changed' };
+    const parties = { owner: account.did, grantee: grant.grantee };
+    const first = await openReceipt(grant.receipt, parties, { resolve: async () => ok(self), nowMs: clock.nowMs() });
+    if (!first.ok)
+      throw new SluiceError('BAD_MESSAGE', 'The receipt of this grant is not one that this account signed');
+    const term = grant.term + 1;
+    const receipt = signReceipt(
+      {
+        ...parties,
+        requestHash: hexToBytes(first.value.request),
+        purpose: grant.purpose,
+        shown: consentSentence(terms, schema, displayName(grant.grantee)),
+        grants: [{ grantId, terms }],
+        givenAtMs: clock.nowMs(),
+        change: { previous: latestChange(grants.facts, grantId)?.hash ?? bytesToHex(sha256(grant.receipt)), term },
+      },
+      signer,
+    );
+    let row: Promise<boolean> | undefined;
+    const decide = (): void => {
+      noteChange(grants.facts, grantId, { term, terms, receipt });
+      note({ type: 'change', grantId, grantee: grant.grantee, terms });
+      // After the transaction, and before the grantee is told: it is the row that holds everybody to the new terms.
+      row = Promise.resolve().then(() => grants.sendRow(grantId));
+      row.catch(() => undefined);
+    };
+    try {
+      await mailbox.post(
+        {
+          to: grant.grantee,
+          type: SYNC_TERMS,
+          data: { grantId, receipt: bytesToBase64url(receipt) },
+          message: 'The terms of a grant changed',
+          options: { replyTo: grant.requestId },
+        },
+        { after: 'forget', patient: true, alongside: decide },
+      );
+    } catch (cause) {
+      // A grantee who no longer takes messages is held to the new terms all the same.
+      if (!row || !(cause instanceof SluiceError)) throw cause;
+    }
+    return { status: (await row) ? 'changed' : 'pending' };
+  };
+}
