@@ -115,11 +115,71 @@ export const RULES = [
     changes: [
       {
         file: 'packages/node/src/storage/sqlite/append.ts',
-        find: "if (part.head !== log.head || part.term < log.term) throw new Refused('STALE_HEAD');",
+        find: "if (part.head !== log.head) throw new Refused('STALE_HEAD');",
         replace: '',
       },
     ],
     tests: ['packages/node/src/storage/sqlite/sqlite-storage.test.ts'],
+  },
+  {
+    rule: 'terms in the row',
+    says: 'from the moment a row states new terms, the node refuses what is sealed by those before',
+    changes: [
+      {
+        file: 'packages/node/src/storage/sqlite/append.ts',
+        find: 'part.term < Math.max(log.term, grantTerm(access, part.stream))',
+        replace: 'part.term < Math.max(log.term, 0 * grantTerm(access, part.stream))',
+      },
+    ],
+    tests: ['packages/node/src/live/grant-streams.test.ts'],
+  },
+  {
+    rule: 'terms never fall',
+    says: 'the number of terms in a row never falls, whichever row is later',
+    changes: [
+      {
+        file: 'packages/core/src/stream/access-state.ts',
+        find: 'term: Math.max(old.term, next.term)',
+        replace: 'term: next.term',
+      },
+    ],
+    tests: ['packages/core/src/stream/ctl-vectors.test.ts'],
+  },
+  {
+    rule: 'one of two terms',
+    says: 'of two changes with one number all come to the same',
+    changes: [
+      {
+        file: 'packages/core/src/grant/receipt.ts',
+        find: 'a.term > b.term || (a.term === b.term && a.hash > b.hash)',
+        replace: 'a.term > b.term',
+      },
+    ],
+    tests: ['packages/core/src/grant/receipt-vectors.test.ts'],
+  },
+  {
+    rule: 'signed terms',
+    says: 'a grantee takes terms that the owner signed for its own request, and no others',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/changed-terms.ts',
+        find: 'if (!grant || !document || !request || grant.owner !== from) return;',
+        replace: 'if (!grant || !document || !request) return;',
+      },
+    ],
+    tests: ['packages/testkit/src/sharing/change.test.ts'],
+  },
+  {
+    rule: 'changed terms',
+    says: 'a grantee takes terms that are a narrowing of what it asked alone',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/changed-terms.ts',
+        find: '|| wrongNarrowing(grant.asked, parsed.value.terms)',
+        replace: '|| (wrongNarrowing(grant.asked, parsed.value.terms) && false)',
+      },
+    ],
+    tests: ['packages/testkit/src/sharing/change.test.ts'],
   },
   {
     rule: 'basis',

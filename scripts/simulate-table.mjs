@@ -112,8 +112,8 @@ export const RULES = [
     changes: [
       {
         file: 'packages/node/src/storage/sqlite/append.ts',
-        find: 'if (part.head !== log.head || part.term < log.term)',
-        replace: 'if (part.term < log.term)',
+        find: "if (part.head !== log.head) throw new Refused('STALE_HEAD');",
+        replace: '',
       },
     ],
     tests: SIMULATION,

@@ -302,6 +302,7 @@ function logs() {
   terms.add('device', 50, row('grantee', 'grantee', { ...given, term: 2, expiresMs: 80 }));
   terms.add('phone', 60, row('grantee', 'grantee', { ...given, term: 1 }));
   terms.add('phone', 40, row('grantee', 'grantee', { ...given, term: 3, expiresMs: 70 }));
+  terms.add('device', 62, row('grantee', 'grantee', given));
   terms.add('phone', 61, row('session', 'session', { ...given, term: 9 }));
 
   return [

@@ -124,8 +124,8 @@ const ctlRefusal = (failure: CtlFailure): ErrorCode => CTL_REFUSALS[failure.type
 export function appendFeed(db: Db, spaceId: number, part: Part<'feed'>, access: AccessState, nowMs: number): Appended {
   const log = ensureLog(db, spaceId, part.stream);
   if (log.closed) throw new Refused('CLOSED');
-  if (part.head !== log.head || part.term < Math.max(log.term, grantTerm(access, part.stream)))
-    throw new Refused('STALE_HEAD');
+  if (part.head !== log.head) throw new Refused('STALE_HEAD');
+  if (part.term < Math.max(log.term, grantTerm(access, part.stream))) throw new Refused('STALE_HEAD');
   if (part.term > log.term) db.sql('UPDATE log SET term = ? WHERE id = ?').run(part.term, log.id);
   const stream = ensureStream(db, log.id, part.stream);
   const firstSeq = takeSeqs(db, log, part.entries.length);
