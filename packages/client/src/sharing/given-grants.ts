@@ -1,11 +1,11 @@
 /** The grants an account gave: the rows that open them, and their life. Must not know requests or messages. */
 
 import { bytesToHex, hexToBytes, type JsonObject, toRowId, utf8ToBytes } from '@sluice/core/base';
-import { keyCommitment, sealAead, toAeadKey } from '@sluice/core/crypto';
+import { type AeadKey, keyCommitment, sealAead, toAeadKey } from '@sluice/core/crypto';
 import { endsAtMs, sealGrantKey } from '@sluice/core/grant';
 import { type CtlRow, VERB } from '@sluice/core/stream';
 import type { OpenAccount } from '../account/account.ts';
-import { packBytes } from '../account/keychain.ts';
+import { packBytes, unpackBytes } from '../account/keychain.ts';
 import type { Context } from '../context.ts';
 import { SluiceError } from '../errors.ts';
 import type { ControlChange } from '../space/control-log.ts';
@@ -231,13 +231,19 @@ export function createGivenGrants(
     const grant = get(grantId);
     const progress = agent.progress(grantId);
     if (!progress) return;
-    const key = toAeadKey(random(32));
+    const key = unusedKey(grantId, progress.commitments) ?? toAeadKey(random(32));
     const commitment = keyCommitment(key);
-    const sealed = await sealGrantKey(grant.granteeHpke, grant.feed, key);
     // Kept before the feed names it, so that every device of the owner has it when it does.
-    facts.note(grantId, `key/${bytesToHex(commitment)}`, { key: packBytes(key) });
+    facts.note(grantId, `key/${bytesToHex(commitment)}`, { key: packBytes(key), from: keyFromMs(grantId) });
+    const sealed = await sealGrantKey(grant.granteeHpke, grant.feed, key);
     agent.changeKey(grantId, { epoch: progress.epoch + 1, key, commitment, sealed });
     home.nudge();
+  }
+  /** A key that was kept and has not come into the feed. One from before somebody was shut out is known to who shall see no more. */
+  function unusedKey(grantId: string, used: readonly Uint8Array[]): AeadKey | undefined {
+    const names = new Set(used.map(bytesToHex));
+    const kept = facts.all(grantId, 'key/').find((k) => !names.has(k.name) && k.fact.from === keyFromMs(grantId));
+    return kept && toAeadKey(unpackBytes(kept.fact.key));
   }
 
   const sealMeaning = (grant: GivenGrant): Uint8Array | null => {

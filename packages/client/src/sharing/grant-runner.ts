@@ -78,6 +78,8 @@ export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
   const problems = new Map<string, string>();
   /** Grants at work, by id: on which terms. */
   const running = new Map<string, string>();
+  /** When the last call to run a grant is done, by id. */
+  const turns = new Map<string, Promise<void>>();
 
   const agent: Agent = createAgent({
     db: store.db,
@@ -209,7 +211,7 @@ export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
     home.nudge();
   };
 
-  const run = async (grant: GivenGrant): Promise<void> => {
+  const runNow = async (grant: GivenGrant): Promise<void> => {
     const state = stateOf(grant);
     if (state !== 'backfill' && state !== 'live' && state !== 'paused') {
       problems.delete(grant.grantId);
@@ -224,6 +226,16 @@ export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
     }
     agent.setPaused(grant.grantId, stateOf(grant) === 'paused');
     home.nudge();
+  };
+  /** One grant is run by one call at a time, in their order: two at once would open two desks on its lane. */
+  const run = (grant: GivenGrant): Promise<void> => {
+    const { grantId } = grant;
+    const turn = (turns.get(grantId) ?? Promise.resolve()).then(() => runNow(grant));
+    const end = turn.catch(() => undefined);
+    turns.set(grantId, end);
+    return turn.finally(() => {
+      if (turns.get(grantId) === end) turns.delete(grantId);
+    });
   };
   const follow = (grantId: string): Promise<void> => {
     const grant = grants.get(grantId);

@@ -37,6 +37,26 @@ describe('an agent that is refused without a reason', () => {
     expect(refusals).toBe(0);
     expect(grant.status()).toBe('live');
   });
+
+  it('[FEED-11] pauses between its tries, also where the feed holds nothing yet', async () => {
+    net = await createTestNetwork({ wrapStorage });
+    const owner = await net.person('poster');
+    const app = await net.app('https://reader.example');
+    await (await owner.account.vault.openDatastore('social/post')).save(post(1));
+    const pending = await app.account.sharing.request(owner.account.did, { schema: 'social/post', purpose: 'a test' });
+    await until(() => owner.account.mailbox.get(pending.id));
+    const all = 10_000;
+    refusals = all;
+    const startedMs = performance.now();
+    await owner.account.sharing.consent(pending.id);
+    await until(() => refusals < all);
+    for (let i = 0; i < 20; i++) await owner.account.synced();
+    const tries = all - refusals;
+    expect(tries).toBeLessThanOrEqual(2 + (performance.now() - startedMs) / 500);
+    refusals = 0;
+    const answer = await pending.answer();
+    await until(async () => answer.status === 'granted' && (await answer.grants[0]?.datastore().count()) === 1);
+  });
 });
 
 describe('an agent that is kept behind', () => {

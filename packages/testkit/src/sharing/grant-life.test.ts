@@ -225,6 +225,22 @@ describe('a grant’s key', () => {
     expect(grant.status()).toBe('live');
   });
 
+  it('[FEED-26] is made once, however often it is asked for before it can be used', async () => {
+    const shared = await sharePosts(net);
+    const { owner, given, grant, posts } = shared;
+    const { keychain } = owner.account.open;
+    const keys = (): number =>
+      keychain.list('grant-fact').filter(({ id }) => id.startsWith(`${given.grantId}/key/`)).length;
+    await net.stopNode();
+    for (let i = 0; i < 3; i++) await owner.account.sharing.rotateKey(given.grantId);
+    expect(keys()).toBe(1);
+    await net.startNode();
+    await posts.save(post(62));
+    await until(async () => (await grant.datastore().count()) === 11);
+    await owner.account.sharing.rotateKey(given.grantId);
+    expect(keys()).toBe(2);
+  });
+
   it('[FEED-26] locks the way back, too', async () => {
     const shared = await sharePosts(net, {
       access: 'readwrite',

@@ -1,10 +1,13 @@
 /** Lanes: what a grantee writes back, what the owner decides on it, and what each side then holds. */
 
-import type { JsonObject } from '@sluice/core/base';
-import type { FeedChange, WriteVerdict } from '@sluice/client';
+import type { JsonObject, StreamId } from '@sluice/core/base';
+import { decodeClientFrame, formatLogName } from '@sluice/core/wire';
+import type { FeedChange, Platform, WriteVerdict } from '@sluice/client';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { reopenOn } from '../messaging/messaging-fixture.ts';
 import { grantItems, post, sharePosts, type SharedPosts, until } from '../sharing-fixture.ts';
-import { createTestNetwork, type TestNetwork } from '../test-network.ts';
+import { createTestNetwork, type Persona, type TestNetwork } from '../test-network.ts';
 
 let net: TestNetwork;
 beforeEach(async () => {
@@ -14,8 +17,8 @@ afterEach(() => net.close());
 
 const WRITE = { operations: ['insert', 'update', 'delete'], policy: 'auto' } as const;
 /** Ten posts that the app reads and writes. */
-const shareBoth = (more: object = {}, write: object = {}): Promise<SharedPosts> =>
-  sharePosts(net, { access: 'readwrite', write: { ...WRITE, ...write }, ...more } as never);
+const shareBoth = (more: object = {}, write: object = {}, owner?: Persona): Promise<SharedPosts> =>
+  sharePosts(net, { access: 'readwrite', write: { ...WRITE, ...write }, ...more } as never, owner);
 
 /** The record under a name, as the grantee sees it. */
 const find = async ({ grant }: SharedPosts, name: string): Promise<JsonObject> =>
@@ -99,6 +102,35 @@ describe('a write of a grantee', () => {
     const theirs = await (await phone.vault.openDatastore('social/post')).getMany({}, { sort: [{ name: 'asc' }] });
     expect(mine).toEqual(theirs);
     expect(mine.map((p) => p.content)).toEqual(Array.from({ length: 10 }, (_, i) => `changed ${i}`));
+  });
+
+  it('[LANE-5] is decided at one desk, also where a grant and its acceptance are heard of at once', async () => {
+    const owner = await net.person('poster');
+    const phone = await net.restore(owner, 'phone');
+    await phone.synced();
+    await phone.close();
+    const shared = await shareBoth({}, {}, owner);
+    await owner.account.synced();
+    const log = formatLogName({ type: 'stream', stream: shared.given.lane as StreamId });
+    const desks = new Set<number>();
+    const openSocket: Platform['openSocket'] = (url, events) => {
+      const socket = net.platform.openSocket(url, events);
+      const send = (bytes: Uint8Array): void => {
+        const frame = decodeClientFrame(bytes);
+        if (frame.ok && frame.value.type === 'sub' && frame.value.log === log) desks.add(frame.value.id);
+        if (frame.ok && frame.value.type === 'unsub') desks.delete(frame.value.id);
+        socket.send(bytes);
+      };
+      return { ...socket, send };
+    };
+    const again = await reopenOn(net, { ...owner, store: join(net.directory, 'phone') }, { openSocket });
+    try {
+      await again.synced();
+      await until(() => again.sharing.feedsUpToDate() && desks.size > 0);
+      expect(desks.size).toBe(1);
+    } finally {
+      await again.close();
+    }
   });
 
   it('[LANE-7] to a grant that proposes waits for the owner, who takes one and refuses another', async () => {

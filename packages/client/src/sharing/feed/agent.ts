@@ -273,7 +273,7 @@ export function createAgent(deps: AgentDeps): Agent {
       work.doubtful = false;
       if (work.nextKey && work.nextKey.epoch <= work.progress.epoch) delete work.nextKey;
       // The node refuses, and the feed has nothing new: there are terms that this device has not heard of yet.
-      if (refused && work.progress.cursor === cursor && cursor > 0) pauseMs = PAUSE_MS;
+      if (refused && work.progress.cursor === cursor) pauseMs = PAUSE_MS;
     } catch (cause) {
       if (!isStoreFull(cause) && !(cause instanceof KeyIsOnItsWay)) throw cause;
       pauseMs = PAUSE_MS;
