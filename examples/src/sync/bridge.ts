@@ -1,6 +1,6 @@
 /** A bridge: an application that reads a filtered stream from one grant and writes it into another. */
 
-import type { FeedChange, GrantHandle } from '@sluice/client';
+import { type FeedChange, type GrantHandle, SluiceError } from '@sluice/client';
 import type { JsonObject } from '@sluice/core/base';
 
 /** What a bridge did with one change. */
@@ -23,8 +23,13 @@ export function bridge(
     if (!record) return 'unchanged'; // a record that left the filter is not taken away on the other side
     const { _id, schema, insertedAt, modifiedAt, ...content } = record;
     const there = await to.datastore().getOne(sameAs(record));
-    const { n } = await to.datastore().save({ ...there, ...content });
-    return n === undefined ? 'unchanged' : 'written'; // and it shows at once
+    try {
+      const { n } = await to.datastore().save({ ...there, ...content });
+      return n === undefined ? 'unchanged' : 'written'; // and it shows at once
+    } catch (cause) {
+      if (cause instanceof SluiceError) return 'refused'; // by this side already: the terms of `to` do not let it
+      throw cause;
+    }
   };
   // One after the other, so that of two changes to one record the second finds what the first has written.
   let last = Promise.resolve();

@@ -88,6 +88,22 @@ export const CLIENT_ERRORS = {
   DISCONNECTED: { what: 'The session has ended', advice: 'Connect again.' },
   CLOSED: { what: 'This object was closed', advice: 'Open it again to go on.' },
   NOT_ALLOWED: { what: 'This account may not do that', advice: 'Use the account that owns it.' },
+  OPERATION_NOT_ALLOWED: {
+    what: 'The terms of this grant do not let do that',
+    advice: 'Look at terms.write of the grant, or ask for other terms.',
+  },
+  FIELD_NOT_ALLOWED: {
+    what: 'The terms of this grant do not let set this field',
+    advice: 'Leave the field as it is, or ask for other terms.',
+  },
+  OUTSIDE_FILTER: {
+    what: 'The record would not be one of those that this grant is for',
+    advice: 'Look at terms.filter of the grant, or ask for other terms.',
+  },
+  OVER_QUOTA: {
+    what: 'This grant takes no more writes today',
+    advice: 'Write again tomorrow (UTC), or ask for terms with a larger perDay.',
+  },
   NODE_REFUSED: { what: 'The node refused the request', advice: 'Ask its operator why.' },
 } as const satisfies { readonly [code: string]: Sentences };
 

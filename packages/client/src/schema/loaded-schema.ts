@@ -36,6 +36,8 @@ export type LoadedSchema = {
   readonly formats: FieldFormats;
   /** Fields that do not merge as `lww`. */
   readonly merges: MergeRules;
+  /** Whether each field is valid or not whatever the others hold, so that one can be checked without them. */
+  readonly isFieldwise: boolean;
   /** Tells what keeps a record from matching; nothing when it matches. No message holds a value of the record. */
   readonly validate: (record: unknown) => SchemaIssue[];
 };
@@ -105,6 +107,7 @@ function describeSchema(body: JsonObject, validate: LoadedSchema['validate']): L
     ),
     formats,
     merges: declaredMerges(flat, formats),
+    isFieldwise: isFieldwise(flat),
     validate,
   };
 }
@@ -125,6 +128,17 @@ function flatten(schema: JsonObject, depth = 0): JsonObject {
     if (isJsonObject(schema[keyword]))
       flat[keyword] = Object.fromEntries(Object.entries(schema[keyword]).map(([name, part]) => [name, inside(part)]));
   return flat;
+}
+
+/** Keywords by which one field can depend on another, or a part that was not looked into. */
+const BETWEEN_FIELDS = ['if', 'anyOf', 'oneOf', 'not', 'dependentSchemas', 'dependentRequired', '$ref'];
+const OF_ALL_FIELDS = ['minProperties', 'maxProperties', 'unevaluatedProperties', 'propertyNames'];
+
+/** Looks at the root of a flattened schema alone: what stands below a field is the field's own. */
+function isFieldwise(flat: JsonObject): boolean {
+  if ([...BETWEEN_FIELDS, ...OF_ALL_FIELDS].some((keyword) => Object.hasOwn(flat, keyword))) return false;
+  const parts = Array.isArray(flat.allOf) ? (flat.allOf as readonly JsonValue[]) : [];
+  return parts.every((part) => isJsonObject(part) && isFieldwise(part));
 }
 
 /** How many positions a reader of formats and merges touches: definitions that each refer twice to the next double it every time. */

@@ -1,11 +1,12 @@
 /** A received grant in use: the grantee's live view of what one owner reveals, and its way to write back. */
 
-import { equalBytes, type JsonObject, jsonEquals, type JsonValue } from '@sluice/core/base';
+import { equalBytes, isJsonObject, type JsonObject, jsonEquals, type JsonValue } from '@sluice/core/base';
 import { type AeadKey, toAeadKey, type VerifyKey } from '@sluice/core/crypto';
 import { filterFailureText, parseFilter } from '@sluice/core/filter';
 import { endsAtMs, type GrantTerms, laneKey, openGrantKey, openKeyChange } from '@sluice/core/grant';
 import { parseSpan, subtractSpan } from '@sluice/core/filter';
 import { openDeviceCard } from '@sluice/core/identity';
+import { isFieldName } from '@sluice/core/record';
 import { decodeHeader, ENTRY_KIND, type PageEntry } from '@sluice/core/wire';
 import type { OpenAccount } from '../account/account.ts';
 import { packBytes, unpackBytes } from '../account/keychain.ts';
@@ -19,6 +20,7 @@ import type { GrantFacts } from './grant-facts.ts';
 import type { ReceivedGrant } from './grant-item.ts';
 import { type LaneWriter, openLaneWriter, type PendingWrite, type WriteVerdict } from './lane/lane-writer.ts';
 import { createOverlay } from './lane/overlay.ts';
+import { assertWritable, type DraftWrite } from './lane/write-check.ts';
 
 /** The records that a grant reveals, with this grantee's own pending writes on top. */
 export type GrantDatastore = {
@@ -30,7 +32,9 @@ export type GrantDatastore = {
    * Writes a record back: a new one without `_id`, or a changed one that was read here. It shows at once, is sent when the node can be
    * reached, and stays pending until the owner's verdict. A document that says nothing new writes nothing: `n` is then undefined.
    *
-   * Errors: NOT_ALLOWED (the grant does not let write), NOT_FOUND, REVOKED, OFFLINE (the lane was never reached), STORE_FULL.
+   * A write that the owner would refuse for certain, by what is known here, is refused at once and takes no number. Errors: NOT_ALLOWED (the
+   * grant does not let write), OPERATION_NOT_ALLOWED, FIELD_NOT_ALLOWED, OUTSIDE_FILTER, INVALID_RECORD, OVER_QUOTA, NOT_FOUND, REVOKED,
+   * EXPIRED, OFFLINE (the lane was never reached), STORE_FULL.
    */
   readonly save: (document: JsonObject) => Promise<{ readonly id: string; readonly n: number | undefined }>;
   /** Deletes a record of the owner's. Errors as `save`. */
@@ -150,6 +154,7 @@ export function openGrantHandle(
         return key && laneKey(key);
       },
       epoch: () => Math.max(...keys.keys()),
+      perDay: () => answers.terms().write?.perDay ?? 0,
       verdicts: () => reader.state().verdicts,
       onSent: () => reader.decided(),
     });
@@ -182,13 +187,32 @@ export function openGrantHandle(
     return reader.query(parsed.value, { limit: DEFAULT_LIMIT, ...options });
   };
   const isOffered = (): boolean => grant.narrowed && !facts.get(grantId, 'accepted');
-  const writable = async (): Promise<LaneWriter> => {
+  const isReader = terms.access !== 'write';
+  const ownLane = (): LaneWriter => {
     if (!lane) throw new SluiceError('NOT_ALLOWED', 'This grant does not let write');
-    const { status } = reader.state();
-    if (status === 'revoked' || status === 'dropped') throw new SluiceError('REVOKED');
-    if (status === 'expired') throw new SluiceError('EXPIRED');
-    await lane.reached(UP_TO_DATE_MS);
     return lane;
+  };
+  /** Makes a write when the lane can be reached; what is refused is refused without waiting for that. Undefined when there is nothing to write. */
+  const write = async (to: LaneWriter, draftOf: () => DraftWrite | undefined): Promise<number | undefined> => {
+    const checked = (): DraftWrite | undefined => {
+      const { status } = reader.state();
+      if (status === 'revoked' || status === 'dropped') throw new SluiceError('REVOKED');
+      if (status === 'expired') throw new SluiceError('EXPIRED');
+      const draft = draftOf();
+      if (draft) assertWritable(answers.terms(), schema, draft, link.nodeMs());
+      return draft;
+    };
+    if (!to.isReached() && checked()) await to.reached(UP_TO_DATE_MS);
+    const draft = checked();
+    if (!draft) return undefined;
+    const n = to.write(draft.write);
+    reader.wrote(draft.write.id);
+    return n;
+  };
+  const shownRecord = (id: string): JsonObject | undefined => {
+    const record = reader.get(id);
+    if (!record && isReader) throw new SluiceError('NOT_FOUND');
+    return record;
   };
 
   return {
@@ -208,25 +232,27 @@ export function openGrantHandle(
       getMany: async (filter, options) => find(filter, options),
       count: async () => reader.count(),
       save: async (document) => {
-        const writer = await writable();
+        if (!isJsonObject(document)) throw new SluiceError('INVALID_RECORD', 'A record is a JSON object');
         const { _id, ...fields } = document;
-        const id = typeof _id === 'string' ? _id : writer.newId();
-        const before = typeof _id === 'string' ? reader.get(id) : undefined;
-        if (typeof _id === 'string' && !before && terms.access !== 'write') throw new SluiceError('NOT_FOUND');
-        const { set, remove } = difference(before ?? {}, fields);
-        if (before && Object.keys(set).length + remove.length === 0) return { id, n: undefined };
-        const operation = before || typeof _id === 'string' ? 'update' : 'insert';
-        const base = mergedFields(before ?? {}, [...Object.keys(set), ...remove], schema);
-        const n = writer.write({ id, operation, set, remove, ...(base ? { base } : {}) });
-        reader.wrote(id);
+        const isNew = typeof _id !== 'string';
+        const writer = ownLane();
+        const id = isNew ? writer.newId() : _id;
+        const n = await write(writer, () => {
+          const before = isNew ? undefined : shownRecord(id);
+          const { set, remove } = difference(before ?? {}, fields);
+          if (before && Object.keys(set).length + remove.length === 0) return undefined;
+          const base = mergedFields(before ?? {}, [...Object.keys(set), ...remove], schema);
+          const operation = isNew ? 'insert' : 'update';
+          return { before, write: { id, operation, set, remove, ...(base ? { base } : {}) } };
+        });
         return { id, n };
       },
       delete: async (id) => {
-        const writer = await writable();
-        if (!reader.get(id) && terms.access !== 'write') throw new SluiceError('NOT_FOUND');
-        const n = writer.write({ id, operation: 'delete', set: {}, remove: [] });
-        reader.wrote(id);
-        return { n };
+        const n = await write(ownLane(), () => ({
+          before: shownRecord(id),
+          write: { id, operation: 'delete', set: {}, remove: [] },
+        }));
+        return { n: n as number };
       },
     }),
     upToDate: async (timeoutMs = UP_TO_DATE_MS) => {
@@ -257,9 +283,6 @@ export function openGrantHandle(
   };
 }
 
-/** Fields that no grantee sets: they are left as they are when a record that was read is saved again. */
-const BASE = new Set(['_id', '_rev', 'schema', 'insertedAt', 'modifiedAt']);
-
 /** What was shown of the fields that merge by what the writer saw; undefined when there are none. */
 function mergedFields(before: JsonObject, names: readonly string[], schema: LoadedSchema): JsonObject | undefined {
   const seen = names.filter((name) => name in before && ['set', 'counter'].includes(schema.merges.get(name) ?? 'lww'));
@@ -273,9 +296,10 @@ function difference(
 ): { readonly set: JsonObject; readonly remove: readonly string[] } {
   const set: Record<string, JsonValue> = {};
   for (const [name, value] of Object.entries(after)) {
-    if (BASE.has(name) || value === undefined) continue;
+    // What no grantee sets is left as it is when a record that was read is saved again.
+    if (!isFieldName(name) || value === undefined) continue;
     const old = before[name];
     if (old === undefined || !jsonEquals(old, value)) set[name] = value;
   }
-  return { set, remove: Object.keys(before).filter((name) => !BASE.has(name) && !(name in after)) };
+  return { set, remove: Object.keys(before).filter((name) => isFieldName(name) && !(name in after)) };
 }

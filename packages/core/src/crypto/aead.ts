@@ -15,6 +15,8 @@ export type CannotOpen = { readonly type: 'cannot-open' };
 const KEY_BYTES = 32;
 const NONCE_BYTES = 24;
 const TAG_BYTES = 16;
+/** How much larger a sealed text is than its plaintext. */
+export const AEAD_OVERHEAD_BYTES = NONCE_BYTES + TAG_BYTES;
 const COMMITMENT_LABEL = utf8ToBytes('sluice/kc/1');
 
 /** Brands a sealing key. Throws TypeError unless it has 32 bytes. */
@@ -41,7 +43,7 @@ export function sealAead(key: AeadKey, aad: Uint8Array, plaintext: Uint8Array, r
  * Errors: cannot-open. Source: spec/crypto.md CRY-3, CRY-4.
  */
 export function openAead(key: AeadKey, aad: Uint8Array, sealed: Uint8Array): Result<Uint8Array, CannotOpen> {
-  if (sealed.length < NONCE_BYTES + TAG_BYTES) return err({ type: 'cannot-open' });
+  if (sealed.length < AEAD_OVERHEAD_BYTES) return err({ type: 'cannot-open' });
   const plaintext = primitives.openXChaCha(key, aad, sealed);
   return plaintext === undefined ? err({ type: 'cannot-open' }) : ok(plaintext);
 }

@@ -14,11 +14,14 @@ const MAX_BYTES = 2 ** 31;
  */
 export function padPlaintext(bytes: Uint8Array): Uint8Array {
   if (bytes.length > MAX_BYTES) throw new RangeError('too long to pad');
-  const out = new Uint8Array(padmeLength(LENGTH_BYTES + bytes.length));
+  const out = new Uint8Array(paddedBytes(bytes.length));
   new DataView(out.buffer).setUint32(0, bytes.length);
   out.set(bytes, LENGTH_BYTES);
   return out;
 }
+
+/** The size of what `padPlaintext` makes of that many bytes. */
+export const paddedBytes = (bytes: number): number => padmeLength(LENGTH_BYTES + bytes);
 
 /**
  * Removes the padding. The result is a view into the input.

@@ -1,5 +1,6 @@
 export { allOf } from './all-of.ts';
 export type { Filter } from './ast.ts';
+export { failsForCertain } from './certain.ts';
 export { describe, spanWords } from './describe.ts';
 export { type FieldFormat, type FieldFormats, fieldFormats } from './formats.ts';
 export { compareBySort, compareKeys, type IndexKey, indexKeys, type Sort } from './index-keys.ts';

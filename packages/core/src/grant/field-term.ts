@@ -32,6 +32,13 @@ export const isOptional = (term: FieldTerm): boolean => typeof term !== 'string'
 export const isDrop = (term: FieldTerm): boolean => transformOf(term) === 'drop';
 /** Whether a path is the other one or lies under it. */
 export const liesIn = (path: string, other: string): boolean => path === other || path.startsWith(`${other}.`);
+/** Whether all of a top-level field is revealed, as it is. Without a list whole records are. */
+export function isSeenWhole(fields: readonly FieldTerm[] | undefined, name: string): boolean {
+  if (!fields) return true;
+  const touching = fields.filter((term) => liesIn(pathOf(term), name));
+  if (touching.some((term) => transformOf(term) !== undefined)) return false;
+  return fields.every(isDrop) || touching.some((term) => pathOf(term) === name);
+}
 /** Whether a text can be the path of a field. */
 export const isFieldPath = (path: unknown): path is string =>
   typeof path === 'string' && FIELD.test(path) && !RESERVED.has(path) && !path.split('.').includes('__proto__');

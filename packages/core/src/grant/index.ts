@@ -8,6 +8,7 @@ export {
   type FieldTransform,
   isDrop,
   isOptional,
+  isSeenWhole,
   liesIn,
   parseFields,
   pathOf,
@@ -21,4 +22,11 @@ export * from './receipt.ts';
 export * from './revoke-certificate.ts';
 export * from './terms.ts';
 export * from './verdict.ts';
-export { DEFAULT_WRITES_PER_DAY, type WriteOperation, type WritePolicy, type WriteTerms } from './write-terms.ts';
+export {
+  DEFAULT_WRITES_PER_DAY,
+  MAX_WRITTEN_BYTES,
+  maySet,
+  type WriteOperation,
+  type WritePolicy,
+  type WriteTerms,
+} from './write-terms.ts';

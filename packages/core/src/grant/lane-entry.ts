@@ -7,7 +7,7 @@ import type { Random } from '../base/random.ts';
 import { err, ok, type Result } from '../base/result.ts';
 import { type AeadKey, toAeadKey } from '../crypto/aead.ts';
 import { hkdf, hmacSha256 } from '../crypto/hash.ts';
-import { openEntry, sealEntry } from '../stream/sealed-entry.ts';
+import { openEntry, sealedBytes, sealEntry } from '../stream/sealed-entry.ts';
 import type { Entry } from '../wire/entry.ts';
 import { ENTRY_KIND, type Header } from '../wire/header.ts';
 import { MAX_BODY_BYTES } from '../wire/limits.ts';
@@ -60,16 +60,27 @@ export function sealLaneWrite(
     superseded: [],
     expiresMs: null,
   };
-  const { id: i, operation: o, set: s, remove, base: b, seen: v } = write;
-  const body = { i, o, s, r: [...remove], ...(b ? { b } : {}), v };
-  return { entry: sealEntry(key, stream, header, utf8ToBytes(JSON.stringify(body)), random), header };
+  return { entry: sealEntry(key, stream, header, plaintextOf(write), random), header };
+}
+
+function plaintextOf({ id: i, operation: o, set: s, remove, base: b, seen: v }: LaneWrite): Uint8Array {
+  return utf8ToBytes(JSON.stringify({ i, o, s, r: [...remove], ...(b ? { b } : {}), v }));
+}
+
+/** Whether a write can be sent at all: sealed it is an entry that a node takes, and opened one that an owner can read. */
+export function fitsLane(write: LaneWrite): boolean {
+  const plaintext = plaintextOf(write);
+  return sealedBytes(plaintext.length) <= MAX_BODY_BYTES && readWrite(plaintext).ok;
 }
 
 /** Opens one write. Source: spec/lane.md LANE-11. */
 export function openLaneWrite(key: AeadKey, stream: StreamId, entry: Entry): Result<LaneWrite, LaneFailure> {
   const plain = openEntry(key, stream, entry);
-  if (!plain.ok) return plain;
-  const json = readJson(plain.value);
+  return plain.ok ? readWrite(plain.value) : plain;
+}
+
+function readWrite(plaintext: Uint8Array): Result<LaneWrite, LaneFailure> {
+  const json = readJson(plaintext);
   if (!json) return err({ type: 'malformed' });
   const { i: id, o: operation, s: set, r: remove, b: base, v: seen } = json;
   if (typeof id !== 'string' || id.length === 0 || id.length > MAX_ID) return err({ type: 'malformed' });

@@ -2,7 +2,8 @@
 
 import { isJsonObject } from '../base/json.ts';
 import { ok, type Result } from '../base/result.ts';
-import { isFieldPath, MAX_FIELDS } from './field-term.ts';
+import { isFieldName } from '../record/index.ts';
+import { type FieldTerm, isFieldPath, isSeenWhole, MAX_FIELDS } from './field-term.ts';
 import { strayMember, wrong } from './wrong-part.ts';
 
 /** One thing that a grantee may do to records. */
@@ -17,10 +18,19 @@ export type WriteTerms = {
   readonly perDay: number;
 };
 
+/**
+ * Whether a grantee may set a top-level field. Without a list of its own it may set what it sees whole: a field of which it sees a part
+ * would lose the rest. Source: spec/lane.md LANE-6.
+ */
+export const maySet = (write: WriteTerms, fields: readonly FieldTerm[] | undefined, name: string): boolean =>
+  isFieldName(name) && (write.fields ? write.fields.includes(name) : isSeenWhole(fields, name));
+
 /** Writes a day that terms allow when they name no other number. */
 export const DEFAULT_WRITES_PER_DAY = 10_000;
 /** The most writes a day that terms can name. */
 const MAX_WRITES_PER_DAY = 1_000_000;
+/** The largest body of a record that a grantee has written, in bytes: sealed and padded, a larger one might not fit an entry. */
+export const MAX_WRITTEN_BYTES = 900_000;
 const OPERATIONS: readonly WriteOperation[] = ['insert', 'update', 'delete'];
 const MEMBERS = ['operations', 'fields', 'policy', 'perDay'];
 

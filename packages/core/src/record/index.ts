@@ -7,6 +7,7 @@ export type { Stamp } from './stamp.ts';
 export {
   createState,
   isDeleted,
+  isFieldName,
   type MergeRule,
   type MergeRules,
   type RecordState,

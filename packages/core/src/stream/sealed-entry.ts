@@ -4,9 +4,9 @@ import { concatBytes, utf8ToBytes } from '../base/bytes.ts';
 import type { StreamId } from '../base/ids.ts';
 import type { Random } from '../base/random.ts';
 import { err, ok, type Result } from '../base/result.ts';
-import { type AeadKey, openAead, sealAead } from '../crypto/aead.ts';
+import { AEAD_OVERHEAD_BYTES, type AeadKey, openAead, sealAead } from '../crypto/aead.ts';
 import { sha256 } from '../crypto/hash.ts';
-import { padPlaintext, unpadPlaintext } from '../crypto/padme.ts';
+import { paddedBytes, padPlaintext, unpadPlaintext } from '../crypto/padme.ts';
 import type { Entry } from '../wire/entry.ts';
 import { encodeHeader, type Header } from '../wire/header.ts';
 
@@ -31,6 +31,9 @@ export function sealEntry(
   const encoded = encodeHeader(header);
   return { header: encoded, body: sealAead(key, concatBytes(encoded, stream), padPlaintext(plaintext), random) };
 }
+
+/** The size of the body that `sealEntry` makes of a plaintext. */
+export const sealedBytes = (plaintextBytes: number): number => AEAD_OVERHEAD_BYTES + paddedBytes(plaintextBytes);
 
 /**
  * Opens one sealed entry with a reader's key.

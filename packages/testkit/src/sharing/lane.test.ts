@@ -64,25 +64,64 @@ describe('a write of a grantee', () => {
     expect(await grant.datastore().count()).toBe(10);
   });
 
-  it('[LANE-5] that breaks the terms is refused with its reason, changes nothing, and is not shown any more', async () => {
-    const shared = await shareBoth({ filter: { type: 'odd' } }, { fields: ['content', 'type'] });
+  it('[LANE-5] that the owner cannot take is refused with its reason, changes nothing, and is not shown any more', async () => {
+    const shared = await shareBoth();
+    const { grant } = shared;
+    const id = String((await find(shared, 'Post 3'))._id);
+    await net.stopNode();
+    await shared.posts.delete('post-3');
+    const n = await change(shared, 'Post 3', 'of what is gone');
+    expect((await grant.datastore().get(id))?.content).toBe('of what is gone');
+    await net.startNode();
+    expect(await grant.settled(n)).toMatchObject({ accepted: false, code: 'NOT_FOUND' });
+    await until(() => grant.pending().length === 0);
+    await until(async () => (await grant.datastore().get(id)) === undefined);
+    const next = await change(shared, 'Post 5', 'within');
+    expect(await grant.settled(next)).toMatchObject({ accepted: true });
+    await until(async () => (await contentOf(shared, 'post-5')) === 'within');
+    expect(await shared.posts.get('post-3')).toBeUndefined();
+  });
+
+  it('[LANE-20] that the owner would refuse for certain is refused at once, and takes no number', async () => {
+    const shared = await shareBoth(
+      { filter: { type: 'odd' } },
+      { fields: ['content', 'type'], operations: ['insert', 'update'], perDay: 2 },
+    );
     const { grant } = shared;
     const record = await find(shared, 'Post 3');
-    const id = String(record._id);
-    const refused = async (document: JsonObject): Promise<unknown> => {
-      const { n } = await grant.datastore().save({ ...record, ...document });
-      const verdict = await grant.settled(n ?? 0);
-      return verdict.code;
-    };
-    expect(await refused({ name: 'Another' })).toBe('FIELD_NOT_ALLOWED');
-    expect(await refused({ type: 'even' })).toBe('OUTSIDE_FILTER');
-    expect(await refused({ content: 7 })).toBe('BAD_RECORD');
-    expect(await grant.datastore().get(id)).toEqual(record);
+    const store = grant.datastore();
+    const { _id, _rev, ...whole } = post(7);
+    await net.stopNode();
+    await expect(store.save({ ...record, name: 'Another' })).rejects.toMatchObject({
+      code: 'FIELD_NOT_ALLOWED',
+      message: expect.stringContaining('do not let set name; allowed are content, type'),
+    });
+    await expect(store.save({ ...record, type: 'even' })).rejects.toMatchObject({
+      code: 'OUTSIDE_FILTER',
+      message: expect.stringContaining('is for records where type is "odd"'),
+    });
+    await expect(store.save({ ...record, content: 7 })).rejects.toMatchObject({
+      code: 'INVALID_RECORD',
+      issues: [{ path: '/content', message: expect.any(String) }],
+    });
+    await expect(store.save({ ...record, content: 'x'.repeat(1_000_000) })).rejects.toMatchObject({
+      code: 'INVALID_RECORD',
+    });
+    await expect(store.save(whole)).rejects.toMatchObject({ code: 'FIELD_NOT_ALLOWED' });
+    await expect(store.delete(String(record._id))).rejects.toMatchObject({
+      code: 'OPERATION_NOT_ALLOWED',
+      message: expect.stringContaining('do not let delete; allowed are insert, update'),
+    });
     expect(grant.pending()).toEqual([]);
-    const n = await change(shared, 'Post 3', 'within');
-    expect(await grant.settled(n)).toMatchObject({ accepted: true });
-    await until(async () => (await contentOf(shared, 'post-3')) === 'within');
-    expect(await shared.posts.get('post-3')).toMatchObject({ name: 'Post 3', type: 'odd' });
+    expect(await change(shared, 'Post 3', 'one')).toBe(1);
+    expect(await change(shared, 'Post 5', 'two')).toBe(2);
+    await expect(change(shared, 'Post 7', 'three')).rejects.toMatchObject({ code: 'OVER_QUOTA' });
+    await net.startNode();
+    expect(await grant.settled(2)).toMatchObject({ accepted: true });
+    await expect(change(shared, 'Post 7', 'three')).rejects.toMatchObject({ code: 'OVER_QUOTA' });
+    await shared.app.account.close();
+    const again = await (await net.reopen(shared.app)).sharing.grants.open(grant.id);
+    await expect(change({ ...shared, grant: again }, 'Post 7', 'three')).rejects.toMatchObject({ code: 'OVER_QUOTA' });
   });
 
   it('[LANE-5] takes effect once, though two devices of the owner decide', async () => {
@@ -244,11 +283,12 @@ describe('a write of a grantee', () => {
     await net.stopNode();
     const verdicts: WriteVerdict[] = [];
     grant.onVerdict((v) => verdicts.push(v));
-    for (let i = 0; i < 1_100; i++) await grant.datastore().save({ ...record, content: i });
+    await shared.posts.delete('post-3');
+    for (let i = 0; i < 1_100; i++) await grant.datastore().save({ ...record, content: `write ${i}` });
     const last = await change(shared, 'Post 4', 'the last, and a good one');
     await net.startNode();
     expect(await grant.settled(last)).toMatchObject({ accepted: true });
-    const refused = verdicts.filter((v) => !v.accepted && v.code === 'BAD_RECORD');
+    const refused = verdicts.filter((v) => v.n <= 1_100 && v.code === 'NOT_FOUND');
     expect(refused).toHaveLength(1_100);
   }, 60_000);
 
@@ -301,7 +341,9 @@ describe('a write of a grantee', () => {
     const again = await grant.datastore().save({ ...document, _id: made.id, content: 'changed' });
     expect(await grant.settled(again.n ?? 0)).toMatchObject({ accepted: true });
     await until(async () => (await posts.getOne({ name: 'Post 88' }))?.content === 'changed');
-    const blind = await grant.datastore().save({ _id: 'x'.repeat(22), content: 'guess' });
+    const blind = await grant.datastore().save({ _id: `w${'x'.repeat(22)}`, content: 'guess' });
     expect(await grant.settled(blind.n ?? 0)).toMatchObject({ accepted: false, code: 'NOT_FOUND' });
+    const guess = grant.datastore().save({ _id: 'x'.repeat(22), content: 'guess' });
+    await expect(guess).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 });

@@ -6,12 +6,14 @@
 import {
   bytesToBase64url,
   bytesToHex,
+  bytesToUtf8,
   type Clock,
   equalBytes,
   type Random,
   type SpaceId,
   type StreamId,
   toWriterId,
+  utf8ToBytes,
 } from '@sluice/core/base';
 import { type AeadKey, type SigningKey, writerId } from '@sluice/core/crypto';
 import {
@@ -64,6 +66,8 @@ export type LaneWriterDeps = {
   /** The lane's key of an epoch, and the epoch in force. */
   readonly keyOf: (epoch: number) => AeadKey | undefined;
   readonly epoch: () => number;
+  /** How many writes a day the terms allow. */
+  readonly perDay: () => number;
   /** The last verdicts that were seen. */
   readonly verdicts: () => LaneVerdicts;
   /** The node has more of it: what was decided already may be told now. */
@@ -72,7 +76,10 @@ export type LaneWriterDeps = {
 
 /** The grantee's end of a lane. */
 export type LaneWriter = {
-  /** Keeps a write and sends it soon. Durable when it returns. Returns its number. Throws SluiceError STORE_FULL, and OFFLINE before the lane was reached once. */
+  /**
+   * Keeps a write and sends it soon. Durable when it returns. Returns its number. Throws SluiceError STORE_FULL, OVER_QUOTA when the day's
+   * writes (UTC, by the node's time) are used up as far as is known here, and OFFLINE before the lane was reached once.
+   */
   readonly write: (write: Omit<LaneWrite, 'seen'>) => number;
   /** Writes without an effect yet, oldest first. */
   readonly pending: () => readonly PendingWrite[];
@@ -91,6 +98,8 @@ export type LaneWriter = {
   readonly problem: () => ErrorCode | undefined;
   /** A fresh id for a new record. */
   readonly newId: () => string;
+  /** Whether the lane was reached once. */
+  readonly isReached: () => boolean;
   /** Resolves when the lane was reached once and can be written to, with or without a connection. Rejects with OFFLINE. */
   readonly reached: (timeoutMs: number) => Promise<void>;
   readonly start: () => void;
@@ -98,6 +107,7 @@ export type LaneWriter = {
 };
 
 const RETRY_MS = 1_000;
+const DAY_MS = 86_400_000;
 /** How long to wait after a refusal that only the owner or another day can end. */
 const LONG_RETRY_MS = 15_000;
 
@@ -207,6 +217,22 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
     );
   };
 
+  const dayName = `lane-day/${bytesToHex(lane)}`;
+  const today = (): number => Math.floor(link.nodeMs() / DAY_MS);
+  /** Writes made today. What waited when the day began may be sent in it, so it counts. */
+  function madeToday(): number {
+    const text = getMeta(db, dayName);
+    const [day, made] = text ? bytesToUtf8(text).split(' ').map(Number) : [];
+    if (day === today() && made !== undefined) return made;
+    const sent = sentUpTo();
+    return [...kept().keys()].filter((n) => n > sent).length;
+  }
+  const assertRoom = (): void => {
+    const perDay = deps.perDay();
+    if (madeToday() >= perDay)
+      throw new SluiceError('OVER_QUOTA', `This grant takes ${perDay} writes a day, and as many were made today`);
+  };
+
   const setProblem = (code: ErrorCode | undefined): void => {
     if (problem === code) return;
     problem = code;
@@ -269,7 +295,7 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
     const unsent = [...kept()].filter(([n]) => n > sentBefore).sort(([a], [b]) => a - b);
     db.sql('DELETE FROM outbox WHERE stream = ?').run(streamRow);
     for (const [n] of unsent) forget(n);
-    for (const [n, { write }] of unsent) renumbered.set(n, add(write));
+    for (const [n, { write }] of unsent) renumbered.set(n, add(write, false));
     renumber = false;
   }
 
@@ -284,10 +310,14 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
     });
   }
 
-  const add = (write: LaneWrite): number => {
+  /** One that is made anew under another number was counted before. */
+  const add = (write: LaneWrite, isCounted = true): number => {
     const next = store.nextN(streamRow);
     const { entry, header } = seal(next, write);
-    db.transact(() => store.addOwn(streamRow, lane, [{ tag: header.tag, entry, header, replaces: [] }], pairwise));
+    db.transact(() => {
+      if (isCounted) setMeta(db, dayName, utf8ToBytes(`${today()} ${madeToday() + 1}`));
+      store.addOwn(streamRow, lane, [{ tag: header.tag, entry, header, replaces: [] }], pairwise);
+    });
     kept().set(next, { header, write });
     listed = undefined;
     return next;
@@ -310,6 +340,7 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
   return {
     write: (draft) => {
       if (!isAdopted()) throw new SluiceError('OFFLINE', 'The lane of this grant was never reached from here');
+      assertRoom();
       const write = { ...draft, seen: deps.verdicts().upTo };
       const n = add(write);
       nudge();
@@ -364,6 +395,7 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
     onProblem: (listener) => addListener(problems, listener),
     problem: () => problem,
     newId: () => `w${bytesToBase64url(deps.random(16))}`,
+    isReached: isAdopted,
     reached: (timeoutMs) => waiters.until(isAdopted, timeoutMs),
     start: () => {
       stop = link.onState((state) => {
