@@ -79,6 +79,7 @@ async function syncRequests(account: Account): Promise<Described[]> {
 const previewLines = (preview: RequestPreview): string[] => [
   ...preview.items.flatMap((p) => [
     p.sentence,
+    ...p.warnings.map((warning) => `note: ${warning}`),
     `now: ${p.matching} of ${p.total} records${p.span ? `, from ${p.span.from} to ${p.span.to}` : ''}; about ${p.rate.perWeek} changes a week`,
     ...p.sample.map((r) => `e.g. ${plainJson(shown(r))}`),
   ]),
@@ -190,7 +191,8 @@ function addChange(vault: Command, settings: () => Settings): void {
         const grantId = needId(ids, target, 'grant', 'List them with sluice vault grants.');
         const { after, difference } = await account.sharing.previewChange(grantId, narrowing);
         const { records, fields } = difference;
-        s.output.note(s.output.fit(plain(after.sentence)));
+        for (const line of [after.sentence, ...after.warnings.map((warning) => `note: ${warning}`)])
+          s.output.note(s.output.fit(plain(line)));
         s.output.note(
           `${records.added} records more, ${records.removed} fewer, ${records.changed} otherwise; fields more: ${fields.added.join(', ') || 'none'}, fewer: ${fields.removed.join(', ') || 'none'}`,
         );

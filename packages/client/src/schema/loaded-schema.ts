@@ -12,7 +12,7 @@ import {
   utf8ToBytes,
 } from '@sluice/core/base';
 import { sha256 } from '@sluice/core/crypto';
-import { type FieldFormats, fieldFormats } from '@sluice/core/filter';
+import { type FieldFormats, type FieldLists, fieldFormats, fieldLists } from '@sluice/core/filter';
 import type { MergeRules } from '@sluice/core/record';
 import { bundledSchemas, bundledValidators, type SchemaIssue } from '@sluice/schemas';
 import { declaredMerges, definition, mergeFault, READ_DEPTH } from './declared-merges.ts';
@@ -34,6 +34,8 @@ export type LoadedSchema = {
   readonly indexes: readonly SchemaIndex[];
   /** Fields that are instants, by dot path. */
   readonly formats: FieldFormats;
+  /** Fields that are lists, by dot path. */
+  readonly lists: FieldLists;
   /** Fields that do not merge as `lww`. */
   readonly merges: MergeRules;
   /** Whether each field is valid or not whatever the others hold, so that one can be checked without them. */
@@ -106,6 +108,7 @@ function describeSchema(body: JsonObject, validate: LoadedSchema['validate']): L
       Array.isArray(fields) ? [{ name: index, fields: fields.filter((f): f is string => typeof f === 'string') }] : [],
     ),
     formats,
+    lists: fieldLists(flat),
     merges: declaredMerges(flat, formats),
     isFieldwise: isFieldwise(flat),
     validate,

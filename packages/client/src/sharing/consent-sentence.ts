@@ -15,7 +15,8 @@ export function consentSentence(terms: GrantTerms, schema: LoadedSchema, who: st
   const verb = { read: 'read', write: 'write to', readwrite: 'read and change' }[access];
   const what = schema.titlePlural ?? `${schema.title} records`;
   const parsed = parseFilter(filter, schema.formats);
-  const condition = Object.keys(filter).length === 0 ? 'all' : `those where ${parsed.ok ? describe(parsed.value) : ''}`;
+  const condition =
+    Object.keys(filter).length === 0 ? 'all' : `those where ${parsed.ok ? describe(parsed.value, schema.lists) : ''}`;
   const parts = access === 'write' ? '' : `, ${fieldWords(fields)}`;
   const sentences = [`${who} may ${verb} your ${what} (${condition}${parts}), ${durationWords(duration)}.`];
   if (access === 'write') sentences.push('It reads none of them.');

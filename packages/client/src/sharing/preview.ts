@@ -1,8 +1,8 @@
 /** What a grant would reveal, said before anybody agrees: the same engine that will run it counts and samples (spec/grant.md). */
 
-import { canonicalJson, isJsonObject, type JsonObject, type JsonValue } from '@sluice/core/base';
+import { canonicalJson, isJsonObject, type JsonObject, type JsonValue, shownText } from '@sluice/core/base';
 import type { GrantSecret } from '@sluice/core/crypto';
-import { bindFilter, type Filter, parseInstant } from '@sluice/core/filter';
+import { bindFilter, type Filter, listNegations, parseFilter, parseInstant } from '@sluice/core/filter';
 import { type FieldTerm, type GrantTerms, project } from '@sluice/core/grant';
 import type { LoadedSchema } from '../schema/index.ts';
 import type { Collection } from '../store/collection.ts';
@@ -12,6 +12,8 @@ import { consentSentence } from './consent-sentence.ts';
 export type Preview = {
   /** The terms in plain words. */
   readonly sentence: string;
+  /** What in the filter is read otherwise easily, and how the other would be written. */
+  readonly warnings: readonly string[];
   readonly total: number;
   readonly matching: number;
   /** What of each record is revealed, or `all`. Empty when nothing is read. */
@@ -73,6 +75,7 @@ export function previewTerms(terms: GrantTerms, filter: Filter, source: PreviewS
   const span = spanOf(instants);
   return {
     sentence: consentSentence(terms, schema, who),
+    warnings: filterWarnings(terms, schema),
     total: collection.size(),
     matching,
     fields: terms.access === 'write' ? [] : (terms.fields ?? 'all'),
@@ -82,9 +85,20 @@ export function previewTerms(terms: GrantTerms, filter: Filter, source: PreviewS
   };
 }
 
+/** Somebody who narrows by what a list must not hold takes `$ne` or `$nin` for it, and reveals more than was meant. */
+function filterWarnings(terms: GrantTerms, schema: LoadedSchema): readonly string[] {
+  const parsed = parseFilter(terms.filter, schema.formats);
+  if (!parsed.ok) return [];
+  return listNegations(parsed.value, schema.lists).map(
+    ({ field, words, instead }) =>
+      `${shownText(field)} is a list, and the filter lets records through where ${words}. Only those of which no item is so: ${JSON.stringify(instead)}`,
+  );
+}
+
 /** The preview of an item that is for a schema which no record here has: it is not fetched to look further. */
 export const previewUnknown = (schema: string, who: string): Preview => ({
   sentence: `${who} asks for records of the schema “${schema}”, and none of your records has it.`,
+  warnings: [],
   total: 0,
   matching: 0,
   fields: 'all',

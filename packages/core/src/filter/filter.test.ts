@@ -5,6 +5,8 @@ import {
   describe,
   type FieldFormat,
   fieldFormats,
+  fieldLists,
+  listNegations,
   matches,
   nextFlip,
   parseFilter,
@@ -158,6 +160,42 @@ group('filters', () => {
     );
     expect(say({ a: '\u202ereversed' })).toBe('a is "\\u{202e}reversed"');
     expect(say({ date: { $lt: '2026-01-01' } })).toBe('date is before "2026-01-01"');
+  });
+
+  it('[FIL-16] of a list a sentence says that one item is enough, and that none is', () => {
+    const lists = new Set(['tags', 'parts', 'parts.names', 'dates']);
+    const parse = (filter: JsonObject) => {
+      const parsed = parseFilter(filter, new Map([['dates', 'date' as const]]));
+      if (!parsed.ok) throw new Error(parsed.error.type);
+      return parsed.value;
+    };
+    const say = (filter: JsonObject): string => describe(parse(filter), lists);
+    expect(say({ tags: 'a', kind: { $ne: 'b' } })).toBe('some of tags is "a" and kind is not "b"');
+    expect(say({ tags: { $ne: 'a' } })).toBe('some of tags is other than "a", whatever the rest is');
+    expect(say({ tags: { $nin: ['a', 'b'] } })).toBe('some of tags is none of "a", "b", whatever the rest is');
+    expect(say({ $not: { tags: 'a' } })).toBe('none of tags is "a"');
+    expect(say({ tags: { $not: { $in: ['a'] } } })).toBe('none of tags is one of "a"');
+    expect(say({ tags: { $not: { $ne: 'a' } } })).toBe('none of tags is other than "a"');
+    expect(say({ tags: { $exists: false } })).toBe('tags is not given');
+    expect(say({ 'parts.size': { $gt: 3 } })).toBe('some of parts.size is more than 3');
+    expect(say({ parts: { $elemMatch: { size: 3, names: { $ne: 'a' } } } })).toBe(
+      'some item of parts has (parts.size is 3 and some of parts.names is other than "a", whatever the rest is)',
+    );
+    const found = (filter: JsonObject) => listNegations(parse(filter), lists).map(({ instead }) => instead);
+    expect(found({ tags: { $ne: 'a' } })).toEqual([{ $not: { tags: 'a' } }]);
+    expect(found({ $or: [{ dates: { $nin: ['2026-01-31'] } }, { kind: { $ne: 'b' } }] })).toEqual([
+      { $not: { dates: { $in: ['2026-01-31'] } } },
+    ]);
+    expect(found({ $not: { tags: 'a' }, parts: { $elemMatch: { size: { $ne: 3 } } } })).toEqual([]);
+  });
+
+  it('[FIL-16] lists are found through references and inherited parts', () => {
+    const schema = {
+      allOf: [{ properties: { tags: { type: 'array' } } }],
+      $defs: { part: { properties: { names: { type: ['array', 'null'] }, size: { type: 'number' } } } },
+      properties: { parts: { items: { $ref: '#/$defs/part' } }, kind: { type: 'string' } },
+    };
+    expect([...fieldLists(schema)].sort()).toEqual(['parts', 'parts.names', 'tags']);
   });
 
   it('[FIL-12] sorting puts missing first, then null, booleans, numbers, text', () => {

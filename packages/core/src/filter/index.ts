@@ -1,8 +1,8 @@
 export { allOf } from './all-of.ts';
 export type { Filter } from './ast.ts';
 export { failsForCertain } from './certain.ts';
-export { describe, spanWords } from './describe.ts';
-export { type FieldFormat, type FieldFormats, fieldFormats } from './formats.ts';
+export { describe, listNegations, spanWords } from './describe.ts';
+export { type FieldFormat, type FieldFormats, type FieldLists, fieldFormats, fieldLists } from './formats.ts';
 export { compareBySort, compareKeys, type IndexKey, indexKeys, type Sort } from './index-keys.ts';
 export { parseInstant, parseSpan, type Span, subtractSpan } from './instant.ts';
 export { bindFilter, matches } from './matcher.ts';

@@ -108,6 +108,7 @@ describe('asking for and giving grants', () => {
     expect(preview.items).toEqual([
       {
         sentence: `asker.example asks for records of the schema “${schema}”, and none of your records has it.`,
+        warnings: [],
         total: 0,
         matching: 0,
         fields: 'all',

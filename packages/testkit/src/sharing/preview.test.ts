@@ -48,6 +48,22 @@ describe('what a preview says', () => {
     });
   });
 
+  it('[FIL-16] a negation that meets a list says what matches, and how the other is written', async () => {
+    const posts = await owner.account.vault.openDatastore('social/post');
+    await posts.saveMany([post(1, { tags: ['a'] }), post(2, { tags: ['a', 'b'] }), post(3, { tags: ['b'] }), post(4)]);
+    const id = await asked({});
+    const { sharing } = owner.account;
+    const [item] = (await sharing.preview(id, { filter: { tags: { $ne: 'a' } } })).items;
+    expect(item?.matching).toBe(2);
+    expect(item?.sentence).toContain('(those where some of tags is other than "a", whatever the rest is, the whole');
+    expect(item?.warnings).toEqual([
+      'tags is a list, and the filter lets records through where some of tags is other than "a", whatever the rest is. Only those of which no item is so: {"$not":{"tags":"a"}}',
+    ]);
+    const [strict] = (await sharing.preview(id, { filter: { $not: { tags: 'a' } } })).items;
+    expect(strict).toMatchObject({ matching: 2, warnings: [], sample: [{ name: 'Post 3' }, { name: 'Post 4' }] });
+    expect(strict?.sentence).toContain('(those where none of tags is "a", the whole records)');
+  });
+
   it('[GRANT-10] the sample is what the transforms of the terms leave', async () => {
     const posts = await owner.account.vault.openDatastore('social/post');
     await posts.save(post(1));

@@ -119,7 +119,7 @@ function assertInFilter(terms: GrantTerms, schema: LoadedSchema, draft: DraftWri
   if (failed)
     throw new SluiceError(
       'OUTSIDE_FILTER',
-      `This grant is for records where ${describe(failed)}, and this would be none`,
+      `This grant is for records where ${describe(failed, schema.lists)}, and this would be none`,
     );
 }
 
