@@ -141,7 +141,8 @@ export function assembleAccount({ platform, store, secret, device, link }: Assem
     keychain,
     resolver: createDidResolver({
       fetchText: platform.fetchText,
-      clock: platform.clock,
+      // By a clock that was set back, what others have published since would look as if it were not written yet.
+      clock: { ...platform.clock, nowMs: () => link.nodeSpan()?.toMs ?? platform.clock.nowMs() },
       pins: storePins(store, secret.root, platform.random),
     }),
     contexts: () =>

@@ -20,6 +20,7 @@ import {
 } from '@sluice/core/wire';
 import { isStoreFull } from '../errors.ts';
 import type { NodeAddress, Platform, Socket } from '../platform.ts';
+import { createNodeTime, type NodeSpan } from './node-time.ts';
 
 /** A refusal by the node. `nowMs` is its clock. */
 export class LinkRefusal extends Error {
@@ -66,8 +67,10 @@ export type LiveLink = {
   readonly ready: (timeoutMs: number) => Promise<void>;
   /** Bytes received and sent so far; of a view, those of its own subscriptions and pushes. */
   readonly traffic: () => { readonly received: number; readonly sent: number };
-  /** The node's time, in ms; this clock's while the node has said nothing. */
+  /** The node's time, in ms, as likely as can be said; this clock's while the node has said nothing. */
   readonly nodeMs: () => number;
+  /** Between which instants it is at the node; undefined while the node has said nothing. */
+  readonly nodeSpan: () => NodeSpan | undefined;
   /** The same connection as another key. Closing this view ends its own subscriptions and nothing else. */
   readonly as: (key: SigningKey) => LiveLink;
   readonly close: () => void;
@@ -89,8 +92,8 @@ const FULL_PAUSE_MS = 1_000;
  * own, so that none waits for a slow handler of another.
  */
 type Line = { end: Promise<void> };
-/** What the node said first: the nonce of this connection, and how far its clock is ahead of the monotonic one and the wall clock here, in ms. */
-type Welcome = { readonly nonce: Uint8Array; readonly aheadMs: number; readonly skewMs: number };
+/** What the node said first: the nonce of this connection, and how far its clock is ahead of the monotonic one here, in ms. */
+type Welcome = { readonly nonce: Uint8Array; readonly aheadMs: number };
 /** A key that speaks on the connection, under its number; 0 said hello. */
 type Speaker = {
   readonly number: number;
@@ -131,6 +134,7 @@ export function openLiveLink(
   let state: LinkState = 'connecting';
   let socket: Socket | undefined;
   let welcomed: Welcome | undefined;
+  const time = createNodeTime(clock);
   let nextId = 1;
   let nextSpeaker = 1;
   let run = 0;
@@ -236,11 +240,8 @@ export function openLiveLink(
     switch (frame.type) {
       case 'welcome':
         if (frame.node !== node.did || frame.version !== PROTOCOL_VERSION) return lost();
-        welcomed = {
-          nonce: frame.nonce,
-          aheadMs: frame.nowMs - clock.monotonicMs(),
-          skewMs: frame.nowMs - clock.nowMs(),
-        };
+        welcomed = { nonce: frame.nonce, aheadMs: frame.nowMs - clock.monotonicMs() };
+        time.hear(frame.nowMs, true);
         send({ type: 'hello', proof: prove(key, welcomed) });
         for (const speaker of speakers.values()) introduce(speaker);
         return;
@@ -250,6 +251,7 @@ export function openLiveLink(
         for (const sub of subs.values()) subscribeNow(sub);
         return;
       case 'page':
+        time.hear(frame.page.nowMs, false);
         return onPage(frame.id, frame.page, bytes);
       case 'closed': {
         const sub = subs.get(frame.id);
@@ -259,8 +261,10 @@ export function openLiveLink(
         return;
       }
       case 'pushed':
+        time.hear(frame.answer.nowMs, false);
         return answered(frame.id, bytes, (push) => push.resolve(frame.answer));
       case 'refused':
+        time.hear(frame.nowMs, false);
         return answered(frame.id, bytes, (push) => push.reject(new LinkRefusal(frame.code, frame.nowMs)));
     }
   };
@@ -280,6 +284,13 @@ export function openLiveLink(
     const jitter = ((platform.random(1)[0] ?? 0) / 255) * 0.25;
     cancelRetry = clock.timer(retryMs * (1 + jitter), connect);
     retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
+  };
+
+  /** A clock was set, or the machine slept: a new connection tells the time, and the old one may be dead. */
+  const asked = <T>(answer: T): T => {
+    const isDue = (): boolean => state === 'ready' && time.isDoubtful();
+    if (isDue()) queueMicrotask(() => isDue() && lost());
+    return answer;
   };
 
   function connect(): void {
@@ -342,7 +353,8 @@ export function openLiveLink(
     state: () => state,
     onState,
     ready: (timeoutMs) => waitReady(clock, () => state, onState, timeoutMs),
-    nodeMs: () => clock.nowMs() + (welcomed?.skewMs ?? 0),
+    nodeMs: () => asked(time.nowMs()),
+    nodeSpan: () => asked(time.span()),
     traffic: () => ({ ...speaker.traffic }),
     as: (other) => {
       const added: Speaker = { number: nextSpeaker++, key: other, traffic: { received: 0, sent: 0 } };

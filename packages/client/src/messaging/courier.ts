@@ -62,22 +62,44 @@ export const mayPass = (failure: DidFailure): boolean => PASSING.has(failure.typ
 
 /** A clock that is off by less is taken as it is, in ms. */
 const SMALL_SKEW_MS = 60_000;
+/** How long a message waits for the node to say what time it is, after a start or when a clock was set, in ms. */
+const TIME_WAIT_MS = 2_000;
 
 /** Creates the courier of an account: it signs with the account's device. */
 export function createCourier(account: OpenAccount): Courier {
-  const { platform } = account;
+  const { platform, link } = account;
+  const { clock } = platform;
   const sender = { did: account.did, key: account.device, card: account.card };
 
-  const seal: Courier['seal'] = async ({ createdAt, expiresAt, ...draft }, recipient) => {
-    // By a clock that is far off, every recipient would refuse the message for good: as not written yet, or as past its end.
-    const offMs = platform.clock.nowMs() - account.link.nodeMs();
-    const shiftMs = Math.abs(offMs) < SMALL_SKEW_MS ? 0 : offMs;
-    const message = {
-      ...draft,
-      from: account.did,
-      createdMs: createdAt - shiftMs,
-      expiresMs: expiresAt - shiftMs,
-    };
+  const isTimeClear = (): boolean => {
+    const span = link.nodeSpan();
+    return span !== undefined && span.toMs - span.fromMs < SMALL_SKEW_MS;
+  };
+  const nodeSpeaks = async (): Promise<void> => {
+    // A connection that has become doubtful is given up first.
+    await undefined;
+    await link.ready(TIME_WAIT_MS).catch(() => undefined);
+  };
+  /** The wait for the node's time, once as long as it cannot be had. */
+  let waited: Promise<void> | undefined;
+  /** The times of a message by the node's clock, since by one that is far off every recipient would refuse it: as not written yet, or as past its end. */
+  const timesOf = async ({ createdAt, expiresAt }: Draft): Promise<{ createdMs: number; expiresMs: number }> => {
+    waited = isTimeClear() ? undefined : (waited ?? nodeSpeaks());
+    await waited;
+    const nowMs = clock.nowMs();
+    const { fromMs, toMs } = link.nodeSpan() ?? { fromMs: nowMs, toMs: nowMs };
+    const isRight = Math.max(Math.abs(fromMs - nowMs), Math.abs(toMs - nowMs)) < SMALL_SKEW_MS;
+    if (isRight && createdAt <= nowMs) return { createdMs: createdAt, expiresMs: expiresAt };
+    // Where it may be earlier or later, the message is not from the future by the one nor past its end by the other.
+    const ageMs = Math.max(0, nowMs - createdAt);
+    const createdMs = fromMs - ageMs;
+    const endsMs = toMs - ageMs + (expiresAt - createdAt);
+    return { createdMs, expiresMs: Math.min(endsMs, createdMs + MAX_MESSAGE_LIFE_MS) };
+  };
+
+  const seal: Courier['seal'] = async (draft, recipient) => {
+    const { createdAt: _, expiresAt: __, ...content } = draft;
+    const message = { ...content, from: account.did, ...(await timesOf(draft)) };
     const sealed = await sealMessage(message, sender, recipient);
     if (sealed.ok) return sealed.value;
     if (sealed.error.type === 'too-large') throw new SluiceError('MESSAGE_TOO_LARGE');
@@ -107,7 +129,7 @@ export function createCourier(account: OpenAccount): Courier {
       const { expiresInMs = LIFE_MS, context, contextApp, replyTo } = options;
       const life = Math.floor(Math.min(expiresInMs, MAX_MESSAGE_LIFE_MS));
       if (!(life > 0)) throw new SluiceError('BAD_MESSAGE', 'A message has to live for a while');
-      const createdAt = platform.clock.nowMs();
+      const createdAt = clock.nowMs();
       return {
         ...item,
         id: createMessageId(platform.random),

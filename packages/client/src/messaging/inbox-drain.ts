@@ -3,7 +3,7 @@
  * decided yet stays at the node, and the saved cursor stays before it. Must not know what message types mean.
  */
 
-import { bytesToHex, type Tag } from '@sluice/core/base';
+import { bytesToHex, err, type Tag } from '@sluice/core/base';
 import { type Message, type MessageFailure, openMessage } from '@sluice/core/message';
 import { decodeHeader, type PageEntry } from '@sluice/core/wire';
 import type { OpenAccount } from '../account/account.ts';
@@ -23,9 +23,13 @@ export type InboxDrain = {
   readonly fetched: () => Promise<void>;
 };
 
-type Opened = { readonly tag: Tag; readonly result: Awaited<ReturnType<typeof openMessage>> };
+type Opened = {
+  readonly tag: Tag;
+  readonly result: Awaited<ReturnType<typeof openMessage>>;
+  readonly isPending: boolean;
+};
 
-/** Messages whose sender cannot be looked up that wait at the node at once; it holds 10,000 of all kinds. */
+/** Messages that cannot be decided now and wait at the node at once; it holds 10,000 of all kinds. */
 const MAX_UNDECIDED = 500;
 
 /** Creates the drain of an account's inbox into its home collection. */
@@ -51,14 +55,21 @@ export function createInboxDrain(
   const open = async (entry: PageEntry): Promise<Opened | undefined> => {
     const header = decodeHeader(entry.header);
     if (!header.ok || !entry.body) return undefined;
-    const deps = { me: account.did, sealing: account.sealing, resolve: resolver.resolve, nowMs: clock.nowMs(), cards };
-    return { tag: header.value.tag, result: await openMessage(entry.body, deps) };
+    // By the node's time, which senders date by: this clock may be wrong.
+    const nowMs = account.link.nodeMs();
+    const deps = { me: account.did, sealing: account.sealing, resolve: resolver.resolve, nowMs, cards };
+    const found = await openMessage(entry.body, deps);
+    // By this clock it is past its end, and the node may be lying to pass on an old one: it stays until both say the same.
+    const isDoubtful = found.ok && found.value.expiresMs <= clock.nowMs();
+    const result = isDoubtful ? err({ type: 'expired' as const }) : found;
+    const isPending = isDoubtful || (!found.ok && isUndecided(found.error));
+    return { tag: header.value.tag, result, isPending };
   };
 
   /** Whether a message stays at the node. There is room for some, so that senders who are never found cannot fill the inbox. */
-  const isHeld = ({ tag, result }: Opened): boolean => {
+  const isHeld = ({ tag, isPending }: Opened): boolean => {
     const name = bytesToHex(tag);
-    const waits = !result.ok && undecided(result.error) && (waiting.has(name) || waiting.size < MAX_UNDECIDED);
+    const waits = isPending && (waiting.has(name) || waiting.size < MAX_UNDECIDED);
     if (waits) waiting.add(name);
     else waiting.delete(name);
     return waits;
@@ -75,13 +86,13 @@ export function createInboxDrain(
   /** Saves and drains what can be decided. Returns whether that was all. */
   const drain = async (entries: readonly PageEntry[]): Promise<boolean> => {
     const opened = (await Promise.all(entries.map(open))).filter((o) => o !== undefined);
+    const decided = opened.filter((one) => !isHeld(one));
     const routed: { readonly message: Message; readonly silo: SpaceEngine; readonly to: Collection }[] = [];
-    for (const { result } of opened) {
+    for (const { result } of decided) {
       const silo = result.ok ? await siloOf(result.value) : undefined;
       if (result.ok && silo) routed.push({ message: result.value, silo, to: silo.collection(INBOX, INBOX_SHAPE) });
     }
     if (account.closed()) return false;
-    const decided = opened.filter((one) => !isHeld(one));
     try {
       store.db.transact(() => {
         const nowMs = clock.nowMs();
@@ -159,5 +170,5 @@ export function createInboxDrain(
   };
 }
 
-/** Only a sender who cannot be looked up now is undecided; everything else is final. */
-const undecided = (failure: MessageFailure): boolean => failure.type === 'unresolved' && mayPass(failure.cause);
+/** Of what is refused, only a sender who cannot be looked up now is undecided. */
+const isUndecided = (failure: MessageFailure): boolean => failure.type === 'unresolved' && mayPass(failure.cause);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createSystemClock } from '@sluice/core/base';
 import type { Account, Database, GrantHandle } from '@sluice/client';
 import { afterEach, describe, expect, it } from 'vitest';
+import { reopenOn } from '../messaging/messaging-fixture.ts';
 import { post, sharePosts, until } from '../sharing-fixture.ts';
 import { createTestNetwork, type Persona, type TestNetwork } from '../test-network.ts';
 
@@ -57,6 +58,71 @@ describe('a clock that is wrong', () => {
     const options = { expiresInMs: 3_600_000 };
     const sent = await again.mailbox.send(recipient.account.did, 'inbox/type/message', { a: 1 }, 'hello', options);
     expect(await until(() => recipient.account.mailbox.get(sent.id))).toMatchObject({ message: 'hello' });
+  });
+
+  it.each([
+    ['ahead', DAY_MS],
+    ['back', -DAY_MS],
+  ])('[MSG-30] what a device sends whose clock jumps a day %s while it is connected arrives', async (_, jumpMs) => {
+    await networkWithWrong('sender');
+    const { account } = await net.person('sender');
+    const recipient = await net.person('recipient');
+    const nowMs = net.clock.nowMs();
+    wrongMs = jumpMs;
+    const options = { expiresInMs: 3_600_000 };
+    const sent = await account.mailbox.send(recipient.account.did, 'inbox/type/message', { a: 1 }, 'hello', options);
+    const item = await until(() => recipient.account.mailbox.get(sent.id));
+    expect(Math.abs(item.sentAt - nowMs)).toBeLessThan(60_000);
+  });
+
+  it('[MSG-30] the first message of a process that starts with a clock a day ahead arrives', async () => {
+    await networkWithWrong('sender');
+    const sender = await net.person('sender');
+    const recipient = await net.person('recipient');
+    await sender.account.close();
+    // The recipient is found before the node has said anything.
+    let isFound: () => void = () => undefined;
+    const found = new Promise<void>((resolve) => {
+      isFound = () => setTimeout(resolve, 20);
+    });
+    const { fetchText, openSocket } = net.platform;
+    const again = await reopenOn(net, sender, {
+      clock: createSystemClock(DAY_MS),
+      fetchText: (...call) => fetchText(...call).finally(isFound),
+      openSocket: (url, events) =>
+        openSocket(url, { ...events, onMessage: (bytes) => void found.then(() => events.onMessage(bytes)) }),
+    });
+    try {
+      const sent = await again.mailbox.send(recipient.account.did, 'inbox/type/message', { a: 1 }, 'hello');
+      expect(await until(() => recipient.account.mailbox.get(sent.id))).toMatchObject({ message: 'hello' });
+    } finally {
+      await again.close();
+    }
+  });
+
+  it.each(WRONG)('[MSG-6] a recipient %s gets what is sent to it', async (_, offsetMs) => {
+    await networkWithWrong('recipient');
+    const sender = await net.person('sender');
+    const recipient = await net.person('recipient');
+    const { did, mailbox } = recipient.account;
+    wrongMs = offsetMs;
+    const sent = await sender.account.mailbox.send(did, 'inbox/type/message', { a: 1 }, 'hello');
+    expect(await until(() => mailbox.get(sent.id))).toMatchObject({ message: 'hello' });
+  });
+
+  it('[MSG-10] a message that is past its end by a recipient’s wrong clock alone waits until that is mended', async () => {
+    await networkWithWrong('recipient');
+    const sender = await net.person('sender');
+    const recipient = await net.person('recipient');
+    const { did, mailbox } = recipient.account;
+    wrongMs = DAY_MS;
+    const options = { expiresInMs: 3_600_000 };
+    const sent = await sender.account.mailbox.send(did, 'inbox/type/message', { a: 1 }, 'hello', options);
+    await mailbox.fetched();
+    expect(mailbox.get(sent.id)).toBeUndefined();
+    wrongMs = 0;
+    await mailbox.fetched();
+    expect(mailbox.get(sent.id)).toMatchObject({ message: 'hello' });
   });
 
   it.each(WRONG)(
