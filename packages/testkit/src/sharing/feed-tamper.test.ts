@@ -87,6 +87,7 @@ describe('a grantee’s reader against tampering', () => {
       subscriptions.push(events);
       return () => undefined;
     },
+    nodeMs: () => clock.nowMs(),
   } as unknown as LiveLink;
   const open = () => {
     const db = openDb(':memory:');

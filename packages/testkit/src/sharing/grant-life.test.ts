@@ -1,5 +1,6 @@
 /** The life of a grant after consent: pause, change of key, time, end, and what each side holds afterwards. */
 
+import { createSystemClock } from '@sluice/core/base';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FeedChange } from '@sluice/client';
 import { createJumpClock, type JumpClock } from '../jump-clock.ts';
@@ -17,6 +18,12 @@ afterEach(() => net.close());
 
 const statusOf = ({ owner, given }: SharedPosts): string =>
   owner.account.sharing.grants.list().find((g) => g.grantId === given.grantId)?.status ?? 'none';
+/** The records that the grantee is told of as wiped, from now on. */
+function wipesOf({ grant }: SharedPosts): ReadonlySet<string> {
+  const told = new Set<string>();
+  grant.changes(({ type, id, reason }: FeedChange) => type === 'delete' && reason === 'wiped' && told.add(id));
+  return told;
+}
 const iso = (ms: number): string => new Date(ms).toISOString();
 
 describe('a paused grant', () => {
@@ -88,12 +95,14 @@ describe('a grant with an end', () => {
   it('[GRANT-40] ends at its instant on both sides with nobody deciding, and the copy goes', async () => {
     const shared = await sharePosts(net, { duration: { until: iso(clock.nowMs() + DAY_MS) } });
     const { grant, posts } = shared;
+    const told = wipesOf(shared);
     expect(await grant.datastore().count()).toBe(10);
     clock.jump(DAY_MS + 1000);
     await until(() => statusOf(shared) === 'expired');
     await until(() => grant.status() === 'expired');
     await posts.save(post(30));
     expect(await grant.datastore().count()).toBe(0);
+    expect(told.size).toBe(10);
     await until(() => shared.owner.account.sharing.activity.list().some((e) => e.type === 'attestation'));
     const types = shared.owner.account.sharing.activity.list().map((e) => e.type);
     expect(types.filter((t) => t === 'expiry')).toHaveLength(1);
@@ -110,6 +119,85 @@ describe('the end of a grant', () => {
       shared.owner.account.sharing.activity.list().find((e) => e.type === 'attestation'),
     );
     expect(attested).toMatchObject({ wiped: 10, reason: 'revoked', grantee: shared.app.account.did });
+  });
+
+  it('[GRANT-48] tells an application of each record that goes with the copy, pending writes included', async () => {
+    const write = { operations: ['insert'], policy: 'propose' };
+    const shared = await sharePosts(net, { access: 'readwrite', write } as never);
+    const { id } = await shared.grant.datastore().save({ ...post(40), _id: undefined as never });
+    const held = (await shared.grant.datastore().getMany({}, { limit: 100 })).map((record) => String(record._id));
+    expect(held).toHaveLength(11);
+    const told = wipesOf(shared);
+    await shared.owner.account.sharing.revoke(shared.given.grantId);
+    await until(() => told.size > 0);
+    expect([...told].sort()).toEqual(held.sort());
+    expect(told.has(id)).toBe(true);
+  });
+
+  it('[GRANT-48] tells of what the application wipes itself', async () => {
+    const shared = await sharePosts(net);
+    const told = wipesOf(shared);
+    expect([shared.grant.wipe(), told.size]).toEqual([10, 10]);
+  });
+
+  it('[GRANT-48] tells of a record whose window passed, whoever noticed it first', async () => {
+    await net.close();
+    let commonMs = 0;
+    net = await createTestNetwork({ clock: createSystemClock(() => commonMs) });
+    const shared = await sharePosts(net, { filter: { createdAt: { $within: 'P1M' } } });
+    const { grant, posts } = shared;
+    const dated = (i: number, ms: number) => posts.save(post(i, { createdAt: iso(ms) }));
+    await dated(50, net.clock.nowMs());
+    const leaves = await until(() => grant.datastore().getOne({ name: 'Post 50' }));
+    const told: FeedChange[] = [];
+    grant.changes((change) => told.push(change));
+    commonMs = 40 * DAY_MS;
+    // No timer of this clock goes off: the owner's checkpoint says that the window has passed.
+    await dated(51, net.clock.nowMs());
+    await until(() => told.some(({ type }) => type === 'put'));
+    expect(told.filter(({ type }) => type === 'delete')).toEqual([
+      { type: 'delete', id: leaves._id, reason: 'expired', origin: 'owner' },
+    ]);
+  });
+
+  it('[GRANT-49] shows nothing past its retention, also where no timer went off, by the later of both clocks', async () => {
+    await net.close();
+    let [commonMs, behindMs] = [0, 0];
+    net = await createTestNetwork({
+      clock: createSystemClock(() => commonMs),
+      clockOf: (name) => (name.startsWith('reader') ? createSystemClock(() => commonMs - behindMs) : undefined),
+    });
+    const shared = await sharePosts(net, { retention: 'P7D' });
+    const [first] = await shared.grant.datastore().getMany();
+    const seen = async (grant = shared.grant): Promise<unknown[]> => [
+      await grant.datastore().count(),
+      (await grant.datastore().getMany()).length,
+      await grant.datastore().get(String(first?._id)),
+    ];
+    await shared.owner.account.sharing.revoke(shared.given.grantId);
+    await until(() => shared.grant.status() === 'revoked');
+    commonMs = 6 * DAY_MS;
+    expect(await seen()).toEqual([10, 10, first]);
+    commonMs = 7 * DAY_MS + 60_000;
+    expect(await seen()).toEqual([0, 0, undefined]);
+    // Set back while nobody ran, and heard of from the node.
+    commonMs = 6 * DAY_MS;
+    await shared.app.account.close();
+    behindMs = 5 * DAY_MS;
+    commonMs = 8 * DAY_MS;
+    const app = await net.reopen(shared.app);
+    const grant = await app.sharing.grants.open(shared.given.grantId);
+    await until(async () => (await grant.datastore().count()) === 0);
+    expect(await seen(grant)).toEqual([0, 0, undefined]);
+  });
+
+  it('[GRANT-49] counts the retention from the end that the terms name, though nobody was there', async () => {
+    const shared = await sharePosts(net, { retention: 'P7D', duration: { until: iso(clock.nowMs() + DAY_MS) } });
+    await shared.app.account.close();
+    clock.jump(9 * DAY_MS);
+    const app = await net.reopen(shared.app);
+    const grant = await app.sharing.grants.open(shared.given.grantId);
+    expect([await grant.datastore().count(), grant.status()]).toEqual([0, 'expired']);
   });
 
   it('[GRANT-42] leaves the copy for as long as the terms let it be retained', async () => {

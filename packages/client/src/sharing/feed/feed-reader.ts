@@ -5,7 +5,7 @@
 
 import { bytesToHex, type Clock, concatBytes, type JsonObject, type SpaceId, type StreamId } from '@sluice/core/base';
 import type { AeadKey, VerifyKey } from '@sluice/core/crypto';
-import { bindFilter, compareBySort, type FieldFormats, type Filter, type Sort } from '@sluice/core/filter';
+import type { FieldFormats, Filter } from '@sluice/core/filter';
 import {
   type Checkpoint,
   covers,
@@ -28,24 +28,10 @@ import { createWaiters } from '../../waiters.ts';
 import type { WriteVerdict } from '../lane/lane-writer.ts';
 import type { Overlay } from '../lane/overlay.ts';
 import { type FeedRows, openFeedRows } from './feed-rows.ts';
+import { createCopyEnd } from './copy-end.ts';
+import type { FeedAlarm, FeedChange } from './feed-change.ts';
+import { type FindRecords, findRecords } from './find-records.ts';
 import { type FeedStatus, loadReaderState, type ReaderState, saveReaderState } from './reader-state.ts';
-
-/**
- * A record that came or changed, or one that is gone: it left the filter, its window passed, a sweep did not find it, or a write of the
- * grantee's own was undone. `self`: nothing but what this grantee wrote itself.
- */
-export type FeedChange = {
-  readonly type: 'put' | 'delete';
-  readonly id: string;
-  readonly record?: JsonObject;
-  readonly reason?: 'left' | 'expired' | 'swept';
-  readonly origin: 'owner' | 'self';
-};
-/** Why the feed is not trusted any more. */
-export type FeedAlarm = {
-  readonly type: 'tampered';
-  readonly what: 'cannot-open' | 'malformed' | 'rollback' | 'digest' | 'count' | 'basis' | 'foreign-signer' | 'swapped';
-};
 
 /** What a reader needs: the local store, the connection made with the pairwise key, and the keys of the grant. */
 export type FeedReaderDeps = {
@@ -75,10 +61,7 @@ export type FeedReaderDeps = {
 export type FeedReader = {
   readonly start: () => void;
   readonly get: (id: string) => JsonObject | undefined;
-  readonly query: (
-    filter: Filter,
-    options: { readonly limit?: number; readonly skip?: number; readonly sort?: Sort },
-  ) => JsonObject[];
+  readonly query: (filter: Filter, options: FindRecords) => JsonObject[];
   readonly count: () => number;
   readonly onChange: (listener: (change: FeedChange) => void) => () => void;
   readonly onAlarm: (listener: (alarm: FeedAlarm) => void) => () => void;
@@ -133,6 +116,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
   };
   const waiters = createWaiters(deps.clock);
   let state = loadReaderState(db, rows.row);
+  const { isOver, isGone, ...copy } = createCopyEnd(deps, () => state);
   /** The sum did not fit: the feed is read once more, into `second`. */
   let sweep: { cursor: number } | undefined;
   let settled = false;
@@ -187,7 +171,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
       case ENTRY_KIND.END: {
         const checkpoint = entry ? openCheckpoint(keys, entry, head) : undefined;
         if (!checkpoint?.ok) return 'cannot-open';
-        return readCheckpoint(into, checkpoint.value, head.kind === ENTRY_KIND.END);
+        return readCheckpoint(into, checkpoint.value, head.kind === ENTRY_KIND.END, found);
       }
       case ENTRY_KIND.VERDICT: {
         const verdicts = entry ? openVerdicts(keys, entry) : undefined;
@@ -217,6 +201,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     if (!item.body) {
       // The node dropped an expired body: the memo keeps the sum right, and there is nothing to show.
       if (head.expiresMs === null || head.expiresMs > Math.max(clock.nowMs(), found.nodeMs)) return 'malformed';
+      goes(into, head, found);
       into.put(head.tag, item.seq, memo.value, item.header, null);
       return undefined;
     }
@@ -227,6 +212,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     const { id, expiresMs } = opened.value.value;
     const gone = expiresMs !== undefined && expiresMs <= clock.nowMs();
     const before = overlay?.touches(id) ? shown(id) : undefined;
+    if (gone) goes(into, head, found);
     into.put(head.tag, item.seq, { print, expiresMs: expiresMs ?? null }, item.header, gone ? null : item.body, id);
     if (gone) return undefined;
     const record = overlay ? overlay.over(id, opened.value.value.record) : opened.value.value.record;
@@ -236,10 +222,22 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     return undefined;
   }
 
-  function readCheckpoint(into: FeedRows, checkpoint: Checkpoint, end: boolean): FeedAlarm['what'] | undefined {
+  /** What was held under the tag is gone: what takes its place has left its window already. */
+  function goes(into: FeedRows, { tag }: Header, found: Found): void {
+    const id = into === rows ? rows.idOf(tag) : undefined;
+    if (id !== undefined) found.changes.push({ type: 'delete', id, reason: 'expired', origin: 'owner' });
+  }
+
+  function readCheckpoint(
+    into: FeedRows,
+    checkpoint: Checkpoint,
+    end: boolean,
+    found: Found,
+  ): FeedAlarm['what'] | undefined {
     if (!deps.isOwnersDevice(checkpoint.signer, checkpoint.card, checkpoint.asOfMs)) return 'foreign-signer';
     if (!covers(checkpoint.basis, state.basis) || checkpoint.asOfMs < state.asOfMs) return 'basis';
-    into.removeExpired(checkpoint.asOfMs);
+    for (const id of into.removeExpired(checkpoint.asOfMs))
+      found.changes.push({ type: 'delete', id, reason: 'expired', origin: 'owner' });
     state = { ...state, basis: checkpoint.basis, asOfMs: checkpoint.asOfMs };
     closing = { checkpoint, end };
     return undefined;
@@ -350,9 +348,6 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     setStatus('alarm');
   }
 
-  /** Whether the grant has ended by its terms. */
-  const isOver = (): boolean => (deps.endsAtMs() ?? Number.POSITIVE_INFINITY) <= clock.nowMs();
-
   const onClosed = (code: ErrorCode): void => {
     if (code === 'PAUSED') {
       setStatus('paused');
@@ -366,7 +361,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
   function end(status: 'revoked' | 'expired' | 'dropped'): void {
     stop();
     cancelRetry();
-    setStatus(status, { wipeAtMs: deps.clock.nowMs() + (status === 'dropped' ? 0 : deps.keepMs) });
+    setStatus(status, { wipeAtMs: copy.wipeAtMs(status) });
     armExpiry();
   }
 
@@ -387,20 +382,20 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     if (isOver() && !FINAL.has(state.status) && state.status !== 'completed') return end('expired');
     try {
       for (const id of rows.wipeDue(clock.nowMs())) emit({ type: 'delete', id, reason: 'expired', origin: 'owner' });
-      if (state.wipeAtMs !== undefined && state.wipeAtMs <= nowMs) wipeEnded();
+      if (state.wipeAtMs !== undefined && isGone()) wipeEnded();
     } catch (cause) {
       if (!isStoreFull(cause)) throw cause;
       cancelTimer = deps.clock.timer(FULL_PAUSE_MS, armExpiry);
       return;
     }
-    const ends = isOver() ? undefined : deps.endsAtMs();
-    const next = Math.min(...[rows.nextExpiry(), state.wipeAtMs, ends].map((at) => at ?? Number.POSITIVE_INFINITY));
-    if (next !== Number.POSITIVE_INFINITY) cancelTimer = deps.clock.timer(Math.max(0, next - nowMs), armExpiry);
+    const delayMs = Math.min((rows.nextExpiry() ?? Number.POSITIVE_INFINITY) - nowMs, copy.delayMs());
+    if (delayMs !== Number.POSITIVE_INFINITY) cancelTimer = deps.clock.timer(Math.max(0, delayMs), armExpiry);
   }
 
   function wipeEnded(): void {
     const { wipeAtMs: _, ...rest } = state;
-    let wiped = 0;
+    const seen = seenIds();
+    let wiped: readonly string[] = [];
     db.transact(() => {
       wiped = rows.clear();
       second.clear();
@@ -408,17 +403,25 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
       saveReaderState(db, rows.row, rest);
     });
     state = rest;
+    tellWiped(new Set([...seen, ...wiped]));
     if (state.status === 'revoked' || state.status === 'expired' || state.status === 'dropped')
-      deps.onWiped(wiped, state.status);
+      deps.onWiped(wiped.length, state.status);
   }
+
+  const tellWiped = (ids: Iterable<string>): void => {
+    for (const id of ids) emit({ type: 'delete', id, reason: 'wiped', origin: 'owner' });
+  };
+  const withOwn = (): Iterable<JsonObject> =>
+    overlay ? overlay.visible(rows.visible(), (id) => rows.get(id)) : rows.visible();
+  const seenIds = (): readonly string[] => [...withOwn()].map((record) => String(record._id));
 
   /** What is shown under an id: the owner's record with this grantee's pending writes on top. */
   function shown(id: string): JsonObject | undefined {
+    if (isGone()) return undefined;
     const record = rows.get(id);
     return overlay ? overlay.over(id, record) : record;
   }
-  const visible = (): Iterable<JsonObject> =>
-    overlay ? overlay.visible(rows.visible(), (id) => rows.get(id)) : rows.visible();
+  const visible = (): Iterable<JsonObject> => (isGone() ? [] : withOwn());
 
   return {
     start: () => {
@@ -426,19 +429,8 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
       if (!FINAL.has(state.status)) subscribe();
     },
     get: shown,
-    query: (filter, { limit, skip = 0, sort }) => {
-      const test = bindFilter(filter, clock.nowMs());
-      const last = limit === undefined ? Number.POSITIVE_INFINITY : skip + limit;
-      const found: JsonObject[] = [];
-      for (const record of visible()) {
-        // Unsorted, the first that are found are the answer.
-        if (!sort && found.length >= last) break;
-        if (test(record)) found.push(record);
-      }
-      if (sort) found.sort(compareBySort(sort, deps.formats));
-      return found.slice(skip, last);
-    },
-    count: () => (overlay?.isEmpty() === false ? [...visible()].length : rows.count()),
+    query: (filter, options) => findRecords(visible(), filter, options, deps.formats, clock.nowMs()),
+    count: () => (isGone() ? 0 : overlay?.isEmpty() === false ? [...visible()].length : rows.count()),
     onChange: (listener) => addListener(listeners.change, listener),
     onAlarm: (listener) => addListener(listeners.alarm, listener),
     onStatus: (listener) => addListener(listeners.status, listener),
@@ -471,7 +463,11 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
         .then(() => verdict as WriteVerdict)
         .finally(forget);
     },
-    wipe: rows.clear,
+    wipe: () => {
+      const wiped = rows.clear();
+      tellWiped(wiped);
+      return wiped.length;
+    },
     drop: () => {
       const held = rows.count();
       end('dropped');

@@ -12,8 +12,10 @@ export type FeedRows = {
   /** Puts a row in place of the one under its tag. `body` is null for a record that nobody can see any more. */
   readonly put: (tag: Tag, seq: number, sum: RowSum, header: Uint8Array, body: Uint8Array | null, id?: string) => void;
   readonly remove: (tag: Tag) => void;
-  /** Removes what had left its window by an instant: it no longer counts, on either side. */
-  readonly removeExpired: (asOfMs: number) => void;
+  /** The id of the record under a tag, while its body is held. */
+  readonly idOf: (tag: Tag) => string | undefined;
+  /** Removes what had left its window by an instant: it no longer counts, on either side. Returns the ids of the records that were still held. */
+  readonly removeExpired: (asOfMs: number) => readonly string[];
   /** Wipes the bodies of what has left its window by now. Returns the ids of the records. */
   readonly wipeDue: (nowMs: number) => readonly string[];
   /** The instant at which the next record leaves its window. */
@@ -22,8 +24,8 @@ export type FeedRows = {
   readonly get: (id: string) => JsonObject | undefined;
   readonly visible: () => Iterable<JsonObject>;
   readonly count: () => number;
-  /** Removes every row. Returns how many records could be seen. */
-  readonly clear: () => number;
+  /** Removes every row. Returns the ids of the records that were held. */
+  readonly clear: () => readonly string[];
   /** Takes the rows of another set in place of its own. */
   readonly takeOver: (other: FeedRows) => void;
   /** Sums up anew what the table holds, after a rollback. */
@@ -65,6 +67,8 @@ export function openFeedRows(
     if (row.expires !== null && Number(row.expires) <= clock.nowMs()) return undefined;
     return open(row.header as Uint8Array, row.body as Uint8Array)?.record;
   };
+  const idIn = ({ header, body }: ReturnType<ReturnType<StoreDb['sql']>['all']>[number]): string | undefined =>
+    body === null ? undefined : open(header as Uint8Array, body as Uint8Array)?.id;
   const withBody = 'feed = ? AND body IS NOT NULL';
   const findTag = (id: string): Tag | undefined => {
     if (!tagsById) {
@@ -88,19 +92,22 @@ export function openFeedRows(
       db.sql(PUT_ROW).run(feed, tag, seq, sum.print, sum.expiresMs, header, body);
       if (id !== undefined) tagsById?.set(id, tag);
     },
+    idOf: (tag) => {
+      const row = db.sql(`SELECT header, body FROM feed_row WHERE ${withBody} AND tag = ?`).get(feed, tag);
+      return row && idIn(row);
+    },
     removeExpired: (asOfMs) => {
-      for (const row of db
-        .sql('SELECT tag FROM feed_row WHERE feed = ? AND expires IS NOT NULL AND expires <= ?')
-        .all(feed, asOfMs))
-        remove(row.tag as Tag);
+      const due = db
+        .sql('SELECT tag, header, body FROM feed_row WHERE feed = ? AND expires IS NOT NULL AND expires <= ?')
+        .all(feed, asOfMs);
+      for (const row of due) remove(row.tag as Tag);
+      return due.flatMap((row) => idIn(row) ?? []);
     },
     wipeDue: (nowMs) => {
       const due = db.sql(`SELECT tag, header, body FROM feed_row WHERE ${withBody} AND expires <= ?`).all(feed, nowMs);
-      return due.flatMap((row) => {
-        const record = open(row.header as Uint8Array, row.body as Uint8Array);
+      for (const row of due)
         db.sql('UPDATE feed_row SET body = NULL WHERE feed = ? AND tag = ?').run(feed, row.tag as Tag);
-        return record ? [record.id] : [];
-      });
+      return due.flatMap((row) => idIn(row) ?? []);
     },
     nextExpiry: () => {
       const at = db
@@ -128,11 +135,12 @@ export function openFeedRows(
           .get(feed, clock.nowMs())?.n,
       ),
     clear: () => {
-      const held = Number(db.sql(`SELECT count(*) AS n FROM feed_row WHERE ${withBody}`).get(feed)?.n);
+      const held = db.sql(`SELECT header, body FROM feed_row WHERE ${withBody} ORDER BY seq`).all(feed);
+      const ids = held.flatMap((row) => idIn(row) ?? []);
       db.sql('DELETE FROM feed_row WHERE feed = ?').run(feed);
       digest = createRunningDigest();
       tagsById = undefined;
-      return held;
+      return ids;
     },
     takeOver: (other) => {
       db.sql('DELETE FROM feed_row WHERE feed = ?').run(feed);
