@@ -59,6 +59,36 @@ describe('check-spec', () => {
   });
 });
 
+describe('check-public-types', () => {
+  const entry = (text: string): void => {
+    project.write(
+      'packages/client/package.json',
+      JSON.stringify({ name: '@sluice/client', type: 'module', exports: { '.': { types: './dist/index.d.ts' } } }),
+    );
+    project.write(
+      'packages/client/dist/inner.d.ts',
+      'export type Deep = 1;\nexport type Inner = { readonly deep: Deep };\n',
+    );
+    project.write('packages/client/dist/index.d.ts', text);
+  };
+
+  it('passes when everything that a signature names is exported, also under way', () => {
+    entry(
+      "export type { Deep, Inner } from './inner.js';\nimport type { Inner } from './inner.js';\nexport declare const a: <T>(x: T) => Promise<Inner>;\n",
+    );
+    const { exitCode, output } = project.run('scripts/check-public-types.mjs');
+    expect([exitCode, output]).toEqual([0, 'public types: 3 types and functions looked at, 0 problems\n']);
+  });
+
+  it('names each type that a signature names and no entry exports', () => {
+    entry("import type { Inner } from './inner.js';\nexport declare const a: () => Promise<Inner>;\n");
+    const { exitCode, output } = project.run('scripts/check-public-types.mjs');
+    expect(exitCode).toBe(1);
+    expect(output).toContain('Inner (packages/client/dist/inner.d.ts) stands in the signature of a');
+    expect(output).toContain('Deep (packages/client/dist/inner.d.ts) stands in the signature of Inner');
+  });
+});
+
 describe('check-docstrings', () => {
   const FILE = 'packages/core/src/base/thing.ts';
 

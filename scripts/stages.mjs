@@ -34,6 +34,7 @@ export const CHECKS = [
   { name: 'types of tests', command: [TSC, '-p', 'scripts/tsconfig.tests.json'] },
   { name: 'spec citations', command: ['scripts/check-spec.mjs'] },
   { name: 'assertions', command: ['scripts/check-tests.mjs'] },
+  { name: 'public types', command: ['scripts/check-public-types.mjs'] },
   { name: 'docstrings', command: ['scripts/check-docstrings.mjs'] },
   { name: 'file sizes', command: ['scripts/check-size.mjs'] },
   { name: 'faults', command: ['scripts/check-faults.mjs'] },

@@ -133,7 +133,8 @@ export class VaultAccount {
   }
 }
 
-type ConnectOptions<A> = { readonly account: A; readonly context: { readonly name: string } };
+/** Whose context is opened, and which. */
+export type ConnectOptions<A> = { readonly account: A; readonly context: { readonly name: string } };
 
 async function connect(options: ConnectOptions<Account>): Promise<OwnContext>;
 async function connect(options: ConnectOptions<VaultAccount>): Promise<SiloContext>;

@@ -4,7 +4,7 @@ import type { Did, JsonObject, JsonValue } from '@sluice/core/base';
 import type { GrantTerms, WipeReason, WriteOperation } from '@sluice/core/grant';
 
 /** One grant and whom it was given to. */
-type OfGrant = { readonly grantId: string; readonly grantee: Did };
+export type OfGrant = { readonly grantId: string; readonly grantee: Did };
 
 /** A record that a release puts into a feed, by the owner's id; `expiresMs` is when it leaves the grant's window of time by itself. */
 export type ReleasedRecord = { readonly id: string; readonly expiresMs?: number };

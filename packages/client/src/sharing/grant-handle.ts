@@ -25,9 +25,12 @@ import { assertWritable, type DraftWrite } from './lane/write-check.ts';
 
 /** The records that a grant reveals, with this grantee's own pending writes on top. */
 export type GrantDatastore = {
+  /** One record by its id in this grant. */
   readonly get: (id: string) => Promise<JsonObject | undefined>;
   readonly getOne: (filter?: JsonObject, options?: Omit<FindOptions, 'limit'>) => Promise<JsonObject | undefined>;
+  /** Finds records, 20 at most unless `limit` says otherwise. Errors: BAD_FILTER. */
   readonly getMany: (filter?: JsonObject, options?: FindOptions) => Promise<JsonObject[]>;
+  /** How many records there are, whatever limit `getMany` has. */
   readonly count: () => Promise<number>;
   /**
    * Writes a record back: a new one without `_id`, or a changed one that was read here. It shows at once, is sent when the node can be

@@ -7,7 +7,7 @@ import { type DocumentSigner, signDocument } from '../identity/document.ts';
 import { instantOf, isGrantId, malformed, openSigned, type ProofDeps, type ProofFailure } from './receipt.ts';
 
 /** Type of an attestation as a signed document. */
-export const ATTESTATION_TYPE = 'sluice/attestation/1';
+const ATTESTATION_TYPE = 'sluice/attestation/1';
 
 /** Why a copy was wiped: the owner revoked, the grant ran out, the grantee let it go, or records left a window of time. */
 export type WipeReason = 'revoked' | 'expired' | 'dropped' | 'window';

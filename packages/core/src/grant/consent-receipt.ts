@@ -28,7 +28,7 @@ import {
 } from './receipt.ts';
 
 /** The structure, and the version of ours. */
-export const CONSENT_RECEIPT_SCHEMA = 'ISO/IEC TS 27560:2023; sluice/receipt/1';
+const CONSENT_RECEIPT_SCHEMA = 'ISO/IEC TS 27560:2023; sluice/receipt/1';
 
 /** A party of a consent: as much as is known of it. */
 export type ConsentParty = {

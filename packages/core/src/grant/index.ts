@@ -23,10 +23,8 @@ export * from './revoke-certificate.ts';
 export * from './terms.ts';
 export * from './verdict.ts';
 export {
-  DEFAULT_WRITES_PER_DAY,
   MAX_WRITTEN_BYTES,
   maySet,
   type WriteOperation,
-  type WritePolicy,
   type WriteTerms,
 } from './write-terms.ts';

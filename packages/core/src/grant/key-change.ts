@@ -1,6 +1,6 @@
 /** A new key of a grant, which arrives in the feed before its first use (spec/feed.md). */
 
-import { concatBytes, equalBytes, utf8ToBytes } from '../base/bytes.ts';
+import { concatBytes, utf8ToBytes } from '../base/bytes.ts';
 import type { Tag } from '../base/ids.ts';
 import type { Random } from '../base/random.ts';
 import { err, ok, type Result } from '../base/result.ts';
@@ -40,7 +40,7 @@ export type KeyChange = {
 };
 
 /** The tag of a key change: one for each epoch, since all of them are needed by who reads from the start. */
-export const keyChangeTag = (tagKey: StreamTagKey, epoch: number): Tag => recordTag(tagKey, `\u0000key/${epoch}`);
+const keyChangeTag = (tagKey: StreamTagKey, epoch: number): Tag => recordTag(tagKey, `\u0000key/${epoch}`);
 
 /** Seals a new key to the grantee. Result: what goes into the entry; sealing it there is a step of its own, since this one may wait. */
 export async function sealGrantKey(to: Uint8Array, stream: FeedKeys['stream'], key: AeadKey): Promise<Uint8Array> {
@@ -94,9 +94,6 @@ export async function openGrantKey(
   const key = toAeadKey(opened.value);
   return checkCommitment(key, change.commitment) ? key : undefined;
 }
-
-/** Whether a key is the one that a change names. */
-export const isKeyOf = (change: KeyChange, key: AeadKey): boolean => equalBytes(keyCommitment(key), change.commitment);
 
 const signedPart = (epoch: number, commitment: Uint8Array, sealed: Uint8Array): Uint8Array =>
   concatBytes(encodeCbor([epoch, commitment]), sealed);

@@ -39,7 +39,7 @@ const MAX_NAMES = 256;
 export const laneKey = (grantKey: AeadKey): AeadKey => toAeadKey(hkdf(grantKey, 'lane'));
 
 /** The tag of a lane entry: of its number alone, so that the node sees no two writes to one record. */
-export const laneTag = (key: AeadKey, n: number): Tag => toTag(hmacSha256(key, utf8ToBytes(`lane/${n}`)).slice(0, 16));
+const laneTag = (key: AeadKey, n: number): Tag => toTag(hmacSha256(key, utf8ToBytes(`lane/${n}`)).slice(0, 16));
 
 /** A fresh id for a record that a grantee makes. Shape: `w` and 22 characters, which no id of another record in a grant has. */
 export const isLaneRecordId = (id: string): boolean => NEW_RECORD.test(id);

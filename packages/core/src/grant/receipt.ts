@@ -23,7 +23,7 @@ export const REQUEST_TYPE = 'sluice/sync-request/1';
 /** Type of a receipt as a signed document. */
 export const RECEIPT_TYPE = 'sluice/receipt/1';
 /** Type of an acceptance as a signed document. */
-export const ACCEPTANCE_TYPE = 'sluice/acceptance/1';
+const ACCEPTANCE_TYPE = 'sluice/acceptance/1';
 
 /** The highest number of terms. */
 const MAX_TERM = 2 ** 32 - 1;

@@ -13,7 +13,7 @@ import { isCount, type OpenedAttestation, openAttestation } from './attestation.
 import { instantOf, isGrantId, malformed, openSigned, type ProofDeps, type ProofFailure } from './receipt.ts';
 
 /** Type of a node's acknowledgement as a signed document. */
-export const REVOKE_ACK_TYPE = 'sluice/revoke-ack/1';
+const REVOKE_ACK_TYPE = 'sluice/revoke-ack/1';
 
 /** What a node says of a revoke it has stored. */
 export type RevokeAckContent = {

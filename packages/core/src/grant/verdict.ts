@@ -55,7 +55,7 @@ const verdictShape = tuple(
 export const VERDICT_SHAPE = verdictShape;
 
 /** The one tag of a feed's verdicts. */
-export const verdictTag = (tagKey: StreamTagKey): Tag => recordTag(tagKey, '\u0000verdict');
+const verdictTag = (tagKey: StreamTagKey): Tag => recordTag(tagKey, '\u0000verdict');
 
 /** Seals the verdicts on a lane; they replace the ones before. */
 export function sealVerdicts(

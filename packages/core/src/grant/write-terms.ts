@@ -8,13 +8,14 @@ import { strayMember, wrong } from './wrong-part.ts';
 
 /** One thing that a grantee may do to records. */
 export type WriteOperation = 'insert' | 'update' | 'delete';
-/** `propose`: each write waits for the owner's yes. `auto`: the owner's agent takes it if it keeps the terms. */
-export type WritePolicy = 'propose' | 'auto';
-/** How a grantee may write. `fields`: the top-level fields it may set; absent means all. `perDay`: writes a day. */
+/**
+ * How a grantee may write. `fields`: the top-level fields it may set; absent means all. `policy`: each write waits for the owner's yes, or the
+ * owner's agent takes it if it keeps the terms. `perDay`: writes a day.
+ */
 export type WriteTerms = {
   readonly operations: readonly WriteOperation[];
   readonly fields?: readonly string[];
-  readonly policy: WritePolicy;
+  readonly policy: 'propose' | 'auto';
   readonly perDay: number;
 };
 
@@ -26,7 +27,7 @@ export const maySet = (write: WriteTerms, fields: readonly FieldTerm[] | undefin
   isFieldName(name) && (write.fields ? write.fields.includes(name) : isSeenWhole(fields, name));
 
 /** Writes a day that terms allow when they name no other number. */
-export const DEFAULT_WRITES_PER_DAY = 10_000;
+const DEFAULT_WRITES_PER_DAY = 10_000;
 /** The most writes a day that terms can name. */
 const MAX_WRITES_PER_DAY = 1_000_000;
 /** The largest body of a record that a grantee has written, in bytes: sealed and padded, a larger one might not fit an entry. */

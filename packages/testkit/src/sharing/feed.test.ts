@@ -34,6 +34,15 @@ describe('feeds between an owner and a grantee', () => {
     expect(new Set(records.flatMap((r) => Object.keys(r)))).toEqual(new Set(['_id', 'schema', 'content']));
   });
 
+  it('[DS-3] a grant gives 20 records unless told otherwise, as its owner’s datastore does', async () => {
+    const { grant, posts } = await sharePosts(net);
+    await posts.saveMany(Array.from({ length: 15 }, (_, i) => post(20 + i)));
+    const revealed = grant.datastore();
+    await until(async () => (await revealed.count()) === 25);
+    expect([await posts.getMany(), await revealed.getMany()].map((records) => records.length)).toEqual([20, 20]);
+    expect(await revealed.getMany({}, { limit: 25 })).toHaveLength(25);
+  });
+
   it('[FEED-4] a grant of whole records reveals all but _rev, under the grant’s own ids', async () => {
     const { grant, posts } = await sharePosts(net);
     const [revealed] = await grant.datastore().getMany({ name: 'Post 3' });
