@@ -199,7 +199,7 @@ export function openGrantHandle(
   /** Makes a write when the lane can be reached; what is refused is refused without waiting for that. Undefined when there is nothing to write. */
   const write = async (to: LaneWriter, draftOf: () => DraftWrite | undefined): Promise<number | undefined> => {
     const checked = (): DraftWrite | undefined => {
-      const { status } = reader.state();
+      const status = reader.status();
       if (status === 'revoked' || status === 'dropped') throw new SluiceError('REVOKED');
       if (status === 'expired') throw new SluiceError('EXPIRED');
       const draft = draftOf();
@@ -226,7 +226,7 @@ export function openGrantHandle(
       return answers.terms();
     },
     receipt: grant.receipt,
-    status: () => (isOffered() && reader.state().status === 'backfill' ? 'offered' : reader.state().status),
+    status: () => (isOffered() && reader.status() === 'backfill' ? 'offered' : reader.status()),
     changes: reader.onChange,
     onStatus: reader.onStatus,
     onAlarm: reader.onAlarm,

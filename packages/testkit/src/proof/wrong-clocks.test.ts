@@ -253,8 +253,111 @@ describe('a clock that is wrong', () => {
     expect(grant.status()).toBe('live');
   });
 
+  const untilTomorrow = () => ({ duration: { until: new Date(net.clock.nowMs() + DAY_MS).toISOString() } });
+
+  it('[GRANT-53] [GRANT-40] a grantee whose clock jumps past the end of a grant shows nothing until the node has told the time, and loses nothing', async () => {
+    await networkWithWrong('reader.example');
+    const { grant, posts } = await sharePosts(net, untilTomorrow());
+    wrongMs = 3 * DAY_MS;
+    expect([grant.status(), await grant.datastore().count(), await namesAt(grant)]).toEqual(['expired', 0, []]);
+    await until(() => grant.status() === 'live');
+    expect(await grant.datastore().count()).toBe(10);
+    await posts.save(post(21));
+    await until(async () => (await grant.datastore().count()) === 11);
+    expect(grant.status()).toBe('live');
+  });
+
+  it('[GRANT-53] [GRANT-40] a grantee without its node shows nothing past the end by its own clock, and removes nothing before the node says so', async () => {
+    await networkWithWrong('reader.example');
+    const shared = await sharePosts(net, untilTomorrow());
+    const { grantId } = shared.given;
+    const openAt = async (offsetMs: number): Promise<readonly unknown[]> => {
+      wrongMs = offsetMs;
+      const app = await net.reopen(shared.app);
+      const grant = await app.sharing.grants.open(grantId);
+      const seen = [grant.status(), await grant.datastore().count()];
+      await app.close();
+      return seen;
+    };
+    await shared.app.account.close();
+    await net.stopNode();
+    expect(await openAt(3 * DAY_MS)).toEqual(['expired', 0]);
+    expect(await openAt(0)).toEqual(['live', 10]);
+    expect(await openAt(3 * DAY_MS)).toEqual(['expired', 0]);
+    await net.startNode();
+    const app = await net.reopen(shared.app);
+    const grant = await app.sharing.grants.open(grantId);
+    await grant.upToDate();
+    expect([grant.status(), await grant.datastore().count()]).toEqual(['live', 10]);
+    await app.close();
+    // Now it is over by everybody's clock.
+    commonMs = 2 * DAY_MS;
+    await net.stopNode();
+    expect(await openAt(0)).toEqual(['expired', 0]);
+    await net.startNode();
+    const last = await net.reopen(shared.app);
+    const ended = await last.sharing.grants.open(grantId);
+    await until(() =>
+      shared.owner.account.sharing.activity.list().some((e) => e.type === 'attestation' && e.wiped === 10),
+    );
+    wrongMs = -3 * DAY_MS;
+    expect([ended.status(), await ended.datastore().count()]).toEqual(['expired', 0]);
+  });
+
+  it('[GRANT-53] [FEED-7] a grantee whose clock jumps past a window shows nothing of it, and all of it when the node has told the time', async () => {
+    await networkWithWrong('reader.example');
+    const { grant } = await windowed(async () => undefined);
+    const changes: string[] = [];
+    grant.changes(({ type, id }) => changes.push(`${type} ${id}`));
+    wrongMs = 30 * DAY_MS;
+    expect(await namesAt(grant)).toEqual([]);
+    await until(async () => (await namesAt(grant)).length === 2);
+    expect(changes).toEqual([]);
+  });
+
+  it('[GRANT-53] [FEED-7] a record that is over by a clock alone is told as gone, and as back when the node tells the time', async () => {
+    await networkWithWrong('reader.example');
+    const { app, grant } = await windowed(async () => undefined);
+    await app.account.close();
+    await net.stopNode();
+    wrongMs = 30 * DAY_MS;
+    const again = await net.reopen(app);
+    const opened = await again.sharing.grants.open(grant.id);
+    const changes: string[] = [];
+    opened.changes(({ type, record }) => changes.push(`${type} ${record?.name ?? ''}`));
+    expect(await namesAt(opened)).toEqual([]);
+    await net.startNode();
+    await until(() => changes.length === 2);
+    expect([changes.sort(), await namesAt(opened)]).toEqual([
+      ['put Post 1', 'put Post 2'],
+      ['Post 1', 'Post 2'],
+    ]);
+  });
+
+  it('[GRANT-53] [GRANT-42] a grantee whose clock jumps keeps what the terms let it retain for that long by the node’s time', async () => {
+    await networkWithWrong('reader.example');
+    const { owner, app, grant, given } = await sharePosts(net, { retention: 'P7D' });
+    await owner.account.sharing.revoke(given.grantId);
+    await until(() => grant.status() === 'revoked');
+    wrongMs = 30 * DAY_MS;
+    expect(await grant.datastore().count()).toBe(0);
+    await until(async () => (await grant.datastore().count()) === 10);
+    // When the time is over the copy goes, though a process that starts without its node cannot be certain of it.
+    await app.account.close();
+    await net.stopNode();
+    [commonMs, wrongMs] = [8 * DAY_MS, 0];
+    const again = await net.reopen(app);
+    const kept = await again.sharing.grants.open(given.grantId);
+    expect(await kept.datastore().count()).toBe(0);
+    await net.startNode();
+    await until(() => owner.account.sharing.activity.list().some((e) => e.type === 'attestation' && e.wiped === 10));
+    expect(await kept.datastore().count()).toBe(0);
+  });
+
   /** Two posts in a window of seven days, of which the first leaves after five and the second after six. */
-  async function windowed(beforeReading: () => Promise<void>): Promise<{ owner: Persona; grant: GrantHandle }> {
+  async function windowed(
+    beforeReading: () => Promise<void>,
+  ): Promise<{ owner: Persona; app: Persona; grant: GrantHandle }> {
     const owner = await net.person('owner');
     const posts = await owner.account.vault.openDatastore('social/post');
     const nowMs = net.clock.nowMs();
@@ -272,7 +375,7 @@ describe('a clock that is wrong', () => {
     const grant = answer.status === 'granted' ? answer.grants[0] : undefined;
     if (!grant) throw new Error('there is no grant');
     await grant.upToDate();
-    return { owner, grant };
+    return { owner, app, grant };
   }
 });
 

@@ -87,7 +87,8 @@ describe('a grantee’s reader against tampering', () => {
       subscriptions.push(events);
       return () => undefined;
     },
-    nodeMs: () => clock.nowMs(),
+    nodeSpan: () => undefined,
+    onState: () => () => undefined,
   } as unknown as LiveLink;
   const open = () => {
     const db = openDb(':memory:');

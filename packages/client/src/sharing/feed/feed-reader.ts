@@ -1,6 +1,6 @@
 /**
  * The grantee's side of one feed: verifies, keeps and serves what the owner reveals, with the grantee's own pending writes on top. Records
- * stay sealed on disk; a record whose window has passed is wiped by this clock, with nobody online. Must not know requests or messages.
+ * stay sealed on disk; how long they are shown and kept is the copy's life. Must not know requests or messages.
  */
 
 import { bytesToHex, type Clock, concatBytes, type JsonObject, type SpaceId, type StreamId } from '@sluice/core/base';
@@ -27,8 +27,8 @@ import type { StoreDb } from '../../store/store-db.ts';
 import { createWaiters } from '../../waiters.ts';
 import type { WriteVerdict } from '../lane/lane-writer.ts';
 import type { Overlay } from '../lane/overlay.ts';
+import { createCopyLife } from './copy-life.ts';
 import { type FeedRows, openFeedRows } from './feed-rows.ts';
-import { createCopyEnd } from './copy-end.ts';
 import type { FeedAlarm, FeedChange } from './feed-change.ts';
 import { type FindRecords, findRecords } from './find-records.ts';
 import { type FeedStatus, loadReaderState, type ReaderState, saveReaderState } from './reader-state.ts';
@@ -72,6 +72,8 @@ export type FeedReader = {
   /** Tells of a record that the grantee has just written itself. */
   readonly wrote: (id: string) => void;
   readonly state: () => ReaderState;
+  /** As the state says; `expired` also while the grant may have ended and nothing is shown until the node tells the time. */
+  readonly status: () => FeedStatus;
   /** Resolves at the next checkpoint that verifies, or at once when the last one did and nothing came since. */
   readonly upToDate: (timeoutMs: number) => Promise<void>;
   /** Resolves when the write has its final verdict. */
@@ -83,10 +85,11 @@ export type FeedReader = {
   readonly close: () => void;
 };
 
-/** How long wiping waits when the local disk is full, in ms. */
-const FULL_PAUSE_MS = 1_000;
+/** A subscription that the node closes at most so long before the grant's end was closed by that, in ms: its word takes a while. */
+const END_SLACK_MS = 5_000;
 /** How often a paused feed is asked for again, in ms. */
 const PAUSED_RETRY_MS = 2_000;
+const NEVER = Number.POSITIVE_INFINITY;
 const SWEEP = Uint8Array.of(1);
 const FINAL: ReadonlySet<FeedStatus> = new Set(['revoked', 'expired', 'dropped', 'alarm']);
 
@@ -103,8 +106,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     const opened = keys && openFeedPut(keys, { header, body });
     return opened?.ok ? opened.value.value : undefined;
   };
-  // To the grantee time only goes on: a clock that is set back brings nothing back that was gone by the owner's last word.
-  const clock = { nowMs: (): number => Math.max(deps.clock.nowMs(), state?.asOfMs ?? 0) };
+  const clock = { nowMs: (): number => life.shownMs() };
   const rows = openFeedRows(db, feed, clock, openRow);
   /** What a second reading of the whole feed finds, before it stands for the first. */
   const second = openFeedRows(db, concatBytes(feed, SWEEP), clock, openRow);
@@ -116,13 +118,13 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
   };
   const waiters = createWaiters(deps.clock);
   let state = loadReaderState(db, rows.row);
-  const { isOver, isGone, ...copy } = createCopyEnd(deps, () => state);
   /** The sum did not fit: the feed is read once more, into `second`. */
   let sweep: { cursor: number } | undefined;
   let settled = false;
   /** The last entry that was read, if it is a checkpoint: it speaks for the feed only when nothing comes after it. */
   let closing: { readonly checkpoint: Checkpoint; readonly end: boolean } | undefined;
-  let cancelTimer: () => void = () => undefined;
+  /** The status that was told last. */
+  let told: FeedStatus = state.status;
   let stop: () => void = () => undefined;
   let cancelRetry: () => void = () => undefined;
 
@@ -138,9 +140,29 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
       // It holds for now, and the node says it again at the next opening.
       if (!isStoreFull(cause)) throw cause;
     }
-    for (const listener of listeners.status) listener(status);
+    tellStatus();
     waiters.wake();
   };
+  const status = (): FeedStatus => (!FINAL.has(state.status) && life.isOver() ? 'expired' : state.status);
+  const tellStatus = (): void => {
+    const now = status();
+    if (now === told) return;
+    told = now;
+    for (const listener of listeners.status) listener(now);
+  };
+  const life = createCopyLife({
+    clock: deps.clock,
+    link: deps.link,
+    rows,
+    state: () => state,
+    endsAtMs: deps.endsAtMs,
+    keepMs: deps.keepMs,
+    isEnded: () => FINAL.has(state.status) || state.status === 'completed',
+    emit,
+    onOver: () => end('expired'),
+    onLook: tellStatus,
+    onDue: wipeEnded,
+  });
 
   type Found = { readonly changes: FeedChange[]; readonly verdicts: WriteVerdict[]; readonly nodeMs: number };
   /** Applies one entry. Returns the reason why the page is not to be trusted, if there is one. */
@@ -210,11 +232,17 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     const print = recordPrint(opened.value.plaintext);
     if (bytesToHex(print) !== bytesToHex(memo.value.print)) return 'cannot-open';
     const { id, expiresMs } = opened.value.value;
-    const gone = expiresMs !== undefined && expiresMs <= clock.nowMs();
+    const endsMs = expiresMs ?? NEVER;
+    const isPast = endsMs <= clock.nowMs();
     const before = overlay?.touches(id) ? shown(id) : undefined;
-    if (gone) goes(into, head, found);
-    into.put(head.tag, item.seq, { print, expiresMs: expiresMs ?? null }, item.header, gone ? null : item.body, id);
-    if (gone) return undefined;
+    if (isPast) goes(into, head, found);
+    const body = endsMs <= life.certainMs() ? null : item.body;
+    into.put(head.tag, item.seq, { print, expiresMs: expiresMs ?? null }, item.header, body, id);
+    if (isPast) {
+      // Past by a clock that may be wrong: kept, and not shown.
+      if (body) life.hide(head.tag, id);
+      return undefined;
+    }
     const record = overlay ? overlay.over(id, opened.value.value.record) : opened.value.value.record;
     if (!record) return undefined;
     const own = before !== undefined && overlay?.isSame(before, record);
@@ -225,7 +253,9 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
   /** What was held under the tag is gone: what takes its place has left its window already. */
   function goes(into: FeedRows, { tag }: Header, found: Found): void {
     const id = into === rows ? rows.idOf(tag) : undefined;
-    if (id !== undefined) found.changes.push({ type: 'delete', id, reason: 'expired', origin: 'owner' });
+    // What was hidden was told of then.
+    if (id !== undefined && !life.hides(id))
+      found.changes.push({ type: 'delete', id, reason: 'expired', origin: 'owner' });
   }
 
   function readCheckpoint(
@@ -237,7 +267,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     if (!deps.isOwnersDevice(checkpoint.signer, checkpoint.card, checkpoint.asOfMs)) return 'foreign-signer';
     if (!covers(checkpoint.basis, state.basis) || checkpoint.asOfMs < state.asOfMs) return 'basis';
     for (const id of into.removeExpired(checkpoint.asOfMs))
-      found.changes.push({ type: 'delete', id, reason: 'expired', origin: 'owner' });
+      if (!life.hides(id)) found.changes.push({ type: 'delete', id, reason: 'expired', origin: 'owner' });
     state = { ...state, basis: checkpoint.basis, asOfMs: checkpoint.asOfMs };
     closing = { checkpoint, end };
     return undefined;
@@ -303,8 +333,8 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     if (settled) sweep = undefined;
     for (const change of held ? sweptChanges(held) : found.changes) emit(change);
     for (const verdict of found.verdicts) tellVerdict(verdict);
-    if (before.status !== state.status) for (const listener of listeners.status) listener(state.status);
-    armExpiry();
+    tellStatus();
+    life.arm();
     waiters.wake();
   };
 
@@ -353,7 +383,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
       setStatus('paused');
       cancelRetry = deps.clock.timer(PAUSED_RETRY_MS, subscribe);
     } else if (code === 'REVOKED' || code === 'FORBIDDEN') {
-      end(isOver() ? 'expired' : 'revoked');
+      end((deps.endsAtMs() ?? NEVER) <= life.certainMs() + END_SLACK_MS ? 'expired' : 'revoked');
     } else distrust('malformed');
   };
 
@@ -361,8 +391,8 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
   function end(status: 'revoked' | 'expired' | 'dropped'): void {
     stop();
     cancelRetry();
-    setStatus(status, { wipeAtMs: copy.wipeAtMs(status) });
-    armExpiry();
+    setStatus(status, { wipeAtMs: life.wipeAtMs(status) });
+    life.arm();
   }
 
   function subscribe(): void {
@@ -372,24 +402,6 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
       { type: 'stream', stream: feed },
       { cursor: () => sweep?.cursor ?? state.cursor, onPage, onClosed },
     );
-  }
-
-  /** Wipes what has left its window, or all when the grant's end says so, and waits for the next that will. */
-  function armExpiry(): void {
-    cancelTimer();
-    const nowMs = deps.clock.nowMs();
-    // With nobody to say so: the terms say it.
-    if (isOver() && !FINAL.has(state.status) && state.status !== 'completed') return end('expired');
-    try {
-      for (const id of rows.wipeDue(clock.nowMs())) emit({ type: 'delete', id, reason: 'expired', origin: 'owner' });
-      if (state.wipeAtMs !== undefined && isGone()) wipeEnded();
-    } catch (cause) {
-      if (!isStoreFull(cause)) throw cause;
-      cancelTimer = deps.clock.timer(FULL_PAUSE_MS, armExpiry);
-      return;
-    }
-    const delayMs = Math.min((rows.nextExpiry() ?? Number.POSITIVE_INFINITY) - nowMs, copy.delayMs());
-    if (delayMs !== Number.POSITIVE_INFINITY) cancelTimer = deps.clock.timer(Math.max(0, delayMs), armExpiry);
   }
 
   function wipeEnded(): void {
@@ -417,20 +429,20 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
 
   /** What is shown under an id: the owner's record with this grantee's pending writes on top. */
   function shown(id: string): JsonObject | undefined {
-    if (isGone()) return undefined;
+    if (life.isGone()) return undefined;
     const record = rows.get(id);
     return overlay ? overlay.over(id, record) : record;
   }
-  const visible = (): Iterable<JsonObject> => (isGone() ? [] : withOwn());
+  const visible = (): Iterable<JsonObject> => (life.isGone() ? [] : withOwn());
 
   return {
     start: () => {
-      armExpiry();
+      life.start();
       if (!FINAL.has(state.status)) subscribe();
     },
     get: shown,
     query: (filter, options) => findRecords(visible(), filter, options, deps.formats, clock.nowMs()),
-    count: () => (isGone() ? 0 : overlay?.isEmpty() === false ? [...visible()].length : rows.count()),
+    count: () => (life.isGone() ? 0 : overlay?.isEmpty() === false ? [...visible()].length : rows.count()),
     onChange: (listener) => addListener(listeners.change, listener),
     onAlarm: (listener) => addListener(listeners.alarm, listener),
     onStatus: (listener) => addListener(listeners.status, listener),
@@ -443,11 +455,12 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
       if (news.length > 0) waiters.wake();
     },
     state: () => state,
+    status,
     upToDate: (timeoutMs) =>
       waiters.until(() => {
         if (state.status === 'revoked' || state.status === 'dropped') return new SluiceError('REVOKED');
         if (state.status === 'expired') return new SluiceError('EXPIRED');
-        return state.status === 'alarm' ? new SluiceError('TAMPERED') : settled;
+        return state.status === 'alarm' ? new SluiceError('TAMPERED') : settled && !life.isOver();
       }, timeoutMs),
     settled: (n, timeoutMs) => {
       let verdict: WriteVerdict | undefined;
@@ -474,7 +487,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
       return held;
     },
     close: () => {
-      cancelTimer();
+      life.close();
       cancelRetry();
       stop();
       waiters.end();

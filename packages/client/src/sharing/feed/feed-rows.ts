@@ -16,10 +16,12 @@ export type FeedRows = {
   readonly idOf: (tag: Tag) => string | undefined;
   /** Removes what had left its window by an instant: it no longer counts, on either side. Returns the ids of the records that were still held. */
   readonly removeExpired: (asOfMs: number) => readonly string[];
-  /** Wipes the bodies of what has left its window by now. Returns the ids of the records. */
-  readonly wipeDue: (nowMs: number) => readonly string[];
-  /** The instant at which the next record leaves its window. */
-  readonly nextExpiry: () => number | undefined;
+  /** What has left its window by an instant, and has its body still. */
+  readonly due: (nowMs: number) => readonly { readonly tag: Tag; readonly expiresMs: number }[];
+  /** Wipes the body of a record. */
+  readonly wipe: (tag: Tag) => void;
+  /** The instant after another at which the next record leaves its window. */
+  readonly nextExpiry: (afterMs: number) => number | undefined;
   readonly digest: () => RunningDigest;
   readonly get: (id: string) => JsonObject | undefined;
   readonly visible: () => Iterable<JsonObject>;
@@ -103,16 +105,18 @@ export function openFeedRows(
       for (const row of due) remove(row.tag as Tag);
       return due.flatMap((row) => idIn(row) ?? []);
     },
-    wipeDue: (nowMs) => {
-      const due = db.sql(`SELECT tag, header, body FROM feed_row WHERE ${withBody} AND expires <= ?`).all(feed, nowMs);
-      for (const row of due)
-        db.sql('UPDATE feed_row SET body = NULL WHERE feed = ? AND tag = ?').run(feed, row.tag as Tag);
-      return due.flatMap((row) => idIn(row) ?? []);
+    due: (nowMs) =>
+      db
+        .sql(`SELECT tag, expires FROM feed_row WHERE ${withBody} AND expires <= ?`)
+        .all(feed, nowMs)
+        .map((row) => ({ tag: row.tag as Tag, expiresMs: Number(row.expires) })),
+    wipe: (tag) => {
+      db.sql('UPDATE feed_row SET body = NULL WHERE feed = ? AND tag = ?').run(feed, tag);
     },
-    nextExpiry: () => {
+    nextExpiry: (afterMs) => {
       const at = db
-        .sql(`SELECT min(expires) AS at FROM feed_row WHERE ${withBody} AND expires IS NOT NULL`)
-        .get(feed)?.at;
+        .sql(`SELECT min(expires) AS at FROM feed_row WHERE ${withBody} AND expires > ?`)
+        .get(feed, afterMs)?.at;
       return at === null || at === undefined ? undefined : Number(at);
     },
     digest: () => digest,
