@@ -3,8 +3,13 @@
  * table cannot rot; a rule that two places keep (a node and a reader, say) has a line for each.
  *
  * @typedef {{ readonly file: string, readonly find: string, readonly replace: string }} Change
- * @typedef {{ readonly rule: string, readonly says: string, readonly changes: readonly Change[], readonly tests: readonly string[] }} Rule
+ * @typedef {{ readonly rule: string, readonly says: string, readonly changes: readonly Change[], readonly tests: readonly string[], readonly named?: string }} Rule
+ * `named`: what is in the names of those of the tests that are run.
  */
+
+import { NARROWING_RULES } from './rules-of-narrowing.mjs';
+import { PROOF_RULES } from './rules-of-proofs.mjs';
+import { RECORD_RULES } from './rules-of-records.mjs';
 
 /** @type {readonly Rule[]} */
 export const RULES = [
@@ -445,4 +450,7 @@ export const RULES = [
     ],
     tests: ['packages/testkit/src/sharing/activity.test.ts'],
   },
+  ...RECORD_RULES,
+  ...PROOF_RULES,
+  ...NARROWING_RULES,
 ];

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { utf8ToBytes } from '../base/bytes.ts';
+import { equalBytes, utf8ToBytes } from '../base/bytes.ts';
 import { toStreamId } from '../base/ids.ts';
 import { systemRandom } from '../base/random.ts';
-import { toAeadKey } from '../crypto/aead.ts';
+import { keyCommitment, toAeadKey } from '../crypto/aead.ts';
 import { hkdf, hmacSha256 } from '../crypto/hash.ts';
 import { createHpkeKeyPair } from '../crypto/hpke.ts';
 import { streamTagKey, toTagSecret, writerId } from '../crypto/keys.ts';
 import { createSigningKey } from '../crypto/sign.ts';
-import { openEntry } from '../stream/sealed-entry.ts';
+import { openEntry, sealEntry } from '../stream/sealed-entry.ts';
 import { decodeHeader, ENTRY_KIND } from '../wire/header.ts';
 import { openGrantKey, openKeyChange, sealGrantKey, sealKeyChange } from './key-change.ts';
 import { isLaneRecordId, laneKey, openLaneWrite, sealLaneWrite } from './lane-entry.ts';
@@ -129,17 +129,18 @@ describe('a change of key', () => {
     expect(await openGrantKey(hpke, lane, opened.value)).toBeUndefined();
     const wrong = { ...opened.value, commitment: new Uint8Array(32) };
     expect(await openGrantKey(hpke, feed, wrong)).toBeUndefined();
-    // Another device's entry under the same keys does not pass for this one's.
-    const forged = sealKeyChange(
-      keys,
-      place,
-      tagKey,
-      { epoch: 2, key: next, sealed },
-      device,
-      new Uint8Array(8),
-      random,
-    );
-    expect(openKeyChange(keys, { header: forged.header, body: entry.body }).ok).toBe(true);
+    // Whoever has the grant's key can seal; it cannot sign for the device.
+    const header = decodeHeader(entry.header);
+    const body = openEntry(grantKey, feed, entry);
+    if (!header.ok || !body.ok) throw new Error('what was sealed does not open');
+    const reseal = (plaintext: Uint8Array, hlc = header.value.hlc) =>
+      openKeyChange(keys, sealEntry(grantKey, feed, { ...header.value, hlc }, plaintext, random));
+    expect(reseal(body.value).ok).toBe(true);
+    const named = body.value.slice();
+    const at = named.findIndex((_, i) => equalBytes(named.subarray(i, i + 32), keyCommitment(next)));
+    named.set(keyCommitment(toAeadKey(random(32))), at);
+    expect(reseal(named)).toEqual({ ok: false, error: { type: 'bad-checkpoint' } });
+    expect(reseal(body.value, { ms: 1001, counter: 0 })).toEqual({ ok: false, error: { type: 'bad-checkpoint' } });
     expect(openKeyChange({ stream: lane, key: grantKey }, entry).ok).toBe(false);
   });
 });

@@ -126,6 +126,15 @@ describe('applyFields', () => {
     });
   });
 
+  it('[REC-23] [REC-26] a first value is neither replaced nor removed, whatever the other value and its stamp', () => {
+    const first = create({ first: 'p' });
+    for (const ms of [500, 2000]) {
+      for (const value of ['a', 'z', 7])
+        expect(applyFields(first, change({ first: value }), guest(ms), RULES)).toBe(first);
+      expect(applyFields(first, change({}, ['first']), guest(ms), RULES)).toBe(first);
+    }
+  });
+
   it('[REC-23] two devices that apply one change to a set add the same', () => {
     const first = create({ x: 1, tags: ['p'] });
     const without = applySave(first, { x: 1, tags: [] }, at(1500, 'b'.repeat(32)), RULES);

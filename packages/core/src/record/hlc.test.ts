@@ -55,6 +55,19 @@ describe('createHlc', () => {
     expect(hlc.tick()).toEqual({ ms: 5000, counter: 10 });
   });
 
+  it('[REC-1] [REC-2] instants are whole milliseconds, whatever parts of one clocks and others tell', () => {
+    const { hlc, set } = clockAt(1000.75);
+    expect([hlc.tick(), hlc.now()]).toEqual([{ ms: 1000, counter: 0 }, 1000]);
+    hlc.observe({ ms: 2000.5, counter: 3 });
+    expect([hlc.tick(), hlc.now()]).toEqual([{ ms: 2000, counter: 4 }, 2000]);
+    set(9_000_000.25);
+    hlc.tick();
+    hlc.reset(1_000_000.5);
+    expect(hlc.tick()).toEqual({ ms: 1_000_000 + MAX_DRIFT_MS, counter: 1 });
+    set(9_000_000.25 + 2 * MAX_DRIFT_MS);
+    expect(hlc.tick()).toEqual({ ms: 1_000_000 + 2 * MAX_DRIFT_MS, counter: 0 });
+  });
+
   it('[REC-3] an instant beyond the drift does not move it, one at the drift does', () => {
     const { hlc } = clockAt(1000);
     hlc.observe({ ms: 1001 + MAX_DRIFT_MS, counter: 0 });

@@ -37,12 +37,15 @@ export function createHlc(clock: Pick<Clock, 'nowMs'>, start: Hlc = { ms: 0, cou
       last = now > last.ms ? { ms: now, counter: 0 } : hlcAfter(last);
       return last;
     },
-    observe: (remote) => {
+    observe: ({ ms, counter }) => {
+      // Where a wall clock tells parts of a millisecond, what was read off it is an instant only without them.
+      const remote = { ms: Math.trunc(ms), counter };
       if (remote.ms <= nowMs() + MAX_DRIFT_MS && compareHlc(remote, last) > 0) last = remote;
     },
     last: () => last,
     now: () => Math.max(nowMs(), last.ms),
-    reset: (trueMs) => {
+    reset: (toldMs) => {
+      const trueMs = Math.trunc(toldMs);
       correctionMs = Math.min(0, trueMs - Math.trunc(clock.nowMs()));
       // A node may hold anything of ours up to the limit, and a writer's stamps must not fall below those it has published.
       if (last.ms > trueMs + MAX_DRIFT_MS) last = { ms: trueMs + MAX_DRIFT_MS, counter: 0 };

@@ -7,6 +7,7 @@ import { toDid, toRowId, toSpaceId, toStreamId } from '../base/ids.ts';
 import * as second from '../base/second-writer.oracle.ts';
 import { type Bytes, fill, flip, hex, unhex } from '../base/second-writer.oracle.ts';
 import { signingKeyFromSeed, toVerifyKey } from '../crypto/sign.ts';
+import type { Entry } from '../wire/entry.ts';
 import type { StreamKind } from '../wire/header.ts';
 import { access, applyCtl, createAccessState, grantTerm } from './access-state.ts';
 import { createCtlEntry, type CtlPublic, openCtlEntry, type Role } from './ctl-entry.ts';
@@ -116,7 +117,7 @@ function write(d: Draft): second.EntryBytes {
   const signature = second.sign(seeds[d.by], 'sluice/ctl/1', ...parts);
   return { header, body: second.cbor([pub, sealed, d.previous, keyOf(d.by), signature]) };
 }
-const text = (e: second.EntryBytes) => ({ header: hex(e.header), body: hex(e.body) });
+const text = (e: Entry) => ({ header: hex(e.header), body: hex(e.body) });
 
 const ENTRIES: readonly (Draft & { readonly name: string })[] = [
   {
@@ -181,6 +182,7 @@ function entriesRefused() {
     error,
   });
   const put = (i: number, value: unknown) => body((fields) => fields.splice(i, 1, value));
+  const short = body((fields) => fields.pop());
   const badPublic = (...fields: unknown[]) => write({ ...draft, publicBytes: second.cbor(fields) });
   /** All but one field is as it should be. */
   const badRow = (...fields: unknown[]) =>
@@ -198,11 +200,7 @@ function entriesRefused() {
     refused('another time', { ...good, header: write({ ...draft, ms: 2001 }).header }, 'bad-ctl'),
     refused('the tag of another row', write({ ...draft, tag: '0f'.repeat(16) }), 'bad-ctl'),
     refused('another kind of entry', write({ ...draft, kind: 1 }), 'malformed'),
-    refused(
-      'a field too few',
-      body((fields) => fields.pop()),
-      'malformed',
-    ),
+    refused('a field too few', short, 'malformed'),
     refused('a public part that is no CBOR', put(0, fill(3, 0xff)), 'malformed'),
     refused('an unknown type of public part', badPublic('grant', id, key), 'malformed'),
     refused('an unknown role', badRow(id, key, 'owner'), 'malformed'),
@@ -279,7 +277,10 @@ function logs() {
   signers.add('device', 20, row('session', 'session', { access: SILO }));
   signers.add('session', 30, row('stranger', 'session', { access: SILO }), 'forbidden');
   signers.add('session', 31, row('session', 'admin', { status: 'revoked' }), 'forbidden');
-  signers.add('session', 32, row('session', 'session', { status: 'revoked' }));
+  const ended = row('session', 'session', { status: 'revoked' });
+  signers.add('session', 31, { ...ended, id: hex(second.writerId(keyOf('stranger'))) }, 'forbidden');
+  signers.add('session', 31, { ...ended, key: hex(keyOf('stranger')) }, 'forbidden');
+  signers.add('session', 32, ended);
   signers.add('device', 40, row('phone', 'admin', { expiresMs: 100 }));
   signers.add('phone', 99, row('grantee', 'grantee', { access: [{ target: hex(feed), verbs: 1 }] }));
   signers.add('phone', 100, row('stranger', 'admin'), 'revoked');
@@ -292,6 +293,8 @@ function logs() {
   rows.add('phone', 40, row('session', 'session', { access: [{ target: '01', verbs: 1 }] }));
   rows.add('phone', 41, row('grantee', 'grantee', { status: 'revoked', access: [{ target: hex(feed), verbs: 1 }] }));
   rows.add('device', 60, row('grantee', 'grantee', { access: [{ target: hex(feed), verbs: 1 }] }));
+  rows.add('device', 61, row('session', 'session', { access: SILO, key: hex(keyOf('stranger')) }));
+  rows.add('device', 62, row('session', 'admin', { access: SILO }));
   rows.add('device', 70, { type: 'epoch', epoch: 3, commitment: '03'.repeat(32), keys: [] });
   rows.add('device', 80, { type: 'epoch', epoch: 2, commitment: '02'.repeat(32), keys: [] });
 
@@ -331,12 +334,13 @@ function logs() {
       ],
     },
     {
-      name: 'the later stamp wins, and revoked wins over all; an epoch never falls',
+      name: 'the later stamp wins, but for key and role, and revoked wins over all; an epoch never falls',
       ...rows,
       epoch: 3,
       access: [
         ask('session', 'own', 'write', 90, 'allowed'),
         ask('session', 'ctl', 'write', 90, 'forbidden'),
+        ask('stranger', 'own', 'read', 90, 'forbidden'),
         ask('grantee', 'feed', 'read', 90, 'revoked', feed),
       ],
     },
@@ -458,10 +462,7 @@ describe('vectors/ctl.json', () => {
       const sealed = item.sealed === null ? null : hexToBytes(item.sealed);
       const signer = signingKeyFromSeed(hexToBytes(item.seed));
       const made = createCtlEntry(signer, at, place, toPublic(item.public), sealed);
-      expect({ header: hex(made.header), body: hex(made.body) }, item.name).toEqual({
-        header: item.header,
-        body: item.body,
-      });
+      expect(text(made), item.name).toEqual({ header: item.header, body: item.body });
       const opened = openCtlEntry(at, bytesOf(item));
       expect(opened, item.name).toMatchObject({ ok: true, value: { public: toPublic(item.public), sealed } });
     }
