@@ -74,7 +74,7 @@ export function keychainKeys(root: AccountRoot, announced: () => number): Collec
 export const keychainShape = SHAPE;
 
 /** Every page of a feed and every control entry asks for these, and there may be thousands of them: they are held, not looked up. */
-const HELD: ReadonlySet<KeychainKind> = new Set(['grant', 'received']);
+const HELD: ReadonlySet<KeychainKind> = new Set(['grant', 'received', 'agent']);
 
 /** Reads and writes the keychain as items of a kind. `db` is the store that the collection is in. */
 export function createKeychain(collection: Collection, db: Pick<StoreDb, 'onRollback'>): Keychain {

@@ -52,9 +52,12 @@ export const listAgents = (keychain: Keychain): readonly GivenAgent[] =>
 export function keyFromMs(keychain: Keychain, grantId: string): number {
   const terms = keychain.get('grant', grantId)?.terms as { readonly schema?: string } | undefined;
   if (terms?.schema === undefined) return 0;
-  return listAgents(keychain).reduce(
-    (latest, { types, revokedAtMs = 0 }) =>
-      types.includes(String(terms.schema)) ? Math.max(latest, revokedAtMs) : latest,
-    0,
-  );
+  const { schema } = terms;
+  return keychain
+    .list('agent')
+    .reduce(
+      (latest, { item: { types, revokedAt } }) =>
+        Array.isArray(types) && types.includes(schema) ? Math.max(latest, Number(revokedAt ?? 0)) : latest,
+      0,
+    );
 }
