@@ -192,8 +192,37 @@ export const RULES = [
     changes: [
       {
         file: 'packages/client/src/sharing/feed/feed-reader.ts',
-        find: "if (!covers(checkpoint.basis, state.basis) || checkpoint.asOfMs < state.asOfMs) return 'basis';",
-        replace: "if (checkpoint.asOfMs < state.asOfMs) return 'basis';\n    void covers;",
+        find: "if (!covers(basis, seen.basis) || asOfMs < seen.asOfMs) return 'basis';",
+        replace: "if (asOfMs < seen.asOfMs) return 'basis';",
+      },
+      {
+        file: 'packages/client/src/sharing/feed/feed-reader.ts',
+        find: "if (!covers(basis, state.basis) || asOfMs < state.asOfMs) return 'basis';",
+        replace: "if (asOfMs < state.asOfMs) return 'basis';\n    void covers;",
+      },
+    ],
+    tests: ['packages/testkit/src/sharing/feed-tamper.test.ts'],
+  },
+  {
+    rule: 'end of a second reading',
+    says: 'a second reading of a feed must come to where the first was',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/feed/feed-reader.ts',
+        find: "if (!covers(basis, state.basis) || asOfMs < state.asOfMs) return 'basis';",
+        replace: '',
+      },
+    ],
+    tests: ['packages/testkit/src/sharing/feed-tamper.test.ts'],
+  },
+  {
+    rule: 'card',
+    says: 'a checkpoint is signed by a device whose card the owner signed',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/feed/feed-reader.ts',
+        find: "if (!card || !deps.isOwnersDevice(signer, card, asOfMs)) return 'foreign-signer';",
+        replace: '',
       },
     ],
     tests: ['packages/testkit/src/sharing/feed-tamper.test.ts'],

@@ -1,6 +1,6 @@
 /** The sealed content of feed entries: records, deletions, memos, checkpoints (spec/feed.md). */
 
-import { bytesToUtf8, concatBytes, utf8ToBytes } from '../base/bytes.ts';
+import { bytesToHex, bytesToUtf8, concatBytes, utf8ToBytes } from '../base/bytes.ts';
 import { type StreamId, type Tag, toWriterId, type WriterId } from '../base/ids.ts';
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../base/json.ts';
 import type { Random } from '../base/random.ts';
@@ -34,7 +34,8 @@ export type Checkpoint = {
   readonly digest: Uint8Array;
   readonly basis: Basis;
   readonly signer: VerifyKey;
-  readonly card: Uint8Array;
+  /** The signer’s card, or null where it stands in the feed already. */
+  readonly card: Uint8Array | null;
 };
 /** Why an entry of a feed was not opened. */
 export type FeedFailure =
@@ -103,8 +104,11 @@ export function sealFeedDelete(keys: FeedKeys, place: FeedPlace, tag: Tag, id: s
   };
 }
 
-/** The one tag of a feed's checkpoints, and that of its end. */
+/** The one tag of a feed's checkpoints that bear no card. */
 export const checkpointTag = (tagKey: StreamTagKey): Tag => recordTag(tagKey, '\u0000ckpt');
+/** The tag of a checkpoint that bears its signer's card, so that the node keeps it for whoever reads the feed later. */
+export const cardTag = (tagKey: StreamTagKey, signer: VerifyKey): Tag =>
+  recordTag(tagKey, `\u0000card/${bytesToHex(signer)}`);
 /** The one tag of a feed’s end. */
 export const endTag = (tagKey: StreamTagKey): Tag => recordTag(tagKey, '\u0000end');
 
@@ -113,7 +117,7 @@ const checkpointBody = tuple(['asOfMs', uint()], ['count', uint()], ['digest', f
 const checkpointShape = tuple(
   ['signed', bytes(MAX_BODY_BYTES)],
   ['signer', fixed(32)],
-  ['card', bytes(4096)],
+  ['card', nullable(bytes(4096))],
   ['signature', fixed(64)],
 );
 const memoShape = tuple(['print', fixed(16)], ['expiresMs', nullable(uint())]);

@@ -13,6 +13,7 @@ import { signingKeyFromSeed } from '../crypto/sign.ts';
 import { decodeHeader, ENTRY_KIND } from '../wire/header.ts';
 import { createRunningDigest } from './digest.ts';
 import {
+  cardTag,
   checkpointTag,
   coarseExpiry,
   covers,
@@ -129,18 +130,22 @@ const BASIS = [
 ];
 
 type Signed = {
+  /** The card in the body, and so the tag: without one it stands in the feed already. */
+  readonly proof?: Uint8Array | null;
   readonly at?: Uint8Array;
   readonly header?: Uint8Array;
   readonly by?: Uint8Array;
   readonly domain?: string;
 };
 function checkpointEntry(n: number, kind: 4 | 5, fields: readonly unknown[], more: Signed = {}): second.EntryBytes {
-  const tag = second.tag(tagKey, kind === 4 ? '\0ckpt' : '\0end');
+  const { proof = kind === 4 ? card : null } = more;
+  const bearing = `\0card/${hex(second.publicKey(seed))}`;
+  const tag = second.tag(tagKey, kind === 5 ? '\0end' : proof ? bearing : '\0ckpt');
   const h = headerOf(n, kind, tag, null);
   const signed = second.cbor(fields);
   const { at = stream, header = second.header(h), by = seed, domain = 'sluice/ckpt/1' } = more;
   const signature = second.sign(by, domain, at, header, signed);
-  const body = second.cbor([signed, second.publicKey(seed), card, signature]);
+  const body = second.cbor([signed, second.publicKey(seed), proof, signature]);
   return second.entry(key, stream, nonceOf(n, 1), h, body);
 }
 const rows = PUTS.slice(1);
@@ -150,11 +155,16 @@ const fieldsOf = (n: number): unknown[] => [
   digestOf(rows),
   BASIS.map((b) => [unhex(b.writer), b.n]),
 ];
-const CHECKPOINTS = ([4, 5] as const).map((kind) => {
-  const n = kind + 1;
-  const entry = checkpointEntry(n, kind, fieldsOf(n));
+const CHECKPOINTS = (
+  [
+    ['a checkpoint that bears its signer’s card', 5, 4, card],
+    ['the end of a once-off feed', 6, 5, null],
+    ['a checkpoint whose signer’s card stands in the feed', 7, 4, null],
+  ] as const
+).map(([name, n, kind, proof]) => {
+  const entry = checkpointEntry(n, kind, fieldsOf(n), { proof });
   return {
-    name: kind === 4 ? 'a checkpoint' : 'the end of a once-off feed',
+    name,
     n,
     kind,
     seed: hex(seed),
@@ -162,7 +172,7 @@ const CHECKPOINTS = ([4, 5] as const).map((kind) => {
     count: rows.length,
     digest: hex(digestOf(rows)),
     basis: BASIS,
-    card: hex(card),
+    card: proof && hex(proof),
     nonce: hex(nonceOf(n, 1)),
     header: hex(entry.header),
     body: hex(entry.body),
@@ -262,6 +272,7 @@ const feedVectors = () => ({
     writer: hex(writer),
     nowMs: NOW,
     checkpointTag: hex(second.tag(tagKey, '\0ckpt')),
+    cardTag: hex(second.tag(tagKey, `\0card/${hex(second.publicKey(seed))}`)),
     endTag: hex(second.tag(tagKey, '\0end')),
   },
   puts: PUTS,
@@ -304,6 +315,7 @@ describe('vectors/feed.json', () => {
     const derived = streamTagKey(own, feed);
     expect({ stream: hex(feed), tagKey: hex(derived) }).toEqual({ stream: grant.stream, tagKey: grant.tagKey });
     expect([hex(checkpointTag(derived)), hex(endTag(derived))]).toEqual([grant.checkpointTag, grant.endTag]);
+    expect(hex(cardTag(derived, signingKeyFromSeed(seed).publicKey))).toBe(grant.cardTag);
     for (const { recordId, id, tag } of puts) {
       expect(granteeRecordId(toGrantSecret(hexToBytes(grant.secret)), recordId)).toBe(id);
       expect(hex(recordTag(derived, id))).toBe(tag);
@@ -349,16 +361,17 @@ describe('vectors/feed.json', () => {
   it('[FEED-8] [FEED-19] checkpoints are written as stated and verify', () => {
     for (const item of read().checkpoints) {
       const kind = item.kind === 4 ? ENTRY_KIND.CKPT : ENTRY_KIND.END;
-      const tag = item.kind === 4 ? checkpointTag : endTag;
+      const signer = signingKeyFromSeed(hexToBytes(item.seed));
+      const derived = streamTagKey(toTagSecret(secret), keys.stream);
+      const named = item.card === null ? checkpointTag(derived) : cardTag(derived, signer.publicKey);
+      const tag = item.kind === 5 ? endTag(derived) : named;
       const content = {
         count: item.count,
         digest: hexToBytes(item.digest),
         basis: toBasis(item.basis),
-        card: hexToBytes(item.card),
+        card: item.card === null ? null : hexToBytes(item.card),
       };
-      const signer = signingKeyFromSeed(hexToBytes(item.seed));
-      const derived = streamTagKey(toTagSecret(secret), keys.stream);
-      const made = sealCheckpoint(keys, place(item.n), tag(derived), kind, content, signer, nonces(item.nonce));
+      const made = sealCheckpoint(keys, place(item.n), tag, kind, content, signer, nonces(item.nonce));
       expect({ header: hex(made.header), body: hex(made.body) }, item.name).toEqual({
         header: item.header,
         body: item.body,

@@ -59,14 +59,19 @@ describe('a grantee’s reader against tampering', () => {
   };
   const checkpoint = (
     rows: readonly { tag: Tag; print: Uint8Array }[],
-    more: { basis?: Basis; ms?: number; signer?: SigningKey; count?: number } = {},
+    more: { basis?: Basis; ms?: number; signer?: SigningKey; count?: number; proof?: Uint8Array | null } = {},
   ): FeedEntry =>
     sealCheckpoint(
       keys,
       place(more.ms),
       checkpointTag(tagKey),
       ENTRY_KIND.CKPT,
-      { count: more.count ?? rows.length, digest: digestOf(rows), basis: more.basis ?? [{ writer, n: 1 }], card },
+      {
+        count: more.count ?? rows.length,
+        digest: digestOf(rows),
+        basis: more.basis ?? [{ writer, n: 1 }],
+        card: more.proof === undefined ? card : more.proof,
+      },
       more.signer ?? device,
       systemRandom,
     );
@@ -90,9 +95,12 @@ describe('a grantee’s reader against tampering', () => {
     nodeSpan: () => undefined,
     onState: () => () => undefined,
   } as unknown as LiveLink;
-  const open = () => {
+  const newDb = () => {
     const db = openDb(':memory:');
     db.exec(CLIENT_TABLES);
+    return db;
+  };
+  const open = (db = newDb()) => {
     const reader = openFeedReader({
       db,
       link,
@@ -170,6 +178,25 @@ describe('a grantee’s reader against tampering', () => {
     expect(alarms).toEqual([{ type: 'tampered', what: 'count' }]);
   });
 
+  it('[FEED-10] [FEED-29] a second reading meets older checkpoints, and must come to where the first was', async () => {
+    const reader = open();
+    const [a, b, c] = [put(1, 'a'), put(2, 'b'), put(3, 'c')];
+    const first = checkpoint([a], { basis: [{ writer, n: 1 }] });
+    const second = checkpoint([a, b], { basis: [{ writer, n: 2 }], proof: null });
+    const third = checkpoint([a, b, c], { basis: [{ writer, n: 3 }], proof: null });
+    await serve(page([a.entry, first, b.entry, second]));
+    const reread = async (entries: readonly FeedEntry[]): Promise<void> => {
+      // The node holds a record back, and the sum does not fit.
+      await serve(page([third], 6));
+      await serve(page(entries, 1, 6));
+    };
+    await reread([a.entry, first, b.entry, c.entry, third]);
+    expect([reader.count(), reader.state().status, alarms]).toEqual([3, 'live', []]);
+    await serve(page([checkpoint([a, b], { basis: [{ writer, n: 4 }], proof: null })], 7));
+    await serve(page([a.entry, first, b.entry, second], 1, 7));
+    expect([reader.count(), alarms]).toEqual([3, [{ type: 'tampered', what: 'basis' }]]);
+  });
+
   it('[FEED-8] a record held back by the node shows in the checkpoint’s count: once more from the start, then an alarm', async () => {
     const reader = open();
     const a = put(1, 'a');
@@ -225,6 +252,22 @@ describe('a grantee’s reader against tampering', () => {
     await serve(page([a.entry, checkpoint([a], { signer: createSigningKey(systemRandom) })]));
     expect(alarms).toEqual([{ type: 'tampered', what: 'foreign-signer' }]);
     expect(reader.count()).toBe(0);
+  });
+
+  it('[FEED-9] [FEED-19] a card counts for the later checkpoints of its device, kept through a restart, and for no other device', async () => {
+    const db = newDb();
+    open(db);
+    const [a, b, c] = [put(1, 'a'), put(2, 'b'), put(3, 'c')];
+    await serve(page([a.entry, checkpoint([a])]));
+    const again = open(db);
+    await serve(page([b.entry, checkpoint([a, b], { proof: null })], 3));
+    expect([again.state().status, again.count(), alarms]).toEqual(['live', 2, []]);
+    const other = createSigningKey(systemRandom);
+    await serve(page([c.entry, checkpoint([a, b, c], { proof: null, signer: other })], 5));
+    expect([again.count(), alarms]).toEqual([2, [{ type: 'tampered', what: 'foreign-signer' }]]);
+    const fresh = open();
+    await serve(page([a.entry, checkpoint([a], { proof: null })]));
+    expect([fresh.count(), alarms.length]).toEqual([0, 2]);
   });
 
   it('[FEED-10] a basis or an instant that goes back is refused, and what was held stays', async () => {

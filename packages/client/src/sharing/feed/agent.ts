@@ -14,7 +14,7 @@ import { readLog } from '../../link/read-log.ts';
 import type { FeedSource, SpaceEngine } from '../../space/space-engine.ts';
 import type { StoreDb } from '../../store/store-db.ts';
 import type { GrantRelease } from '../activity.ts';
-import { type FeedProgress, storeProgress } from './feed-progress.ts';
+import { cardName, type FeedProgress, storeProgress } from './feed-progress.ts';
 import { createRound } from './feed-round.ts';
 import { type Looked, nextStep, type Staged, STEP_RECORDS } from './feed-step.ts';
 import { type AgentGrant, feedKeys, isSameWork, type NextKey, openWork, type Work } from './feed-work.ts';
@@ -233,6 +233,7 @@ export function createAgent(deps: AgentDeps): Agent {
       basis: step.basis,
       asOfMs: step.asOfMs,
       closed: step.closes,
+      card: step.card,
       verdicts: step.verdicts,
       keyEntries: keyEntries + step.entries.length,
       keySinceMs: work.progress.keySinceMs || step.asOfMs,
@@ -287,7 +288,7 @@ export function createAgent(deps: AgentDeps): Agent {
   }
 
   function foldPage(work: Work, page: Page): void {
-    let { n, basis, closed, asOfMs, epoch, commitments, keySinceMs, verdicts, whole } = work.progress;
+    let { n, basis, closed, asOfMs, epoch, commitments, keySinceMs, verdicts, whole, card } = work.progress;
     for (const item of page.entries) {
       const header = decodeHeader(item.header);
       const keys = header.ok
@@ -312,12 +313,14 @@ export function createAgent(deps: AgentDeps): Agent {
         keySinceMs = header.value.hlc.ms;
       } else {
         basis = entry.checkpoint.basis;
+        if (entry.checkpoint.card && equalBytes(entry.checkpoint.signer, deps.device.publicKey))
+          card = cardName(entry.checkpoint.card);
         asOfMs = Math.max(asOfMs, entry.checkpoint.asOfMs);
         if (entry.ends) end(work, 'completed');
       }
     }
     const where = { n, basis, asOfMs, epoch, commitments, keySinceMs, cursor: page.cursor };
-    saveProgress(work, { ...where, closed, verdicts, whole });
+    saveProgress(work, { ...where, closed, verdicts, whole, card });
   }
 
   const isUpToDate = (work: Work): boolean =>

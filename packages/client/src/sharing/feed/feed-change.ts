@@ -18,3 +18,18 @@ export type FeedAlarm = {
   readonly type: 'tampered';
   readonly what: 'cannot-open' | 'malformed' | 'rollback' | 'digest' | 'count' | 'basis' | 'foreign-signer' | 'swapped';
 };
+
+/** What tells records as they were held, by id, from those that are held now: what a second reading of a feed has changed. */
+export function changesBetween(held: ReadonlyMap<string, JsonObject>, now: Iterable<JsonObject>): FeedChange[] {
+  const changes: FeedChange[] = [];
+  const left = new Set(held.keys());
+  for (const record of now) {
+    const id = String(record._id);
+    left.delete(id);
+    const old = held.get(id);
+    if (!old || JSON.stringify(old) !== JSON.stringify(record))
+      changes.push({ type: 'put', id, record, origin: 'owner' });
+  }
+  for (const id of left) changes.push({ type: 'delete', id, reason: 'swept', origin: 'owner' });
+  return changes;
+}

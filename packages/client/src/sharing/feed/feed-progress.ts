@@ -10,6 +10,7 @@ import {
   toWriterId,
   utf8ToBytes,
 } from '@sluice/core/base';
+import { sha256 } from '@sluice/core/crypto';
 import { type Basis, type LaneVerdicts, NO_VERDICTS } from '@sluice/core/grant';
 import type { StoreDb } from '../../store/store-db.ts';
 import { packVerdicts, unpackVerdicts } from '../lane/packed-verdicts.ts';
@@ -37,6 +38,8 @@ export type FeedProgress = {
   /** When the key in force was taken, and how much was sealed under it since. */
   readonly keySinceMs: number;
   readonly keyEntries: number;
+  /** Names the card of this device that stands in the feed; empty while none does. */
+  readonly card: string;
   /** What the feed says of the grantee's writes. */
   readonly verdicts: LaneVerdicts;
 };
@@ -54,8 +57,12 @@ const NOTHING: FeedProgress = {
   commitments: [],
   keySinceMs: 0,
   keyEntries: 0,
+  card: '',
   verdicts: NO_VERDICTS,
 };
+/** A name for a device's card. */
+export const cardName = (card: Uint8Array): string => bytesToHex(sha256(card).subarray(0, 8));
+
 const LIMITS = { maxBytes: 1024 * 1024, maxDepth: 6 };
 
 /** Reads the progress; undefined when this store has none of the feed. */

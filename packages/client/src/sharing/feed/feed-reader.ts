@@ -19,7 +19,15 @@ import {
   recordPrint,
 } from '@sluice/core/grant';
 import { MAX_HLC_COUNTER } from '@sluice/core/record';
-import { decodeHeader, ENTRY_KIND, type ErrorCode, type Header, type Page, type PageEntry } from '@sluice/core/wire';
+import {
+  decodeHeader,
+  type Entry,
+  ENTRY_KIND,
+  type ErrorCode,
+  type Header,
+  type Page,
+  type PageEntry,
+} from '@sluice/core/wire';
 import { isStoreFull, SluiceError } from '../../errors.ts';
 import { addListener } from '../../listeners.ts';
 import type { LiveLink } from '../../link/live-link.ts';
@@ -29,8 +37,9 @@ import type { WriteVerdict } from '../lane/lane-writer.ts';
 import type { Overlay } from '../lane/overlay.ts';
 import { createCopyLife } from './copy-life.ts';
 import { type FeedRows, openFeedRows } from './feed-rows.ts';
-import type { FeedAlarm, FeedChange } from './feed-change.ts';
+import { changesBetween, type FeedAlarm, type FeedChange } from './feed-change.ts';
 import { type FindRecords, findRecords } from './find-records.ts';
+import { createCardReader, keepCard } from './kept-cards.ts';
 import { type FeedStatus, loadReaderState, type ReaderState, saveReaderState } from './reader-state.ts';
 
 /** What a reader needs: the local store, the connection made with the pairwise key, and the keys of the grant. */
@@ -45,7 +54,7 @@ export type FeedReaderDeps = {
   /** Takes up the new keys of a page. False when one of them is not genuine. */
   readonly takeKeys: (entries: readonly PageEntry[]) => Promise<boolean>;
   readonly formats: FieldFormats;
-  /** Whether a device key speaks for the owner, by the card in the checkpoint and the checkpoint's instant. */
+  /** Whether a device key speaks for the owner, by the card that stands in the feed and the checkpoint's instant. */
   readonly isOwnersDevice: (signer: VerifyKey, card: Uint8Array, atMs: number) => boolean;
   /** The grantee's own writes on top of what the owner reveals; absent where it may not write. */
   readonly overlay?: Overlay;
@@ -119,7 +128,8 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
   const waiters = createWaiters(deps.clock);
   let state = loadReaderState(db, rows.row);
   /** The sum did not fit: the feed is read once more, into `second`. */
-  let sweep: { cursor: number } | undefined;
+  let sweep: Pick<ReaderState, 'cursor' | 'basis' | 'asOfMs'> | undefined;
+  const cards = createCardReader(onlyKey);
   let settled = false;
   /** The last entry that was read, if it is a checkpoint: it speaks for the feed only when nothing comes after it. */
   let closing: { readonly checkpoint: Checkpoint; readonly end: boolean } | undefined;
@@ -191,9 +201,9 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
       }
       case ENTRY_KIND.CKPT:
       case ENTRY_KIND.END: {
-        const checkpoint = entry ? openCheckpoint(keys, entry, head) : undefined;
-        if (!checkpoint?.ok) return 'cannot-open';
-        return readCheckpoint(into, checkpoint.value, head.kind === ENTRY_KIND.END, found);
+        const checkpoint = entry && openCheckpoint(keys, entry, head);
+        if (!entry || !checkpoint?.ok) return 'cannot-open';
+        return readCheckpoint(into, head, entry, checkpoint.value, found);
       }
       case ENTRY_KIND.VERDICT: {
         const verdicts = entry ? openVerdicts(keys, entry) : undefined;
@@ -260,16 +270,23 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
 
   function readCheckpoint(
     into: FeedRows,
+    head: Header,
+    entry: Entry,
     checkpoint: Checkpoint,
-    end: boolean,
     found: Found,
   ): FeedAlarm['what'] | undefined {
-    if (!deps.isOwnersDevice(checkpoint.signer, checkpoint.card, checkpoint.asOfMs)) return 'foreign-signer';
-    if (!covers(checkpoint.basis, state.basis) || checkpoint.asOfMs < state.asOfMs) return 'basis';
-    for (const id of into.removeExpired(checkpoint.asOfMs))
+    const { signer, basis, asOfMs } = checkpoint;
+    const card = cards.of(state.cards, head, checkpoint);
+    if (!card || !deps.isOwnersDevice(signer, card, asOfMs)) return 'foreign-signer';
+    // A second reading starts from nothing, and meets what the first one met.
+    const seen = sweep ?? state;
+    if (!covers(basis, seen.basis) || asOfMs < seen.asOfMs) return 'basis';
+    for (const id of into.removeExpired(asOfMs))
       if (!life.hides(id)) found.changes.push({ type: 'delete', id, reason: 'expired', origin: 'owner' });
-    state = { ...state, basis: checkpoint.basis, asOfMs: checkpoint.asOfMs };
-    closing = { checkpoint, end };
+    if (sweep) sweep = { ...sweep, basis, asOfMs };
+    else state = { ...state, basis, asOfMs };
+    if (checkpoint.card) state = { ...state, cards: keepCard(state.cards, head, entry) };
+    closing = { checkpoint, end: head.kind === ENTRY_KIND.END };
     return undefined;
   }
 
@@ -277,10 +294,13 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
   function judgeSum(into: FeedRows): FeedAlarm['what'] | undefined {
     if (!closing) return undefined;
     const { checkpoint, end } = closing;
+    const { basis, asOfMs } = checkpoint;
+    // Where a second reading ends is not before where the first one was.
+    if (!covers(basis, state.basis) || asOfMs < state.asOfMs) return 'basis';
     const digest = into.digest();
     if (digest.count() !== checkpoint.count) return 'count';
     if (bytesToHex(digest.value()) !== bytesToHex(checkpoint.digest)) return 'digest';
-    state = { ...state, status: end ? 'completed' : 'live' };
+    state = { ...state, basis, asOfMs, status: end ? 'completed' : 'live' };
     settled = true;
     closing = undefined;
     return undefined;
@@ -320,39 +340,26 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     } catch (cause) {
       state = before;
       closing = closingBefore;
+      sweep = reading;
       rows.reload();
       second.reload();
       overlay?.reload();
       if (!(cause instanceof Distrusted)) throw cause;
     }
     if (wrong) return distrust(wrong);
-    if (reading) reading.cursor = page.cursor;
+    if (sweep) sweep = { ...sweep, cursor: page.cursor };
     // Nothing came since the last checkpoint, which an earlier process may have seen.
     if (!reading && page.cursor === page.head && state.settledAt === page.cursor) settled = true;
     // Only a sum that fits ends the second reading: a feed may take several pages.
     if (settled) sweep = undefined;
-    for (const change of held ? sweptChanges(held) : found.changes) emit(change);
+    // A second reading tells nothing before it stands for the first.
+    const told = !held ? found.changes : sweep ? [] : changesBetween(held, rows.visible());
+    for (const change of told) emit(change);
     for (const verdict of found.verdicts) tellVerdict(verdict);
     tellStatus();
     life.arm();
     waiters.wake();
   };
-
-  /** What a second reading changed, once it stands for the first; nothing before. */
-  function sweptChanges(held: ReadonlyMap<string, JsonObject>): FeedChange[] {
-    if (sweep) return [];
-    const changes: FeedChange[] = [];
-    const left = new Set(held.keys());
-    for (const record of rows.visible()) {
-      const id = String(record._id);
-      left.delete(id);
-      const old = held.get(id);
-      if (!old || JSON.stringify(old) !== JSON.stringify(record))
-        changes.push({ type: 'put', id, record, origin: 'owner' });
-    }
-    for (const id of left) changes.push({ type: 'delete', id, reason: 'swept', origin: 'owner' });
-    return changes;
-  }
 
   function tellVerdict(verdict: WriteVerdict): void {
     for (const listener of listeners.verdict) listener(verdict);
@@ -368,7 +375,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
   function distrust(what: FeedAlarm['what']): void {
     if ((what === 'count' || what === 'digest') && !sweep) {
       second.clear();
-      sweep = { cursor: 0 };
+      sweep = { cursor: 0, basis: [], asOfMs: 0 };
       closing = undefined;
       stop();
       return subscribe();

@@ -5,6 +5,7 @@ import { hmacSha256, type SigningKey, type StreamTagKey } from '@sluice/core/cry
 import { subtractSpan } from '@sluice/core/filter';
 import {
   type Basis,
+  cardTag,
   checkpointTag,
   diffRecord,
   endTag,
@@ -23,6 +24,7 @@ import { ENTRY_KIND, type FeedEntry } from '@sluice/core/wire';
 import type { SpaceEngine } from '../../space/space-engine.ts';
 import type { ChangedRecord } from '../../store/collection.ts';
 import type { GrantRelease, ReleasedRecord } from '../activity.ts';
+import { cardName } from './feed-progress.ts';
 import type { Round } from './feed-round.ts';
 import { feedKeys, type NextKey, type Work } from './feed-work.ts';
 import type { SentPut } from './sent-log.ts';
@@ -44,6 +46,8 @@ export type Staged = {
   readonly basis: Basis;
   readonly asOfMs: number;
   readonly closes: boolean;
+  /** Names the card of this device that then stands in the feed. */
+  readonly card: string;
   readonly completes: boolean;
   readonly verdicts: LaneVerdicts;
   readonly nextKey: NextKey | undefined;
@@ -93,16 +97,21 @@ export function nextStep(deps: StepDeps, work: Work, round: Round): Staged | Loo
   const expired = finished ? sent.expired(asOfMs, STEP_RECORDS) : [];
   const verdicts = finished ? grant.desk?.next(progress.verdicts) : undefined;
   if (verdicts) entries.push(sealVerdicts(keys, place(), rule.tagKey, verdicts, random));
+  const card = cardName(deps.card);
   const closes = finished && (entries.length > 0 || expired.length > 0 || grant.once || !progress.closed);
   if (entries.length === 0 && !closes) return { dues: found.dues, ls: batch.advance(found.taken), finished };
   const basis = round.basisOf(grant.collection);
   const gone = [...found.gone, ...expired];
   if (closes) {
-    const content = { ...sent.sumAfter(found.puts, gone), basis, card: deps.card };
-    const seal = (tag: Tag, kind: typeof ENTRY_KIND.CKPT | typeof ENTRY_KIND.END): FeedEntry =>
-      sealCheckpoint(keys, place(), tag, kind, content, deps.device, random);
-    entries.push(seal(checkpointTag(rule.tagKey), ENTRY_KIND.CKPT));
-    if (grant.once) entries.push(seal(endTag(rule.tagKey), ENTRY_KIND.END));
+    const sum = { ...sent.sumAfter(found.puts, gone), basis };
+    const seal = (
+      tag: Tag,
+      kind: typeof ENTRY_KIND.CKPT | typeof ENTRY_KIND.END,
+      proof: Uint8Array | null,
+    ): FeedEntry => sealCheckpoint(keys, place(), tag, kind, { ...sum, card: proof }, deps.device, random);
+    const tag = progress.card === card ? checkpointTag(rule.tagKey) : cardTag(rule.tagKey, deps.device.publicKey);
+    entries.push(seal(tag, ENTRY_KIND.CKPT, progress.card === card ? null : deps.card));
+    if (grant.once) entries.push(seal(endTag(rule.tagKey), ENTRY_KIND.END, null));
   }
   return {
     work,
@@ -115,6 +124,7 @@ export function nextStep(deps: StepDeps, work: Work, round: Round): Staged | Loo
     basis: closes ? basis : progress.basis,
     asOfMs,
     closes,
+    card: closes ? card : progress.card,
     completes: closes && grant.once,
     verdicts: verdicts ?? progress.verdicts,
     nextKey,

@@ -11,6 +11,7 @@ import {
 } from '@sluice/core/base';
 import { type Basis, type LaneVerdicts, NO_VERDICTS } from '@sluice/core/grant';
 import type { StoreDb } from '../../store/store-db.ts';
+import type { KeptCards } from './kept-cards.ts';
 import { packVerdicts, unpackVerdicts } from '../lane/packed-verdicts.ts';
 
 /**
@@ -28,11 +29,12 @@ export type ReaderState = {
   /** The cursor right after the last checkpoint that verified. */
   readonly settledAt?: number;
   readonly verdicts: LaneVerdicts;
+  readonly cards: KeptCards;
   /** When the copy has to go, once the grant has ended. */
   readonly wipeAtMs?: number;
 };
 
-const FRESH: ReaderState = { cursor: 0, basis: [], asOfMs: 0, status: 'backfill', verdicts: NO_VERDICTS };
+const FRESH: ReaderState = { cursor: 0, basis: [], asOfMs: 0, status: 'backfill', verdicts: NO_VERDICTS, cards: {} };
 
 /** Reads where a reader stands. */
 export function loadReaderState(db: StoreDb, feedRow: number): ReaderState {
