@@ -11,7 +11,8 @@ import { documentOf, SYNC_TERMS } from './sync-request.ts';
 import type { LoadSchema } from './terms.ts';
 
 /**
- * Starts to take up changed terms. `catchUp` takes those that came while nobody did. `accept` says to the owner that a receipt is accepted,
+ * Starts to take up changed terms. `catchUp` takes those that came while nobody did, or before the grant
+ * they are of. `accept` says to the owner that a receipt is accepted,
  * in one transaction with `alongside`.
  */
 export function followChangedTerms(
@@ -19,7 +20,7 @@ export function followChangedTerms(
   mailbox: Pick<Mailbox, 'on' | 'list'>,
   loadSchema: LoadSchema,
   accept: (grant: ReceivedGrant, receipt: Uint8Array, alongside: () => void) => Promise<void>,
-): { readonly catchUp: () => void } {
+): { readonly catchUp: (grantIds?: readonly string[]) => void } {
   const { keychain, home, platform } = account;
 
   const heldGrant = (grantId: string): ReceivedGrant | undefined => {
@@ -70,10 +71,12 @@ export function followChangedTerms(
       if (!(cause instanceof SluiceError)) throw cause;
     });
 
-  mailbox.on(SYNC_TERMS, takeLater);
-  return {
-    catchUp: () => {
-      for (const item of mailbox.list({ type: SYNC_TERMS })) takeLater(item);
-    },
+  const catchUp = (grantIds?: readonly string[]): void => {
+    for (const item of mailbox.list({ type: SYNC_TERMS }))
+      if (!grantIds || grantIds.includes(String(item.data.grantId))) takeLater(item);
   };
+  mailbox.on(SYNC_TERMS, takeLater);
+  // Terms may have been changed before this device had the grant.
+  keychain.onArrival('received', (grantId) => queueMicrotask(() => account.closed() || catchUp([grantId])));
+  return { catchUp };
 }

@@ -272,6 +272,7 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
     };
     if (taken.length > 0) await accept(taken, store);
     else account.store.db.transact(store);
+    terms.catchUp(fresh.map(({ grantId }) => grantId));
     home.nudge();
   }
 

@@ -134,6 +134,23 @@ describe('a change of what is given', () => {
     expect(row()?.status).toBe('active');
   });
 
+  it('[GRANT-27] terms that were changed before the grantee took up the grant are taken with it', async () => {
+    const { owner, app } = shared;
+    const asked = await app.account.sharing.request(owner.account.did, {
+      schema: 'social/post',
+      filter: {},
+      purpose: 'once more',
+    });
+    await until(async () => (await owner.account.sharing.requests()).length === 1);
+    const [given] = await owner.account.sharing.consent(asked.id);
+    await change(String(given?.grantId), { fields: ['content'] });
+    await until(() => app.account.mailbox.list({ type: 'inbox/type/syncTerms' })[0]);
+    const answer = await app.account.sharing.pending(asked.id).answer();
+    const grant = answer.status === 'granted' ? answer.grants[0] : undefined;
+    await until(() => grant?.terms.fields?.length === 1);
+    expect(grant?.terms.fields).toEqual(['content']);
+  });
+
   it('[GRANT-47] two devices that change one grant at once, with the node away, come to the same terms, and so does the grantee', async () => {
     const { grant, owner } = shared;
     const tablet = await net.restore(owner, 'tablet');
