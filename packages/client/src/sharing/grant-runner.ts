@@ -6,7 +6,7 @@
 import { bytesToHex, canonicalJson, type JsonObject, type JsonValue } from '@sluice/core/base';
 import { type AeadKey, type SigningKey, streamTagKey, type TagSecret, toAeadKey } from '@sluice/core/crypto';
 import { parseSpan } from '@sluice/core/filter';
-import { endsAtMs } from '@sluice/core/grant';
+import { endsAtMs, type GrantTerms } from '@sluice/core/grant';
 import type { AccessRow } from '@sluice/core/stream';
 import { type Keychain, unpackBytes } from '../account/keychain.ts';
 import { SluiceError } from '../errors.ts';
@@ -185,7 +185,7 @@ export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
 
   const runGrant = async (grant: GivenGrant): Promise<void> => {
     // Every control entry leads here: what runs on these terms already goes on, with the one desk that it has.
-    const version = `${grant.term}/${canonicalJson(grant.terms as unknown as JsonValue)}`;
+    const version = versionOf(grant);
     if (running.get(grant.grantId) === version && agent.progress(grant.grantId)) return;
     const ground = await deps.groundOf(grant);
     const { grantId, grantee, feed, secret, term, terms } = grant;
@@ -267,4 +267,14 @@ export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
       };
     },
   };
+}
+
+/** Every control entry asks this of every grant; terms never change in place. */
+const versions = new WeakMap<GrantTerms, string>();
+
+/** What tells one version of a grant's terms from another. */
+function versionOf({ term, terms }: GivenGrant): string {
+  const known = versions.get(terms) ?? `${term}/${canonicalJson(terms as unknown as JsonValue)}`;
+  versions.set(terms, known);
+  return known;
 }

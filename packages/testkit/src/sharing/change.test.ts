@@ -134,6 +134,20 @@ describe('a change of what is given', () => {
     expect(row()?.status).toBe('active');
   });
 
+  it('[GRANT-47] a change that was made with nobody online survives a restart, and reaches node and grantee', async () => {
+    const { grant, owner } = shared;
+    await net.stopNode();
+    await change(grant.id, { filter: { type: 'odd' } });
+    await owner.account.close();
+    await net.startNode();
+    const again = await net.reopen(owner);
+    await until(() => again.open.home.access.rows.get(grant.id)?.term === 1);
+    await until(() => JSON.stringify(grant.terms.filter).includes('odd'));
+    await until(async () => (await seen(grant)).length === 5);
+    expect(again.sharing.activity.list().filter((e) => e.type === 'change')).toHaveLength(1);
+    await again.close();
+  });
+
   it('[GRANT-27] terms that were changed before the grantee took up the grant are taken with it', async () => {
     const { owner, app } = shared;
     const asked = await app.account.sharing.request(owner.account.did, {
