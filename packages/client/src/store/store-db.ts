@@ -3,6 +3,8 @@
  * opens it turns a full disk into the SluiceError STORE_FULL and a damaged file into STORE_CORRUPT.
  */
 
+import { isStoreFull } from '../errors.ts';
+
 type Value = null | number | bigint | string | Uint8Array;
 
 /** A prepared statement. */
@@ -53,6 +55,30 @@ CREATE INDEX IF NOT EXISTS due_at ON due (feed, at);
 CREATE INDEX IF NOT EXISTS sent_expiry ON sent (feed, expires) WHERE expires IS NOT NULL;
 CREATE INDEX IF NOT EXISTS feed_row_expiry ON feed_row (feed, expires) WHERE expires IS NOT NULL;
 `;
+
+/**
+ * Runs a transaction whose deleted and replaced rows are overwritten in the file and not only given free, and folds the write-ahead log, in which
+ * they may stand too (docs/decisions/0020). Not inside of another transaction.
+ */
+export function erase<T>(db: Pick<StoreDb, 'exec' | 'transact'>, body: () => T): T {
+  db.exec('PRAGMA secure_delete = ON');
+  try {
+    const result = db.transact(body);
+    fold(db);
+    return result;
+  } finally {
+    db.exec('PRAGMA secure_delete = OFF');
+  }
+}
+
+function fold(db: Pick<StoreDb, 'exec'>): void {
+  try {
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  } catch (cause) {
+    // The work itself is done. On a full disk the log stays, and is folded at the next close.
+    if (!isStoreFull(cause)) throw cause;
+  }
+}
 
 /** Reads a small named value. */
 export function getMeta(db: StoreDb, key: string): Uint8Array | undefined {

@@ -1,5 +1,7 @@
 /** The life of a grant after consent: pause, change of key, time, end, and what each side holds afterwards. */
 
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createSystemClock } from '@sluice/core/base';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FeedChange } from '@sluice/client';
@@ -119,6 +121,25 @@ describe('the end of a grant', () => {
       shared.owner.account.sharing.activity.list().find((e) => e.type === 'attestation'),
     );
     expect(attested).toMatchObject({ wiped: 10, reason: 'revoked', grantee: shared.app.account.did });
+  });
+
+  it('[GRANT-42] leaves no sealed body of the copy in the files of the store', async () => {
+    const shared = await sharePosts(net);
+    const { grant, app } = shared;
+    for (let i = 0; i < 40; i++) await shared.posts.save(post(100 + i));
+    await until(async () => (await grant.datastore().count()) === 50);
+    const rows = app.account.open.store.db.sql('SELECT body FROM feed_row').all();
+    const bodies = rows.map(({ body }) => Buffer.from(body as Uint8Array).toString('latin1'));
+    const found = (): number => {
+      const text = readdirSync(app.store)
+        .map((name) => readFileSync(join(app.store, name), 'latin1'))
+        .join();
+      return bodies.filter((body) => text.includes(body.slice(0, 100))).length;
+    };
+    expect(found()).toBe(50);
+    await shared.owner.account.sharing.revoke(shared.given.grantId);
+    await until(() => grant.status() === 'revoked');
+    expect(found()).toBe(0);
   });
 
   it('[GRANT-48] tells an application of each record that goes with the copy, pending writes included', async () => {

@@ -28,6 +28,7 @@ import {
 } from '@sluice/core/wire';
 import { isStoreFull, SluiceError } from '../../errors.ts';
 import { addListener } from '../../listeners.ts';
+import { erase } from '../../store/store-db.ts';
 import { createWaiters } from '../../waiters.ts';
 import type { WriteVerdict } from '../lane/lane-writer.ts';
 import { createCopyLife } from './copy-life.ts';
@@ -359,7 +360,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     const { wipeAtMs: _, ...rest } = state;
     const seen = seenIds();
     let wiped: readonly string[] = [];
-    db.transact(() => {
+    erase(db, () => {
       wiped = rows.clear();
       second.clear();
       overlay?.wipe();
@@ -428,7 +429,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
         .finally(forget);
     },
     wipe: () => {
-      const wiped = rows.clear();
+      const wiped = erase(db, rows.clear);
       tellWiped(wiped);
       return wiped.length;
     },
