@@ -377,7 +377,7 @@ export const RULES = [
     changes: [
       {
         file: 'packages/client/src/sharing/lane/judge.ts',
-        find: 'if (names.some((name) => !maySet(rule, name)))',
+        find: 'if (names.some((name) => !maySet(rule.write, rule.fields, name)))',
         replace: 'if (names.some(() => !maySet))',
       },
     ],

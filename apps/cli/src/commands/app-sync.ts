@@ -1,10 +1,11 @@
 /** `sluice app sync|grants|records`: streams of a person's records, asked for and read. */
 
-import { type Account, type GrantHandle, type RequestAnswer, SluiceError } from '@sluice/client';
+import { type GrantHandle, type RequestAnswer, SluiceError } from '@sluice/client';
 import type { Command } from 'commander';
 import { withAccount } from '../account.ts';
-import { needId, whole, withExamples } from '../arguments.ts';
+import { whole, withExamples } from '../arguments.ts';
 import { orStopped, stillStands, untilStopped } from '../long-running.ts';
+import { receivedGrant, takeUpAnswers } from '../received-grant.ts';
 import { plainJson, schemaName, short, when, who } from '../output.ts';
 import type { Settings } from '../settings.ts';
 import { type AskOptions, addAskOptions, toRequestItem } from '../terms-options.ts';
@@ -18,7 +19,6 @@ type SyncOptions = AskOptions & {
 };
 
 const ALL = 100_000;
-const TAKE_UP_MS = 5000;
 
 export function addAppSync(app: Command, settings: () => Settings): void {
   addSync(app, settings);
@@ -122,11 +122,7 @@ function addAnswers(app: Command, settings: () => Settings): void {
       .action(async (given: string) => {
         const s = settings();
         await withAccount(s, 'app', async (account) => {
-          await takeUpAnswers(account, s);
-          const ids = account.sharing.grants.received().map((g) => g.grantId);
-          const grant = await account.sharing.grants.open(
-            needId(ids, given, 'grant', 'List them with sluice app grants.'),
-          );
+          const grant = await receivedGrant(account, s, given);
           await grant[verb]();
           s.output.result({ grantId: grant.id, status: grant.status() }, () => done);
         });
@@ -141,31 +137,6 @@ function addAnswers(app: Command, settings: () => Settings): void {
   answer('drop', 'give a grant up and wipe what it gave', 'Dropped; the copy here is wiped.');
 }
 
-/** Takes up consents that came while nobody waited for them. */
-async function takeUpAnswers(account: Account, s: Settings): Promise<void> {
-  const known = new Set(account.sharing.grants.received().map((g) => g.requestId));
-  const asked = new Set(account.open.keychain.list('request').map(({ id }) => id));
-  const late = account.mailbox
-    .list({ type: 'inbox/type/syncGrant' }, { limit: ALL })
-    .map((item) => String(item.data.replyId))
-    .filter((id) => asked.has(id) && !known.has(id));
-  for (const id of new Set(late)) {
-    let cancel = (): void => undefined;
-    const late = new Promise<void>((resolve) => {
-      cancel = s.clock.timer(TAKE_UP_MS, resolve);
-    });
-    // What is no valid consent stays unused; a command about grants is no place to fail for it.
-    await Promise.race([
-      late,
-      account.sharing
-        .pending(id)
-        .answer()
-        .catch(() => undefined),
-    ]);
-    cancel();
-  }
-}
-
 function addRecords(app: Command, settings: () => Settings): void {
   const command = app
     .command('records <grant>')
@@ -174,11 +145,7 @@ function addRecords(app: Command, settings: () => Settings): void {
     .action(async (given: string, options: { follow?: boolean }) => {
       const s = settings();
       await withAccount(s, 'app', async (account) => {
-        await takeUpAnswers(account, s);
-        const ids = account.sharing.grants.received().map((g) => g.grantId);
-        const grant = await account.sharing.grants.open(
-          needId(ids, given, 'grant', 'List them with sluice app grants.'),
-        );
+        const grant = await receivedGrant(account, s, given);
         await grant.upToDate(15_000).catch((cause: unknown) => {
           if (!(cause instanceof SluiceError)) throw cause;
           s.output.note(cause.message);

@@ -3,8 +3,9 @@
 import { type Account, type GrantHandle, SluiceError } from '@sluice/client';
 import type { Command } from 'commander';
 import { withAccount } from '../account.ts';
-import { jsonObject, needId, readText, whole, withExamples } from '../arguments.ts';
+import { jsonObject, readText, whole, withExamples } from '../arguments.ts';
 import { plainJson, short, when } from '../output.ts';
+import { receivedGrant } from '../received-grant.ts';
 import type { Settings } from '../settings.ts';
 
 type Wait = { readonly wait: number };
@@ -24,7 +25,7 @@ function addSave(app: Command, settings: () => Settings): void {
       const s = settings();
       const document = jsonObject(readText(s.io, file), file);
       await withAccount(s, 'app', async (account) => {
-        const grant = await openGrant(account, given);
+        const grant = await newestGrant(account, s, given);
         const { id, n } = await grant.datastore().save(document);
         await showVerdict(s, grant, id, n, wait);
       });
@@ -40,7 +41,7 @@ function addRemove(app: Command, settings: () => Settings): void {
     .action(async (given: string, id: string, { wait }: Wait) => {
       const s = settings();
       await withAccount(s, 'app', async (account) => {
-        const grant = await openGrant(account, given);
+        const grant = await newestGrant(account, s, given);
         const { n } = await grant.datastore().delete(id);
         await showVerdict(s, grant, id, n, wait);
       });
@@ -55,7 +56,7 @@ function addPending(app: Command, settings: () => Settings): void {
     .action(async (given: string) => {
       const s = settings();
       await withAccount(s, 'app', async (account) => {
-        const grant = await openGrant(account, given);
+        const grant = await newestGrant(account, s, given);
         const writes = grant.pending();
         s.output.result(writes as never, () =>
           s.output.table(
@@ -69,10 +70,9 @@ function addPending(app: Command, settings: () => Settings): void {
   withExamples(command, 'app pending 2ef1c1');
 }
 
-async function openGrant(account: Account, given: string): Promise<GrantHandle> {
-  const ids = account.sharing.grants.received().map((g) => g.grantId);
-  const grant = await account.sharing.grants.open(needId(ids, given, 'grant', 'List them with sluice app grants.'));
-  // What was revealed before is enough to write on; the newest is better.
+/** What was revealed before is enough to write on; the newest is better. */
+async function newestGrant(account: Account, s: Settings, given: string): Promise<GrantHandle> {
+  const grant = await receivedGrant(account, s, given);
   await grant.upToDate(15_000).catch((cause: unknown) => {
     if (!(cause instanceof SluiceError) || cause.code !== 'OFFLINE') throw cause;
   });

@@ -8,9 +8,9 @@ import {
   isLaneRecordId,
   type LaneWrite,
   laneIdOf,
-  pathOf,
+  MAX_WRITTEN_BYTES,
+  maySet,
   type Rejection,
-  transformOf,
   type WriteOperation,
   type WriteTerms,
 } from '@sluice/core/grant';
@@ -49,11 +49,6 @@ export type Accepted = {
 
 /** How far ahead of the owner's clock a write may be stamped, in ms. */
 const MAX_AHEAD_MS = 120_000;
-/** A record that a grantee has made as large as this is refused: sealed and padded, a larger one might not fit an entry. */
-const MAX_WRITTEN_BYTES = 900_000;
-/** Fields that no grantee sets. */
-const BASE = new Set(['_id', '_rev', 'schema', 'insertedAt', 'modifiedAt']);
-
 /**
  * Judges one write.
  *
@@ -75,7 +70,7 @@ export function judge(
   const operation = write.operation === 'delete' ? 'delete' : alive ? 'update' : 'insert';
   if (!rule.write.operations.includes(operation)) return 'OPERATION_NOT_ALLOWED';
   const names = [...Object.keys(write.set), ...write.remove];
-  if (names.some((name) => !maySet(rule, name))) return 'FIELD_NOT_ALLOWED';
+  if (names.some((name) => !maySet(rule.write, rule.fields, name))) return 'FIELD_NOT_ALLOWED';
   const id = recordId ?? bornRecordId(rule.grantId, write.id);
   const change: FieldsChange = {
     id,
@@ -112,15 +107,4 @@ function applied(
 function maySee(rule: JudgeRule, state: RecordState, nowMs: number): boolean {
   if (!rule.reads && laneIdOf(rule.grantId, state.id) === undefined) return false;
   return matches(rule.filter, toDocument(state), nowMs);
-}
-
-/** Without a list of its own, the grantee may set what it sees whole: a field of which it sees a part would lose the rest. */
-function maySet({ write, fields }: JudgeRule, name: string): boolean {
-  if (BASE.has(name)) return false;
-  if (write.fields) return write.fields.includes(name);
-  if (!fields) return true;
-  const touching = fields.filter((term) => pathOf(term) === name || pathOf(term).startsWith(`${name}.`));
-  if (touching.some((term) => transformOf(term) !== undefined)) return false;
-  const drops = fields.every((term) => transformOf(term) === 'drop');
-  return drops || touching.some((term) => pathOf(term) === name);
 }
