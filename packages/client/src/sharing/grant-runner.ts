@@ -165,6 +165,7 @@ export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
       replica,
       writes,
       nudge: home.nudge,
+      isStored: () => home.store.outboxSize() === 0,
       onWrites: (records) => {
         for (const { n, recordId, operation, status, code } of records)
           if (status === 'applied' || status === 'rejected')

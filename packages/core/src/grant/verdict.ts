@@ -22,8 +22,9 @@ export const REJECTIONS = [
   'BAD_RECORD',
   'BAD_CLOCK',
   'DECLINED',
+  'TOO_MANY_WAITING',
 ] as const;
-/** A code of `REJECTIONS`. `DECLINED`: the owner looked and said no. */
+/** A code of `REJECTIONS`. `DECLINED`: the owner looked and said no. `TOO_MANY_WAITING`: so much waits already that the owner is to be left alone. */
 export type Rejection = (typeof REJECTIONS)[number];
 
 /** What the owner has decided of one lane. A number up to `upTo` that stands in no list is accepted, and its effect is in the feed. */
@@ -40,6 +41,8 @@ export type LaneVerdicts = {
 
 /** Nothing decided. */
 export const NO_VERDICTS: LaneVerdicts = { upTo: 0, waiting: [], rejected: [], unapplied: [], entries: [] };
+/** Writes of one grant that wait for the owner at once. */
+export const MAX_WAITING_WRITES = 1_000;
 /** Rejections that are kept for a grantee that does not say what it has seen. */
 export const MAX_KEPT_REJECTIONS = 1_000;
 

@@ -3,7 +3,7 @@
  * first and counts, so that two agents never decide differently; the write itself is a join, so that it takes effect once whoever makes it.
  */
 
-import { bytesToHex, type Clock, equalBytes, type JsonObject, type JsonValue } from '@sluice/core/base';
+import { bytesToHex, type Clock, equalBytes, hexToBytes, type JsonObject, type JsonValue } from '@sluice/core/base';
 import type { AeadKey, GrantSecret, StreamTagKey } from '@sluice/core/crypto';
 import {
   bornRecordId,
@@ -14,6 +14,7 @@ import {
   type LaneWrite,
   laneKey,
   MAX_KEPT_REJECTIONS,
+  MAX_WAITING_WRITES,
   openLaneWrite,
   type Rejection,
 } from '@sluice/core/grant';
@@ -38,10 +39,20 @@ export type LaneDeskDeps = {
   readonly replica: LaneReplica;
   readonly writes: WriteLog;
   readonly nudge: () => void;
+  /** Whether the node has everything that this device keeps. */
+  readonly isStored: () => boolean;
   /** Writes were made, or wait for the owner. */
   readonly onWrites: (records: readonly WriteRecord[]) => void;
   /** One field goes to and fro between this grantee and somebody else. */
   readonly onOscillation: (field: string) => void;
+};
+
+/** A write to be decided on or made: out of the lane, or out of what the owner's devices keep. Undefined content cannot be read. */
+type Held = {
+  readonly n: number;
+  readonly write: LaneWrite | undefined;
+  readonly stamp: Stamp;
+  readonly hash: () => Uint8Array;
 };
 
 /** Writes decided on in one step. */
@@ -55,6 +66,8 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
   const { collection, replica, writes, rule, clock } = deps;
   const writerHex = bytesToHex(replica.writer);
   const alternations = new Map<string, number[]>();
+  /** Waiting writes that the node holds among the owner's own entries. */
+  const kept = new Set<number>();
   let ids: Map<string, string> | undefined;
   const stopIds = collection.onChange((change) => {
     if (change.type === 'put') ids?.set(granteeId(change.id), change.id);
@@ -74,33 +87,51 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
     const opened = key && openLaneWrite(laneKey(key), replica.lane, entry);
     return opened?.ok ? opened.value : undefined;
   };
-  const stampOf = ({ header }: LaneItem): Stamp => ({ ...header.hlc, writer: writerHex });
+  const heldOf = (item: LaneItem): Held => ({
+    n: item.n,
+    write: open(item),
+    stamp: { ...item.header.hlc, writer: writerHex },
+    hash: () => laneEntryHash(item.entry),
+  });
+  function heldAt(n: number): Held | undefined {
+    const item = replica.at(n);
+    if (item) return heldOf(item);
+    const kept = writes.get(rule.grantId, n);
+    if (!kept?.lane) return undefined;
+    const { operation, set, remove, at, lane } = kept;
+    const { hash, ...named } = lane;
+    return {
+      n,
+      write: { ...named, operation, set, remove, seen: 0 },
+      stamp: { ...at, writer: writerHex },
+      hash: () => hexToBytes(hash),
+    };
+  }
 
   /** Judges writes one after the other, each on top of those before it that are accepted. */
   function createSession(stated: LaneVerdicts) {
     const drafts = new Map<string, RecordState | undefined>();
     const stateOf = (recordId: string): RecordState | undefined =>
       drafts.has(recordId) ? drafts.get(recordId) : collection.stateById(recordId);
-    const judgeItem = (item: LaneItem): (Accepted & { readonly write: LaneWrite }) | Rejection => {
-      const write = open(item);
+    const judgeHeld = ({ write, stamp }: Held): Accepted | Rejection => {
       if (!write) return 'MALFORMED';
       const recordId = recordIdOf(write.id);
       const before = recordId === undefined ? undefined : stateOf(recordId);
-      const verdict = judge(rule, write, stampOf(item), recordId, before, clock.nowMs());
-      if (typeof verdict === 'string') return verdict;
-      return { ...verdict, write };
+      return judge(rule, write, stamp, recordId, before, clock.nowMs());
     };
     const take = (accepted: Accepted): void => void drafts.set(accepted.change.id, accepted.state);
     // What is accepted but not made yet is the ground of what comes after it.
     for (const n of stated.unapplied) {
-      const item = replica.at(n);
-      const verdict = item && judgeItem(item);
+      const held = heldAt(n);
+      const verdict = held && judgeHeld(held);
       if (verdict && typeof verdict !== 'string') take(verdict);
     }
-    return { judgeItem, take };
+    return { judgeHeld, take };
   }
 
   function next(stated: LaneVerdicts): LaneVerdicts | undefined {
+    // What was kept since may have reached the node by now.
+    trim(stated);
     const fresh: LaneItem[] = [];
     // A grantee says in any later entry what it has seen, one that is not decided yet included.
     const last = replica.last();
@@ -112,12 +143,12 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
     const reject = (n: number, code: Rejection): void => void rejected.push({ n, code });
     for (const n of stated.waiting) {
       const decision = writes.get(rule.grantId, n)?.status;
-      const item = replica.at(n);
-      if (!item || decision === 'declined') reject(n, 'DECLINED');
-      else if (!isNamed(stated, item)) waiting.push(n);
-      else if (decision !== 'accepted') waiting.push(n);
+      // Another device of the owner may have it, on its way here.
+      const held = decision === 'accepted' ? heldAt(n) : undefined;
+      if (decision === 'declined') reject(n, 'DECLINED');
+      else if (!held || !isNamed(stated, held)) waiting.push(n);
       else {
-        const verdict = session.judgeItem(item);
+        const verdict = session.judgeHeld(held);
         if (typeof verdict === 'string') reject(n, verdict);
         else {
           session.take(verdict);
@@ -129,12 +160,13 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
       // What is refused has to be told: more than fits is decided when some of it was seen.
       if (rejected.length >= MAX_KEPT_REJECTIONS) break;
       fresh.push(item);
-      const verdict = session.judgeItem(item);
+      const verdict = session.judgeHeld(heldOf(item));
       if (typeof verdict === 'string') {
         reject(item.n, verdict);
         continue;
       }
-      if (rule.write.policy === 'propose') waiting.push(item.n);
+      if (rule.write.policy === 'propose' && waiting.length >= MAX_WAITING_WRITES) reject(item.n, 'TOO_MANY_WAITING');
+      else if (rule.write.policy === 'propose') waiting.push(item.n);
       else {
         session.take(verdict);
         unapplied.push(item.n);
@@ -142,8 +174,8 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
     }
     const entries = [...waiting, ...unapplied].flatMap((n) => {
       const known = stated.entries.find((e) => e.n === n);
-      const item = known ? undefined : replica.at(n);
-      return known ? [known] : item ? [{ n, hash: laneEntryHash(item.entry) }] : [];
+      const held = known ? undefined : heldAt(n);
+      return known ? [known] : held ? [{ n, hash: held.hash() }] : [];
     });
     const verdicts: LaneVerdicts = { upTo: fresh.at(-1)?.n ?? stated.upTo, waiting, rejected, unapplied, entries };
     const isSame =
@@ -164,38 +196,36 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
     const made: WriteRecord[] = [];
     const joins: Parameters<Collection['join']>[0][number][] = [];
     for (const n of stated.unapplied) {
-      const item = isMade(n) ? undefined : replica.at(n);
+      const held = isMade(n) ? undefined : heldAt(n);
       // Another entry under this number is not the one that was accepted.
-      if (!item || !isNamed(stated, item)) continue;
-      const accepted = session.judgeItem(item);
-      const write = open(item);
-      if (!write) continue;
+      if (!held?.write || !isNamed(stated, held)) continue;
+      const { write, stamp } = held;
+      const accepted = session.judgeHeld(held);
       // Accepted is accepted, whatever has become of the record since: the stamps decide.
       const change = typeof accepted === 'string' ? changeOf(write) : accepted.change;
       const before = collection.stateById(change.id);
       // Another device made it, and its word of what was there before is still to come.
-      if (before && carries(before, stampOf(item))) continue;
+      if (before && carries(before, stamp)) continue;
       if (typeof accepted !== 'string') session.take(accepted);
       noteHands(change.id, Object.keys(change.set), before);
-      joins.push({ change, stamp: stampOf(item) });
+      joins.push({ change, stamp });
       made.push({
-        ...recordOf(n, write, change.id, item, before),
+        ...recordOf(held, write, change.id, before),
         status: 'applied',
         before: fieldsBefore(before, write),
       });
     }
     const waiting = stated.waiting.flatMap((n) => {
-      const item = writes.get(rule.grantId, n) ? undefined : replica.at(n);
-      const write = item && open(item);
-      return item && write
-        ? [{ ...recordOf(n, write, changeOf(write).id, item), status: 'waiting' } satisfies WriteRecord]
-        : [];
+      const held = writes.get(rule.grantId, n) ? undefined : heldAt(n);
+      if (!held?.write || !isNamed(stated, held)) return [];
+      const { write } = held;
+      const lane = { id: write.id, ...(write.base ? { base: write.base } : {}), hash: bytesToHex(held.hash()) };
+      return [{ ...recordOf(held, write, changeOf(write).id), lane, status: 'waiting' } satisfies WriteRecord];
     });
     const unlisted = stated.rejected.flatMap(({ n, code }) => {
-      const item = writes.get(rule.grantId, n) ? undefined : replica.at(n);
-      const write = item && open(item);
-      return item && write
-        ? [{ ...recordOf(n, write, changeOf(write).id, item), status: 'rejected', code } satisfies WriteRecord]
+      const held = writes.get(rule.grantId, n) ? undefined : heldAt(n);
+      return held?.write
+        ? [{ ...recordOf(held, held.write, changeOf(held.write).id), status: 'rejected', code } satisfies WriteRecord]
         : [];
     });
     const refused = stated.rejected.flatMap(({ n, code }) => {
@@ -227,10 +257,10 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
     ...(write.base ? { base: write.base } : {}),
   });
 
-  /** Whether an item is the very entry that was decided on under its number. */
-  const isNamed = (stated: LaneVerdicts, { n, entry }: LaneItem): boolean => {
+  /** Whether this is the very entry that was decided on under its number. */
+  const isNamed = (stated: LaneVerdicts, { n, hash }: Held): boolean => {
     const named = stated.entries.find((e) => e.n === n);
-    return named !== undefined && equalBytes(named.hash, laneEntryHash(entry));
+    return named !== undefined && equalBytes(named.hash, hash());
   };
 
   /** Makes what was accepted. What the record cannot take any more, since it was judged before others wrote, has no effect. */
@@ -245,19 +275,28 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
   }
 
   /** `before`: the record when the write is made; what the write calls itself may be something else. */
-  const recordOf = (n: number, write: LaneWrite, recordId: string, item: LaneItem, before?: RecordState) => ({
+  const recordOf = ({ n, stamp }: Held, write: LaneWrite, recordId: string, before?: RecordState) => ({
     grantId: rule.grantId,
     n,
     recordId,
     operation: write.operation !== 'insert' || !before || isDeleted(before) ? write.operation : ('update' as const),
     set: write.set,
     remove: [...write.remove],
-    at: item.header.hlc,
+    at: { ms: stamp.ms, counter: stamp.counter },
   });
 
-  /** What can be decided no more, and is in the feed, need not lie in the lane. */
+  /**
+   * What can be decided no more, and is in the feed, need not lie in the lane, nor what waits once every device of the owner can read it
+   * elsewhere: a proposal that nobody looks at must not keep all that comes after it.
+   */
   function trim({ upTo, waiting, unapplied }: LaneVerdicts): void {
-    const open = [...waiting, ...unapplied];
+    const isStored = deps.isStored();
+    const isKept = (n: number): boolean => {
+      if (kept.has(n) || !isStored || !writes.get(rule.grantId, n)?.lane) return kept.has(n);
+      kept.add(n);
+      return true;
+    };
+    const open = [...waiting.filter((n) => !isKept(n)), ...unapplied];
     const last = open.length > 0 ? open.reduce((a, b) => Math.min(a, b)) - 1 : upTo;
     replica.trim(last);
   }

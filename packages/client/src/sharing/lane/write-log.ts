@@ -22,6 +22,8 @@ export type WriteRecord = {
   readonly remove: readonly string[];
   /** When the grantee wrote it: the stamp that its fields carry. */
   readonly at: Hlc;
+  /** What is needed to decide on it when it has left the lane: its name for the record, what it saw of sets and counters, and the entry's hash in hex. */
+  readonly lane?: { readonly id: string; readonly base?: JsonObject; readonly hash: string };
   /** `waiting`: for the owner. `accepted`, `declined`: by the owner, not yet told. `applied`: it has taken effect. `undone`: and was taken back. */
   readonly status: 'waiting' | 'accepted' | 'declined' | 'rejected' | 'applied' | 'undone';
   readonly code?: Rejection;
