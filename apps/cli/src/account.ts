@@ -1,6 +1,6 @@
 /** Opening the account that a command works with, and closing it whatever happens. */
 
-import { Account, type OpenedStore } from '@sluice/client';
+import { Account, type OpenedStore, SluiceError } from '@sluice/client';
 import { openNodeStore } from '@sluice/client/node';
 import type { Settings } from './settings.ts';
 
@@ -45,7 +45,7 @@ export async function withAccount<T>(
   work: (account: Account) => Promise<T>,
 ): Promise<T> {
   const options = await accountOptions(settings, kind, 'open');
-  const account = await orRelease(options.store, Account.open(options));
+  const account = await orRelease(options.store, Account.open(options).catch(noAccount(kind)));
   const { output } = settings;
   account.open.onAlarm((alarm) =>
     output.note(`Alarm: the node served something that does not verify (${alarm.type}).`),
@@ -60,6 +60,15 @@ export async function withAccount<T>(
     await account.close();
   }
 }
+
+/** Says what makes an account of this kind. */
+const noAccount =
+  (kind: 'vault' | 'app') =>
+  (cause: unknown): never => {
+    if (!(cause instanceof SluiceError) || cause.code !== 'NOT_FOUND') throw cause;
+    const how = kind === 'app' ? 'sluice app init' : 'sluice vault create, or sluice vault restore';
+    throw new SluiceError('NOT_FOUND', `There is no account here yet. To make one: ${how}.`);
+  };
 
 async function isReached(account: Account, settings: Settings, store: OpenedStore): Promise<boolean> {
   try {

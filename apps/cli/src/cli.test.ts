@@ -75,7 +75,7 @@ describe('the command line against a real node', () => {
     expect(await told(['--store', join(shell.home, 'new'), 'vault', 'inbox'])).toEqual([
       EXIT.invalid,
       'NOT_FOUND',
-      saying('Create or restore one'),
+      saying('There is no account here yet. To make one: sluice vault create, or sluice vault restore'),
     ]);
     // What failed has let the store go.
     expect((await shell.run(['vault', 'inbox'])).code).toBe(EXIT.ok);
@@ -336,7 +336,9 @@ describe('the command line against a real node', () => {
     const [given] = await shell.json<{ grantId: string }[]>(['vault', 'approve', id.slice(0, 6)]);
     const grantId = given?.grantId ?? '';
     const short = grantId.slice(0, 8);
-    expect(await shell.json(['app', 'grants'])).toMatchObject([{ grantId, fields: ['content'] }]);
+    expect(await shell.json(['app', 'grants'])).toMatchObject([
+      { grantId, fields: ['content'], status: 'live', lastSeen: expect.stringMatching(/Z$/) },
+    ]);
     const revealed = await shell.json<{ status: string; records: unknown[] }>(['app', 'records', short]);
     const own = await shell.json<unknown[]>(['vault', 'records', 'note', '--limit', '100']);
     expect([revealed.status, revealed.records.length]).toEqual(['live', own.length]);

@@ -1,6 +1,6 @@
 /** Exit codes of `sluice`, and which error ends with which: one table. */
 
-import { SluiceError } from '@sluice/client';
+import { type ClientErrorCode, SluiceError } from '@sluice/client';
 
 export const EXIT = {
   ok: 0,
@@ -29,17 +29,26 @@ export const EXIT_MEANINGS: readonly (readonly [number, string])[] = [
   [EXIT.interrupted, 'stopped by a signal; what was done is kept'],
 ];
 
-const BY_CODE: { readonly [code: string]: number } = {
+/** Every code of the client itself, so that none is forgotten, and those of a node's refusals that are not `failed`. */
+const BY_CODE: { readonly [code in ClientErrorCode]: number } & { readonly [code: string]: number } = {
   DECLINED: EXIT.declined,
   NOT_ACCEPTED: EXIT.refused,
   EXPIRED: EXIT.declined,
   OFFLINE: EXIT.offline,
   NODE_UNAVAILABLE: EXIT.offline,
   STORE_FULL: EXIT.failed,
+  STORE_CORRUPT: EXIT.failed,
+  TAMPERED: EXIT.failed,
+  CLOSED: EXIT.failed,
+  NODE_REFUSED: EXIT.failed,
   STORE_LOCKED: EXIT.locked,
   STORE_IN_USE: EXIT.refused,
   WRONG_PASSPHRASE: EXIT.refused,
   NOT_ALLOWED: EXIT.refused,
+  OPERATION_NOT_ALLOWED: EXIT.refused,
+  FIELD_NOT_ALLOWED: EXIT.refused,
+  OUTSIDE_FILTER: EXIT.refused,
+  OVER_QUOTA: EXIT.refused,
   NOT_RECOVERABLE: EXIT.refused,
   ALREADY_ANSWERED: EXIT.refused,
   REV_CONFLICT: EXIT.refused,

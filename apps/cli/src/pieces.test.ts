@@ -23,10 +23,10 @@ function quietIo(more: Partial<Io> = {}): { readonly io: Io; readonly out: strin
 
 describe('errors', () => {
   it('end with the exit code of their table, and keep their code and sentence', () => {
-    const exits = (['OFFLINE', 'STORE_LOCKED', 'NODE_INTERNAL', 'UNKNOWN_DID', 'WRONG_PASSPHRASE'] as const).map(
-      (code) => tellError(new SluiceError(code)).exitCode,
-    );
-    expect(exits).toEqual([EXIT.offline, EXIT.locked, EXIT.failed, EXIT.invalid, EXIT.refused]);
+    const exits = (
+      ['OFFLINE', 'STORE_LOCKED', 'NODE_INTERNAL', 'UNKNOWN_DID', 'WRONG_PASSPHRASE', 'FIELD_NOT_ALLOWED'] as const
+    ).map((code) => tellError(new SluiceError(code)).exitCode);
+    expect(exits).toEqual([EXIT.offline, EXIT.locked, EXIT.failed, EXIT.invalid, EXIT.refused, EXIT.refused]);
     expect(tellError(new UsageError('So.'))).toEqual({ error: 'USAGE', message: 'So.', exitCode: EXIT.usage });
     expect(tellError(new Error('x'))).toMatchObject({ error: 'UNEXPECTED', exitCode: EXIT.failed });
     expect(new Set(EXIT_MEANINGS.map(([code]) => code))).toEqual(new Set(Object.values(EXIT)));

@@ -54,7 +54,10 @@ export const CLIENT_ERRORS = {
     what: 'The record changed since it was read',
     advice: 'Read it again and save on top, or force.',
   },
-  NOT_FOUND: { what: 'There is nothing under this id', advice: 'Check the id, and wait for synced() if it is new.' },
+  NOT_FOUND: {
+    what: 'There is nothing under this id',
+    advice: 'Check the id; what is new may not have arrived here yet.',
+  },
   BAD_FILTER: { what: 'The filter is not valid', advice: 'Correct it at the place named.' },
   BAD_REQUEST: { what: 'The request is not valid', advice: 'Correct it, or have it made anew, and ask again.' },
   BAD_MESSAGE: {

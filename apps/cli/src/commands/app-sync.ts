@@ -1,6 +1,6 @@
 /** `sluice app sync|grants|records`: streams of a person's records, asked for and read. */
 
-import { type GrantHandle, type RequestAnswer, SluiceError } from '@sluice/client';
+import { type Account, type GrantHandle, type RequestAnswer, SluiceError } from '@sluice/client';
 import type { Command } from 'commander';
 import { withAccount } from '../account.ts';
 import { whole, withExamples } from '../arguments.ts';
@@ -19,6 +19,8 @@ type SyncOptions = AskOptions & {
 };
 
 const ALL = 100_000;
+/** How long `app grants` waits for the news of a grant. */
+const STANDING_MS = 3000;
 
 export function addAppSync(app: Command, settings: () => Settings): void {
   addSync(app, settings);
@@ -83,23 +85,27 @@ function addGrants(app: Command, settings: () => Settings): void {
       const s = settings();
       await withAccount(s, 'app', async (account) => {
         await takeUpAnswers(account, s);
-        const grants = [...account.sharing.grants.received()]
-          .sort((a, b) => b.receivedAtMs - a.receivedAtMs)
-          .map((g) => ({
+        const received = [...account.sharing.grants.received()].sort((a, b) => b.receivedAtMs - a.receivedAtMs);
+        const grants = await Promise.all(
+          received.map(async (g) => ({
             grantId: g.grantId,
             owner: g.owner,
+            ...(await standingOf(account, g.grantId)),
             schema: g.terms.schema,
             filter: g.terms.filter,
             fields: g.terms.fields ?? ('all' as const),
             duration: g.terms.duration,
             received: when(g.receivedAtMs),
-          }));
+          })),
+        );
         s.output.result(grants, () =>
           s.output.table(
-            ['grant', 'owner', 'received', 'how long', 'what', 'fields', 'filter'],
+            ['grant', 'owner', 'status', 'last heard of', 'received', 'how long', 'what', 'fields', 'filter'],
             grants.map((g) => [
               short(g.grantId),
               who(g.owner),
+              g.status,
+              g.lastSeen ?? '',
               g.received,
               durationWords(g.duration),
               schemaName(g.schema),
@@ -112,6 +118,16 @@ function addGrants(app: Command, settings: () => Settings): void {
       });
     });
   withExamples(command, 'app grants', 'app grants --json');
+}
+
+/** How a grant stands, and when the owner's side was last heard of, by what the node says if it can be reached. */
+async function standingOf(account: Account, grantId: string): Promise<{ status: string; lastSeen?: string }> {
+  const grant = await account.sharing.grants.open(grantId);
+  await grant.upToDate(STANDING_MS).catch((cause: unknown) => {
+    if (!(cause instanceof SluiceError)) throw cause;
+  });
+  const { atMs } = grant.lastSeen();
+  return { status: grant.status(), ...(atMs === undefined ? {} : { lastSeen: when(atMs) }) };
 }
 
 function addAnswers(app: Command, settings: () => Settings): void {
