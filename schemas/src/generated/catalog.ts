@@ -1175,6 +1175,7 @@ export const catalog = [
           "properties": {
             "url": {
               "type": "string",
+              "pattern": "^https://",
               "maxLength": 2048
             },
             "text": {

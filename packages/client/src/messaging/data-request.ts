@@ -3,14 +3,13 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '@sluice/core/base';
 import { type Filter, filterFailureText, matches, parseFilter } from '@sluice/core/filter';
 import { SluiceError } from '../errors.ts';
+import { isWebAddress } from './inbox-item.ts';
 import { inSchema, type LoadedSchema } from '../schema/index.ts';
 
 /** Type of a message that asks for records. */
 export const DATA_REQUEST = 'inbox/type/dataRequest';
 /** Type of a message that brings records. */
 export const DATA_SEND = 'inbox/type/dataSend';
-/** Type of a message in words. */
-export const MESSAGE = 'inbox/type/message';
 /** Type of a message that says what became of another. */
 export const STATUS = 'inbox/type/status';
 
@@ -62,9 +61,6 @@ export function parseDataRequest(data: JsonObject): DataRequest {
 const isLimit = (value: JsonValue): value is number => Number.isSafeInteger(value) && (value as number) > 0;
 const isAction = (value: JsonValue): value is { readonly label: string; readonly url: string } =>
   isJsonObject(value) && typeof value.label === 'string' && isWebAddress(value.url);
-/** A person is going to press it: no script, no file. */
-const isWebAddress = (value: JsonValue | undefined): boolean =>
-  typeof value === 'string' && URL.canParse(value) && new URL(value).protocol === 'https:';
 
 /** The filter of a request over its schema's records. Errors: BAD_FILTER. */
 export function requestFilter(request: DataRequest, schema: LoadedSchema): Filter {

@@ -27,6 +27,8 @@ export type InboxItem = {
   readonly status?: MessageStatus;
 };
 
+/** Type of a message in words. */
+export const MESSAGE = 'inbox/type/message';
 /** The collection of a space's messages. */
 export const INBOX = 'inbox';
 /** How the collection of messages is indexed. */
@@ -68,7 +70,7 @@ export function recordToItem(record: JsonObject): InboxItem {
     from: record.from as Did,
     to: record.to as Did,
     message: String(record.message),
-    data: isJsonObject(record.data) ? record.data : {},
+    data: isJsonObject(record.data) ? (record.type === MESSAGE ? withoutBadLink(record.data) : record.data) : {},
     sentAt: Number(record.sentAt),
     expiresAt: Number(record.expiresAt),
     receivedAt: Number(record.receivedAt),
@@ -79,3 +81,13 @@ export function recordToItem(record: JsonObject): InboxItem {
     ...(status === 'accepted' || status === 'declined' ? { status } : {}),
   };
 }
+
+/** A person is going to press it: a link that is no https address is not shown. */
+function withoutBadLink(data: JsonObject): JsonObject {
+  const { link, ...rest } = data;
+  return link === undefined || (isJsonObject(link) && isWebAddress(link.url)) ? data : rest;
+}
+
+/** Whether this is an address that a person may be offered: no script, no file. */
+export const isWebAddress = (value: JsonValue | undefined): boolean =>
+  typeof value === 'string' && URL.canParse(value) && new URL(value).protocol === 'https:';

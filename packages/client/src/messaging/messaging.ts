@@ -18,16 +18,8 @@ import { notADid, SluiceError } from '../errors.ts';
 import type { SchemaLoader } from '../schema/index.ts';
 import type { Collection } from '../store/collection.ts';
 import type { SendOptions } from './courier.ts';
-import {
-  DATA_REQUEST,
-  DATA_SEND,
-  type DataRequest,
-  MESSAGE,
-  parseDataRequest,
-  requestFilter,
-  STATUS,
-} from './data-request.ts';
-import type { InboxItem, MessageStatus } from './inbox-item.ts';
+import { DATA_REQUEST, DATA_SEND, type DataRequest, parseDataRequest, requestFilter, STATUS } from './data-request.ts';
+import { type InboxItem, MESSAGE, type MessageStatus } from './inbox-item.ts';
 import type { ListOptions, Mailbox } from './mailbox.ts';
 import type { Posted } from './outbox.ts';
 import { createPendingRequests, type PendingData, type SentStatus } from './pending-data.ts';

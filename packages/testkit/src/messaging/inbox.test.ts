@@ -168,6 +168,19 @@ describe('an inbox', () => {
     expect(inboxAt(net, owner)).toEqual([]);
   });
 
+  it.each(['javascript:alert(1)', 'file:///etc/passwd', 'http://clinic.example/a'])(
+    '[MSG-31] a link to %s is refused at the sender, and not shown by a reader',
+    async (url) => {
+      const data = { subject: 's', message: 'm', link: { url } };
+      const { did, mailbox } = owner.account;
+      const send = clinic.account.messaging.send(did, 'inbox/type/message', data, 'refused');
+      await expect(send).rejects.toMatchObject({ code: 'BAD_MESSAGE' });
+      await leave(owner, await sealTo(net, owner, senderOf(clinic), { data }));
+      const item = await until(() => mailbox.list()[0]);
+      expect(item.data).toEqual({ subject: 's', message: 'm' });
+    },
+  );
+
   it('[MSG-9] a message that is deposited again is shown once', async () => {
     const shown: string[] = [];
     owner.account.messaging.onMessage((item) => shown.push(item.message));

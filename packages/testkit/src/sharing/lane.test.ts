@@ -14,14 +14,22 @@ import { createTestNetwork, type Persona, type TestNetwork } from '../test-netwo
 let net: TestNetwork;
 /** Whether the node refuses to store a part of a push for now. */
 let refuses: (part: Part) => boolean;
+/** How many writes to a lane the node stores and calls a fork all the same, as when its first answer was lost. */
+let forks: number;
 type Part = Parameters<Storage['push']>[0]['parts'][number];
 const wrapStorage = (storage: Storage): Storage => ({
   ...storage,
-  push: async (job) =>
-    job.parts.some((part) => refuses(part)) ? { ok: false, code: 'RATE_LIMITED' } : storage.push(job),
+  push: async (job) => {
+    if (job.parts.some((part) => refuses(part))) return { ok: false, code: 'RATE_LIMITED' };
+    const answer = await storage.push(job);
+    if (forks === 0 || !job.parts.some((part) => part.type === 'sealed' && part.kind === 'lane')) return answer;
+    forks--;
+    return { ok: false, code: 'FORK' };
+  },
 });
 beforeEach(async () => {
   refuses = () => false;
+  forks = 0;
   net = await createTestNetwork({ wrapStorage });
 });
 afterEach(() => net.close());
@@ -362,6 +370,23 @@ describe('a write of a grantee', () => {
     expect(await other.settled(again)).toMatchObject({ n: 2, accepted: true });
     await until(async () => (await contentOf(shared, 'post-2')) === 'by the second');
     expect(await contentOf(shared, 'post-1')).toBe('by the first');
+    // Under the number that it was given first, too, by another process.
+    await second.close();
+    const reopened = await net.reopen({ ...shared.app, store: join(net.directory, 'second') });
+    const same = await reopened.sharing.grants.open(shared.given.grantId);
+    expect(await same.settled(again)).toMatchObject({ n: 2, accepted: true });
+  });
+
+  it('[LANE-17] is told of and pending no more, though the node’s word that it has it was lost', async () => {
+    const shared = await shareBoth();
+    await change(shared, 'Post 1', 'first');
+    await until(() => shared.grant.pending().length === 0);
+    forks = 1;
+    const n = await change(shared, 'Post 2', 'second');
+    await until(async () => (await contentOf(shared, 'post-2')) === 'second');
+    expect(await shared.grant.settled(n)).toMatchObject({ accepted: true });
+    await until(() => shared.grant.pending().length === 0);
+    expect(shared.grant.status()).toBe('live');
   });
 
   it('[LANE-12] that is refused is told so, also when a thousand are refused while the grantee is away', async () => {

@@ -36,6 +36,7 @@ import { readLog } from '../../link/read-log.ts';
 import { restageWith } from '../../store/restage.ts';
 import { openSpaceStore } from '../../store/space-store.ts';
 import { getMeta, setMeta, type StoreDb } from '../../store/store-db.ts';
+import { loadMoves, saveMoves } from './moved-numbers.ts';
 
 /** A write that has no effect at the owner yet. `queued`: not at the node. `waiting`: the owner is to look at it. */
 export type PendingWrite = LaneWrite & {
@@ -128,8 +129,8 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
   let closed = false;
   /** Numbers of ours are taken. */
   let renumber = false;
-  /** Which number a write has now that was given another before, as long as this process lives. */
-  const renumbered = new Map<number, number>();
+  /** Which number a write has now that was given another before. */
+  const renumbered = loadMoves(db, lane);
   /** Writes whose verdict was told. */
   const told = new Set<number>();
   let sentBefore = 0;
@@ -253,8 +254,12 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
     try {
       while (again && !closed && link.state() === 'ready') {
         again = false;
-        if (!isAdopted() || renumber) await adopt();
-        if (closed) break;
+        if (!isAdopted() || renumber) {
+          await adopt();
+          if (closed) break;
+          // It may have turned out that the node has taken what was decided already.
+          deps.onSent();
+        }
         const batch = store.outbox();
         if (!batch) break;
         await link.push(deps.space, encodePush(batch.parts));
@@ -296,6 +301,7 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
     db.sql('DELETE FROM outbox WHERE stream = ?').run(streamRow);
     for (const [n] of unsent) forget(n);
     for (const [n, { write }] of unsent) renumbered.set(n, add(write, false));
+    saveMoves(db, lane, renumbered);
     renumber = false;
   }
 
@@ -398,6 +404,8 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
     isReached: isAdopted,
     reached: (timeoutMs) => waiters.until(isAdopted, timeoutMs),
     start: () => {
+      // A process that ended between the node's word and the end of this may have left something undone.
+      deps.onSent();
       stop = link.onState((state) => {
         if (state === 'ready') nudge();
       });
