@@ -198,6 +198,7 @@ function splitRepeats(items: readonly SaveItem[]): SaveItem[][] {
   return runs;
 }
 
+/** NOTE: every host has this timer, and no types of one host are loaded here. */
 const yieldToLoop = (): Promise<void> =>
   new Promise((resolve) =>
     (globalThis as unknown as { setTimeout(f: () => void, ms: number): void }).setTimeout(resolve, 0),

@@ -58,7 +58,7 @@ function addPending(app: Command, settings: () => Settings): void {
       await withAccount(s, 'app', async (account) => {
         const grant = await newestGrant(account, s, given);
         const writes = grant.pending();
-        s.output.result(writes as never, () =>
+        s.output.result(writes, () =>
           s.output.table(
             ['number', 'state', 'since', 'record', 'what'],
             writes.map((w) => [String(w.n), w.state, when(w.atMs), short(w.id), `${w.operation} ${plainJson(w.set)}`]),

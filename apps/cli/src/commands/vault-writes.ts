@@ -26,7 +26,7 @@ function addList(vault: Command, settings: () => Settings): void {
         const id = given === undefined ? undefined : grantOf(account, given).grantId;
         const grantees = new Map(account.sharing.grants.list().map((g) => [g.grantId, g.grantee]));
         const writes = account.sharing.writes.list(id);
-        s.output.result(writes as never, () =>
+        s.output.result(writes, () =>
           s.output.table(
             ['grant', 'number', 'from', 'when', 'status', 'record', 'what'],
             writes.map((w) => [

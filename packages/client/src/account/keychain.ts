@@ -6,7 +6,6 @@
 import { base64urlToBytes, bytesToBase64url, type JsonObject, type JsonValue } from '@sluice/core/base';
 import {
   type AccountRoot,
-  type AeadKey,
   hkdf,
   keychainKey,
   streamId,
@@ -58,7 +57,7 @@ export type Keychain = {
  * named in its entries, since the node takes none of an older one. `announced` is the space's epoch as its control log says.
  */
 export function keychainKeys(root: AccountRoot, announced: () => number): CollectionKeys {
-  const key = keychainKey(root) as unknown as AeadKey;
+  const key = toAeadKey(keychainKey(root));
   const tagSecret = toTagSecret(hkdf(root, 'keychain-tags'));
   const stream = streamId(STREAM_KIND.own, tagSecret, KEYCHAIN);
   return {

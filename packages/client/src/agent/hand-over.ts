@@ -3,7 +3,7 @@
  * runs and what became of them, its card. And what comes back from it. Must not know how an agent is enrolled or ended.
  */
 
-import { bytesToHex, type JsonObject, jsonEquals, type JsonValue, type StreamId } from '@sluice/core/base';
+import { bytesToHex, type JsonObject, jsonEquals, type JsonValue, type StreamId, toStreamId } from '@sluice/core/base';
 import { createDeviceCard } from '@sluice/core/identity';
 import type { CtlRow } from '@sluice/core/stream';
 import { bundledSchemas } from '@sluice/schemas';
@@ -63,8 +63,7 @@ export function openHandOver({ account, registry, given, log }: HandOverDeps, ag
   };
 
   function wantedRows(): readonly CtlRow[] {
-    const streamOf = (name: string): StreamId =>
-      unpackBytes(packCollection(home.keys, name).stream) as unknown as StreamId;
+    const streamOf = (name: string): StreamId => toStreamId(unpackBytes(packCollection(home.keys, name).stream));
     return [
       baseRow(agent.key, [shared.handover.stream, shared.activity.stream]),
       ...agent.types.flatMap((type) => [

@@ -224,7 +224,7 @@ export function createMessaging({ account, mailbox, vault, schemas }: MessagingD
     send: post,
     request: async (did, { expiresInMs, message, ...request }) => {
       const schema = await vault.registry.load(request.requestSchema);
-      const data = { ...request, requestSchema: schema.id } as unknown as JsonObject;
+      const data = { ...request, requestSchema: schema.id };
       requestFilter(parseDataRequest(data), schema);
       const words = message ?? request.purpose ?? `Request for ${schema.title}`;
       const posted = await post(

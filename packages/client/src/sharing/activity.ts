@@ -107,7 +107,7 @@ export function keyOf(activity: Activity): string | undefined {
 
 /** An event as it is kept. Most released records have no expiry, and a push may hold thousands of them: these are kept as their ids. */
 export function activityToJson(activity: Activity): JsonObject {
-  if (activity.type !== 'release') return activity as unknown as JsonObject;
+  if (activity.type !== 'release') return activity;
   const releases = activity.releases.map((release) => ({
     ...release,
     puts: release.puts.map(({ id, expiresMs }): JsonValue => (expiresMs === undefined ? id : [id, expiresMs])),

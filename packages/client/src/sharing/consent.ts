@@ -1,7 +1,7 @@
 /** The owner's side of requests: those that wait, what they would reveal, consent and decline. */
 
 import { base64urlToBytes, bytesToHex, type Did, type StreamId, toGrantId } from '@sluice/core/base';
-import { type GrantSecret, streamId, type TagSecret, toAeadKey, toGrantSecret } from '@sluice/core/crypto';
+import { type GrantSecret, streamId, toAeadKey, toGrantSecret } from '@sluice/core/crypto';
 import { type GrantTerms, RECEIPT_TYPE, receiptPayload } from '@sluice/core/grant';
 import { signDocument } from '@sluice/core/identity';
 import { STREAM_KIND } from '@sluice/core/wire';
@@ -113,9 +113,7 @@ export function createConsent(
         secret: toGrantSecret(random(32)),
       })),
     );
-    const feeds = drafts.map((d) =>
-      streamId(STREAM_KIND.feed, d.secret as unknown as TagSecret, `feed/${bytesToHex(d.grantId)}`),
-    );
+    const feeds = drafts.map((d) => streamId(STREAM_KIND.feed, d.secret, `feed/${bytesToHex(d.grantId)}`));
     const givenAtMs = clock.nowMs();
     const content = {
       owner: account.did,
@@ -287,7 +285,7 @@ const unusable = (why: string, code: SluiceErrorCode = 'BAD_REQUEST'): SluiceErr
   new SluiceError(code, `This request cannot be agreed to: ${why}`);
 
 const laneOf = (secret: GrantSecret, grantId: Uint8Array): StreamId =>
-  streamId(STREAM_KIND.lane, secret as unknown as TagSecret, `lane/${bytesToHex(grantId)}`);
+  streamId(STREAM_KIND.lane, secret, `lane/${bytesToHex(grantId)}`);
 
 /** A request that came, as it was asked and as it is narrowed. */
 type Opened = {

@@ -101,7 +101,8 @@ export type ReceivedGrant = {
   readonly change?: string;
 };
 
-const json = (terms: GrantTerms): JsonValue => terms as unknown as JsonValue;
+const json = (terms: GrantTerms): JsonValue => terms;
+/** Keychain items are the account's own writing: the terms were parsed before they were kept. */
 const terms = (value: JsonValue | undefined): GrantTerms => value as unknown as GrantTerms;
 
 /** Turns a given grant into an item of the keychain. */

@@ -3,8 +3,8 @@
  * with less in its hands; so nothing here signs for the space or needs the account's own keys.
  */
 
-import { bytesToHex, canonicalJson, type JsonObject, type JsonValue } from '@sluice/core/base';
-import { type AeadKey, type SigningKey, streamTagKey, type TagSecret, toAeadKey } from '@sluice/core/crypto';
+import { bytesToHex, canonicalJson, type JsonObject } from '@sluice/core/base';
+import { type AeadKey, type SigningKey, streamTagKey, toAeadKey } from '@sluice/core/crypto';
 import { parseSpan } from '@sluice/core/filter';
 import { endsAtMs, type GrantTerms } from '@sluice/core/grant';
 import type { AccessRow } from '@sluice/core/stream';
@@ -159,7 +159,7 @@ export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
         isValid: (document: JsonObject) => schema.validate(document).length === 0,
       },
       secret: grant.secret,
-      tagKey: streamTagKey(grant.secret as unknown as TagSecret, grant.feed),
+      tagKey: streamTagKey(grant.secret, grant.feed),
       keyOf: (epoch) => keyOf(grant)(epoch, commitments()[epoch - 2]),
       collection,
       replica,
@@ -275,7 +275,7 @@ const versions = new WeakMap<GrantTerms, string>();
 
 /** What tells one version of a grant's terms from another. */
 function versionOf({ term, terms }: GivenGrant): string {
-  const known = versions.get(terms) ?? `${term}/${canonicalJson(terms as unknown as JsonValue)}`;
+  const known = versions.get(terms) ?? `${term}/${canonicalJson(terms)}`;
   versions.set(terms, known);
   return known;
 }

@@ -1,6 +1,6 @@
 /** The requester's side of sharing: asks, waits for the answer, keeps the grants it receives, and opens them. */
 
-import { bytesToBase64url, bytesToHex, isDid, type JsonObject, type JsonValue, shownValue } from '@sluice/core/base';
+import { bytesToBase64url, bytesToHex, isDid, type JsonObject, shownValue } from '@sluice/core/base';
 import {
   createHpkeKeyPair,
   createSigningKey,
@@ -230,6 +230,7 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
       from: item.from,
       self: account.did,
       requestHash: unpackBytes(asked.hash),
+      // Our own writing: they were parsed before they were kept.
       asked: asked.items as unknown as readonly GrantTerms[],
       hpke: hpkeKeyPairFromSecret(unpackBytes(asked.hpkeSecret)),
       resolver: account.resolver,
@@ -322,7 +323,7 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
     const keep = (id: string): void =>
       keychain.put('request', id, {
         to,
-        items: items as unknown as JsonValue,
+        items: items,
         purpose: options.purpose,
         expiresAt: expiresAtMs,
         acceptNarrowed: options.acceptNarrowed === true,

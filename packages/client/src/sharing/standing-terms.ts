@@ -3,7 +3,7 @@
  * other, and all that have heard of both come to the same terms. Must not know how grants run.
  */
 
-import { bytesToBase64url, bytesToHex, type JsonObject, type JsonValue } from '@sluice/core/base';
+import { bytesToBase64url, bytesToHex, type JsonObject } from '@sluice/core/base';
 import { sha256 } from '@sluice/core/crypto';
 import { type GrantTerms, standsAbove } from '@sluice/core/grant';
 import { type Keychain, unpackBytes } from '../account/keychain.ts';
@@ -45,6 +45,7 @@ export const changesOf = (facts: Pick<GrantFacts, 'all'>, grantId: string): read
   facts.all(grantId, 'terms/').map(({ name, fact }) => ({
     hash: name,
     term: Number(fact.term),
+    // Facts are the account's own writing, of terms that were parsed.
     terms: fact.terms as unknown as GrantTerms,
     receipt: unpackBytes(fact.receipt),
   }));
@@ -65,7 +66,7 @@ export function noteChange(
   const hash = bytesToHex(sha256(change.receipt));
   const fact: JsonObject = {
     term: change.term,
-    terms: change.terms as unknown as JsonValue,
+    terms: change.terms,
     receipt: bytesToBase64url(change.receipt),
   };
   facts.note(grantId, `terms/${hash}`, fact);

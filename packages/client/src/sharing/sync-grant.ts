@@ -71,7 +71,7 @@ export async function syncGrantData(
     replyId: request.id,
     grants: grant.grants.map(({ grantId, terms, feed, lane }) => ({
       grantId,
-      terms: terms as unknown as JsonObject,
+      terms: terms,
       feed: bytesToBase64url(feed),
       ...(lane ? { lane: bytesToBase64url(lane) } : {}),
     })),

@@ -62,7 +62,7 @@ export function signSyncRequest(
 ): Uint8Array {
   const payload: JsonObject = {
     to: request.to,
-    items: request.items as unknown as JsonValue,
+    items: request.items,
     purpose: request.purpose,
     expiresAt: request.expiresAtMs,
     signKey: bytesToBase64url(request.signKey),

@@ -85,5 +85,4 @@ export function assertEndsLater(items: readonly GrantTerms[], nowMs: number): vo
 }
 
 /** Whether terms in normal form are less than what was asked. */
-export const isNarrowed = (asked: GrantTerms, terms: GrantTerms): boolean =>
-  !jsonEquals(asked as unknown as JsonObject, terms as unknown as JsonObject);
+export const isNarrowed = (asked: GrantTerms, terms: GrantTerms): boolean => !jsonEquals(asked, terms);

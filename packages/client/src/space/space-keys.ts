@@ -52,12 +52,12 @@ export function collectionKeys(keys: SpaceKeys, name: string, announced: () => n
     epoch: () => sealingEpoch(keys, announced()),
     keyOf: (epoch) => {
       const known = derived.get(epoch);
-      if (known) return known as unknown as AeadKey;
+      if (known) return toAeadKey(known);
       const epochKey = keys.epochs.get(epoch);
       if (!epochKey) return undefined;
       const key = collectionKey(epochKey, name);
       derived.set(epoch, key);
-      return key as unknown as AeadKey;
+      return toAeadKey(key);
     },
   };
 }

@@ -16,6 +16,7 @@ export function loadSnapshot(db: StoreDb, streamRow: number, key: AeadKey): Inde
   const plain = sealed && openAead(key, SNAPSHOT_AAD, sealed);
   if (!plain?.ok) return undefined;
   const value = JSON.parse(bytesToUtf8(plain.value)) as JsonValue;
+  // It was sealed by this device, so it has the shape that was written.
   return isJsonObject(value) ? (value as unknown as IndexSnapshot) : undefined;
 }
 

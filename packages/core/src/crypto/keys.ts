@@ -64,7 +64,7 @@ export const collectionKey = (epochKey: EpochKey, collectionName: string): Colle
   toCollectionKey(hkdf(epochKey, `collection/${collectionName}`));
 
 /** The key that names the records of one stream. Source: spec/crypto.md CRY-13. */
-export const streamTagKey = (tagSecret: TagSecret, stream: StreamId): StreamTagKey =>
+export const streamTagKey = (tagSecret: TagSecret | GrantSecret, stream: StreamId): StreamTagKey =>
   toStreamTagKey(hkdf(tagSecret, `stream-tag/${bytesToHex(stream)}`));
 
 /**
@@ -72,7 +72,7 @@ export const streamTagKey = (tagSecret: TagSecret, stream: StreamId): StreamTagK
  *
  * Source: spec/crypto.md CRY-14; vectors/crypto.json.
  */
-export function streamId(kindByte: number, tagSecret: TagSecret, name: string): StreamId {
+export function streamId(kindByte: number, tagSecret: TagSecret | GrantSecret, name: string): StreamId {
   if (!Number.isInteger(kindByte) || kindByte < 0 || kindByte > 255) throw new RangeError('a stream kind is one byte');
   const pseudonym = hmacSha256(tagSecret, utf8ToBytes(`stream/${name}`));
   return toStreamId(concatBytes(Uint8Array.of(kindByte), pseudonym.subarray(0, ID_BYTES - 1)));

@@ -6,7 +6,7 @@ import { toStreamId, toWriterId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
 import { systemRandom } from '../base/random.ts';
 import { toAeadKey } from '../crypto/aead.ts';
-import { streamTagKey, type TagSecret, toGrantSecret } from '../crypto/keys.ts';
+import { streamTagKey, toGrantSecret } from '../crypto/keys.ts';
 import { parseFilter } from '../filter/index.ts';
 import { naiveMatches } from '../filter/naive.oracle.ts';
 import { probesOf, type World, windowWorlds, worlds } from '../filter/world.oracle.ts';
@@ -32,7 +32,7 @@ function grantOf(world: World, fields: readonly string[] | undefined): Grant {
   if (!parsed.ok) throw new Error('the filter is not valid');
   const secret = toGrantSecret(systemRandom(32));
   const stream = toStreamId(Uint8Array.from([4, ...systemRandom(15)]));
-  const tagKey = streamTagKey(secret as unknown as TagSecret, stream);
+  const tagKey = streamTagKey(secret, stream);
   const rule = { grantId: 'ab'.repeat(16), filter: parsed.value, fields, secret, tagKey };
   const keys = { stream, key: toAeadKey(systemRandom(32)) };
   return { rule, keys, source: world.filter, sent: new Map(), dues: new Map(), held: new Map() };

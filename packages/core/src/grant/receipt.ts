@@ -50,7 +50,7 @@ export function receiptPayload(r: ReceiptContent): JsonObject {
     request: bytesToHex(r.requestHash),
     purpose: r.purpose,
     shown: r.shown,
-    grants: r.grants.map((g) => ({ grantId: g.grantId, terms: g.terms as unknown as JsonValue })),
+    grants: r.grants.map((g) => ({ grantId: g.grantId, terms: g.terms })),
     givenAt: new Date(r.givenAtMs).toISOString(),
     withdrawal: 'The owner revokes the grant at any time in the Vault; what was delivered before stays delivered.',
     ...(r.change ?? {}),

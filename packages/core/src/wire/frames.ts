@@ -20,6 +20,7 @@ import {
   type WireFailure,
 } from './shape.ts';
 
+/** Its form is looked at by who uses it; here it is text of a DID's length. */
 const did = text(1100) as unknown as Shape<Did>;
 
 /** The shape of what a client sends (spec/live.md). */

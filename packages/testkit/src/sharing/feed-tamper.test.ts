@@ -7,7 +7,6 @@ import {
   toGrantSecret,
   streamId,
   streamTagKey,
-  type TagSecret,
   toAeadKey,
   writerId,
 } from '@sluice/core/crypto';
@@ -35,7 +34,7 @@ describe('a grantee’s reader against tampering', () => {
   const identity = createSigningKey(systemRandom);
   const device = createSigningKey(systemRandom);
   const card = createDeviceCard({ did: OWNER, deviceKey: device.publicKey, issuedAt: clock.nowMs() - 1000 }, identity);
-  const secret = toGrantSecret(systemRandom(32)) as unknown as TagSecret;
+  const secret = toGrantSecret(systemRandom(32));
   const stream: StreamId = streamId(4, secret, 'feed');
   const keys = { stream, key: toAeadKey(systemRandom(32)) };
   const tagKey = streamTagKey(secret, stream);

@@ -4,7 +4,7 @@
  */
 
 import { bytesToHex, equalBytes, type JsonObject, jsonEquals, type JsonValue, type Tag } from '@sluice/core/base';
-import { type AeadKey, streamTagKey, type TagSecret } from '@sluice/core/crypto';
+import { type AeadKey, streamTagKey } from '@sluice/core/crypto';
 import { type FieldFormats, type Filter, matches, parseFilter } from '@sluice/core/filter';
 import {
   type Basis,
@@ -65,7 +65,7 @@ export function createFeedModel(
 ): FeedModel {
   /** By epoch. */
   const keysOf = new Map<number, AeadKey>([[1, grant.key]]);
-  const tagKey = streamTagKey(grant.secret as unknown as TagSecret, grant.feed);
+  const tagKey = streamTagKey(grant.secret, grant.feed);
   const filter = parsed(grant.terms.filter, formats);
   const rows = new Map<string, Row>();
   let last: { readonly basis: Basis; readonly asOfMs: number } | undefined;

@@ -70,6 +70,7 @@ export function loadProgress(db: StoreDb, feed: StreamId): FeedProgress | undefi
   const row = db.sql('SELECT cursor, state FROM feed WHERE stream = ?').get(feed);
   const parsed = row?.state ? parseJson(bytesToUtf8(row.state as Uint8Array), LIMITS) : undefined;
   if (!row || !parsed?.ok || !isJsonObject(parsed.value)) return undefined;
+  // Written by `storeProgress` alone.
   const state = parsed.value as unknown as Omit<FeedProgress, 'cursor' | 'basis' | 'commitments'> & {
     readonly basis: readonly (readonly [string, number])[];
     readonly commitments: readonly string[];

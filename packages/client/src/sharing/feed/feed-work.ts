@@ -1,7 +1,7 @@
 /** What an agent holds of one grant while it keeps its feed up to date. */
 
 import { canonicalJson, bytesToHex, type Did, type StreamId, type Tag, utf8ToBytes } from '@sluice/core/base';
-import { type AeadKey, type GrantSecret, sha256, streamTagKey, type TagSecret } from '@sluice/core/crypto';
+import { type AeadKey, type GrantSecret, sha256, streamTagKey } from '@sluice/core/crypto';
 import type { Filter, Span } from '@sluice/core/filter';
 import type { FeedKeys, FieldTerm, FeedRule, LaneVerdicts } from '@sluice/core/grant';
 import type { Collection } from '../../store/collection.ts';
@@ -76,7 +76,7 @@ export type Work = {
 /** Takes up the work on a grant where this store left it. */
 export function openWork(db: StoreDb, grant: AgentGrant): Work {
   // The feed's tags are made from the grant's own secret, so that no two grants share a pseudonym.
-  const tagKey = streamTagKey(grant.secret as unknown as TagSecret, grant.feed);
+  const tagKey = streamTagKey(grant.secret, grant.feed);
   const { grantId, filter, fields, secret } = grant;
   const rule = { grantId, filter, fields, secret, tagKey };
   const known = loadProgress(db, grant.feed);
@@ -113,9 +113,10 @@ export function feedKeys({ grant, progress }: Work, epoch: number = progress.epo
 
 /** Tells rules apart, and the terms they come of. */
 const ruleName = ({ filter, fields, reads, term }: AgentGrant): string =>
-  bytesToHex(
-    sha256(utf8ToBytes(canonicalJson({ filter: filter.source, fields: (fields ?? null) as never, reads, term }))),
-  ).slice(0, 32);
+  bytesToHex(sha256(utf8ToBytes(canonicalJson({ filter: filter.source, fields: fields ?? null, reads, term })))).slice(
+    0,
+    32,
+  );
 
 /** Whether two descriptions of a grant reveal and decide the same. */
 export const isSameWork = (a: AgentGrant, b: AgentGrant): boolean => a.version === b.version;

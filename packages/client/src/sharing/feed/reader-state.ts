@@ -43,6 +43,7 @@ export function loadReaderState(db: StoreDb, feedRow: number): ReaderState {
     ? parseJson(bytesToUtf8(row.state as Uint8Array), { maxBytes: 1024 * 1024, maxDepth: 6 })
     : undefined;
   if (!parsed?.ok || !isJsonObject(parsed.value)) return FRESH;
+  // Written by `saveReaderState` alone.
   const kept = parsed.value as unknown as Omit<ReaderState, 'cursor' | 'basis'> & {
     readonly basis: readonly (readonly [string, number])[];
   };

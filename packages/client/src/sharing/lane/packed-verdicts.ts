@@ -4,8 +4,10 @@ import { bytesToHex, hexToBytes, type JsonObject } from '@sluice/core/base';
 import type { LaneVerdicts } from '@sluice/core/grant';
 
 /** Turns verdicts into JSON. */
-export const packVerdicts = ({ entries, ...rest }: LaneVerdicts): JsonObject =>
-  ({ ...rest, entries: entries.map((e) => [e.n, bytesToHex(e.hash)]) }) as unknown as JsonObject;
+export const packVerdicts = ({ entries, ...rest }: LaneVerdicts): JsonObject => ({
+  ...rest,
+  entries: entries.map((e) => [e.n, bytesToHex(e.hash)]),
+});
 
 /** Reads what `packVerdicts` made; undefined where there is nothing. The store is our own writing. */
 export function unpackVerdicts(packed: unknown): LaneVerdicts | undefined {

@@ -102,7 +102,7 @@ export function openWriteLog({ schemas, schemaOf, open }: WriteLogDeps): WriteLo
             .filter((r) => r.grantId === grantId)
             .map((record) => ({
               id: idOf(grantId, record.n),
-              document: record as unknown as JsonObject,
+              document: record,
               force: true,
             })),
         );
@@ -127,6 +127,7 @@ export function openWriteLog({ schemas, schemaOf, open }: WriteLogDeps): WriteLo
   };
 }
 
+/** Reads what this log wrote, by whichever device of the owner. */
 function toRecord(document: JsonObject): WriteRecord {
   const { _id, _rev, insertedAt, modifiedAt, ...record } = document as { readonly [name: string]: JsonValue };
   return record as unknown as WriteRecord;
