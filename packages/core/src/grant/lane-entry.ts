@@ -24,7 +24,7 @@ export type LaneWrite = {
   readonly remove: readonly string[];
   /** What the grantee saw of fields that merge by what was there: sets and counters. */
   readonly base?: JsonObject;
-  /** Up to which number the grantee has seen verdicts, so that the owner need not keep them. */
+  /** Up to which number the grantee has seen final verdicts, so that the owner need not keep them. */
   readonly seen: number;
 };
 

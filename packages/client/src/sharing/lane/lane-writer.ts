@@ -126,6 +126,7 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
   let problem: ErrorCode | undefined;
   let sending = false;
   let again = false;
+  let looked = false;
   let closed = false;
   /** Numbers of ours are taken. */
   let renumber = false;
@@ -249,9 +250,16 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
     cancelRetry = clock.timer(ms, nudge);
   };
 
+  /** A verdict may have been heard of before it was known that the node has the write, also by a process that ended in between. */
+  const look = (): void => {
+    if (!looked) deps.onSent();
+    looked = true;
+  };
+
   async function pump(): Promise<void> {
     sending = true;
     try {
+      look();
       while (again && !closed && link.state() === 'ready') {
         again = false;
         if (!isAdopted() || renumber) {
@@ -335,11 +343,15 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
     db.sql('DELETE FROM entry WHERE stream = ? AND n = ?').run(streamRow, n);
   };
 
+  /** Up to which number no verdict is still to come: one that waits may be refused yet, which the owner must not forget before it was heard. */
+  const seenOf = ({ upTo, waiting }: LaneVerdicts): number =>
+    waiting.reduce((least, n) => Math.min(least, n - 1), upTo);
+
   /** A write to nothing, which says how far verdicts were seen. */
   function acknowledge(): void {
     if (closed || db.sql('SELECT 1 FROM outbox WHERE stream = ?').get(streamRow)) return;
     const id = `w${bytesToBase64url(deps.random(16))}`;
-    add({ id, operation: 'delete', set: {}, remove: [], seen: deps.verdicts().upTo });
+    add({ id, operation: 'delete', set: {}, remove: [], seen: seenOf(deps.verdicts()) });
     nudge();
   }
 
@@ -347,7 +359,7 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
     write: (draft) => {
       if (!isAdopted()) throw new SluiceError('OFFLINE', 'The lane of this grant was never reached from here');
       assertRoom();
-      const write = { ...draft, seen: deps.verdicts().upTo };
+      const write = { ...draft, seen: seenOf(deps.verdicts()) };
       const n = add(write);
       nudge();
       return n;
@@ -373,7 +385,9 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
       const verdictOfNext = verdictsByNumber(next);
       const sent = sentUpTo();
       // The owner keeps what it refused until it hears that it was seen, and decides no more when it keeps too much.
-      if (next.rejected.length >= MAX_KEPT_REJECTIONS / 2) queueMicrotask(acknowledge);
+      const seen = seenOf(next);
+      if (next.rejected.length >= MAX_KEPT_REJECTIONS / 2 && next.rejected.some(({ n }) => n <= seen))
+        queueMicrotask(acknowledge);
       for (const [n, { write }] of [...kept()]) {
         // A number that the node has not taken from here may be another device's.
         if (n > sent) continue;
