@@ -1,6 +1,7 @@
 /** The owner's always-on agents: enrolled for named types of records, kept up to date, shut out again (spec/agent.md). */
 
-import type { JsonObject } from '@sluice/core/base';
+import { bytesToHex, type JsonObject } from '@sluice/core/base';
+import { writerId } from '@sluice/core/crypto';
 import type { OpenAccount } from '../account/account.ts';
 import { startEpoch } from '../connect/epoch-start.ts';
 import type { Context } from '../context.ts';
@@ -85,7 +86,8 @@ export function createAgents({ account, vault, given, log }: AgentsDeps): Agents
       const handOver = handOverOf(agent);
       handOver.collect();
       if (link.state() !== 'ready') continue;
-      if (agent.status === 'ending') await end(agent);
+      // A device that began to shut it out may have ended before it had noted so.
+      if (agent.status === 'ending' || isShutOut(agent)) await end(agent);
       else await handOver.update();
     }
   }
@@ -113,6 +115,8 @@ export function createAgents({ account, vault, given, log }: AgentsDeps): Agents
   /** After the transaction that brought the news. */
   const soon = (): void => queueMicrotask(() => closed || void schedule());
 
+  const isShutOut = ({ key }: GivenAgent): boolean =>
+    home.access.rows.get(bytesToHex(writerId(key)))?.status === 'revoked';
   const shutOut = async (agent: GivenAgent): Promise<void> => {
     const rows = [...home.access.rows.values()].filter(
       (row) => row.role === 'agent' && row.status !== 'revoked' && agentId(row.key as GivenAgent['key']) === agent.id,

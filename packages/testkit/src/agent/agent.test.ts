@@ -12,11 +12,21 @@ const agents: EnrolledAgent[] = [];
 /** The key whose feed parts the node never gets: it stores the rest, and its answer is lost. */
 let cut: Uint8Array | undefined;
 let cuts = 0;
+/** The node revokes rows, and nobody hears of it. */
+let cutsRevokes = false;
 /** The key whose feed parts the node refuses. */
 let refused: Uint8Array | undefined;
 const wrapStorage = (storage: Storage): Storage => ({
   ...storage,
   push: async (job) => {
+    const isRevoke = job.parts.some(
+      (p) => p.type === 'ctl' && p.parsed.some((c) => c.public.type === 'row' && c.public.status === 'revoked'),
+    );
+    if (cutsRevokes && isRevoke) {
+      await storage.push(job);
+      cuts++;
+      return new Promise<never>(() => undefined);
+    }
     if (refused && equalBytes(job.requester, refused)) {
       const feeds = job.parts
         .filter((p) => p.type === 'feed')
@@ -35,6 +45,7 @@ const wrapStorage = (storage: Storage): Storage => ({
 beforeEach(async () => {
   cut = refused = undefined;
   cuts = 0;
+  cutsRevokes = false;
   net = await createTestNetwork({ wrapStorage });
 });
 afterEach(async () => {
@@ -167,6 +178,22 @@ describe('what an agent is given', () => {
 });
 
 describe('where no agent is up', () => {
+  it('[AGT-8] is shut out whole, though the device that did it ended half way', async () => {
+    const { owner } = await sharePosts(net);
+    const enrolled = await enrolAgent(net, owner, ['social/post']);
+    agents.push(enrolled);
+    await atWork(enrolled.work, 1);
+    const { epoch } = owner.account.open.home.access;
+    cutsRevokes = true;
+    owner.account.agents.revoke(enrolled.agent.id).catch(() => undefined);
+    await until(() => cuts === 1);
+    await owner.account.close();
+    cutsRevokes = false;
+    const again = await net.reopen(owner);
+    await until(() => again.agents.list()[0]?.status === 'revoked');
+    expect(again.open.home.access.epoch).toBe(Math.max(1, epoch) + 1);
+  });
+
   it('[AGT-11] owner and grantee are told what waits', async () => {
     const write = { ...WRITE, policy: 'propose' } as const;
     const { owner, grant, given } = await sharePosts(net, { access: 'readwrite', write } as never);
