@@ -127,9 +127,12 @@ export function openCollection(deps: CollectionDeps): Collection {
 
   const decode = (stored: StoredEntry): RecordState | undefined => {
     const key = keys.keyOf(stored.header.epoch);
-    if (!key) locked.add(tagName(stored.header.tag));
-    const plain = key && openEntry(key, keys.stream, stored.entry);
-    const state = plain?.ok ? decodeBody(plain.value, stampOf(stored.header)) : undefined;
+    if (!key) {
+      locked.add(tagName(stored.header.tag));
+      return undefined;
+    }
+    const plain = openEntry(key, keys.stream, stored.entry);
+    const state = plain.ok ? decodeBody(plain.value, stampOf(stored.header)) : undefined;
     // The tag is authenticated but chosen by the writer: a record under another record's tag would shadow it.
     if (state?.ok && sameTag(recordTag(keys.tagKey, state.value.id), stored.header.tag)) return state.value;
     deps.onUnreadable(keys.stream, stored.ls);

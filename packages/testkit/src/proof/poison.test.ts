@@ -48,4 +48,28 @@ describe('a poisoned entry', () => {
     expect(await saves.get('no json')).toMatchObject({ level: 2 });
     expect(await saves.count()).toBe(3);
   });
+
+  it('[DS-13] is none where the key of its epoch is still on its way: nobody is alarmed', async () => {
+    net = await createTestNetwork();
+    const owner = await net.person('owner');
+    const game = await net.app('https://game.example');
+    const { context } = await letIn(owner, game);
+    const scribe = await createScribe(net, context);
+    const { stream, key, tagOf } = scribe.collection('plain/saves');
+    const entry = (id: string) => ({ tag: tagOf(id), body: bodyOf(id) });
+    await scribe.push([scribe.part(stream, key, [entry('early')], 2), scribe.part(stream, key, [entry('plain')], 2)]);
+    const poison = { tag: tagOf('poison'), body: utf8ToBytes('{"v":1,') };
+    await scribe.push([scribe.part(stream, key, [entry('open'), poison])]);
+    scribe.link.close();
+    const silo = await owner.account.context('Game', { app: game.account.did });
+    if (!silo) throw new Error('there is no silo');
+    const alarms: Alarm['type'][] = [];
+    silo.engine.onAlarm((alarm) => alarms.push(alarm.type));
+    await silo.synced();
+    const saves = await silo.openDatabase('saves');
+    expect((await saves.getMany()).map((record) => record._id)).toEqual(['open']);
+    // Of what comes in one order the one that is poison is said, and it alone.
+    await until(() => alarms.length > 0);
+    expect(alarms).toEqual(['unreadable']);
+  });
 });

@@ -59,7 +59,7 @@ export type Scribe = {
   readonly writer: ReturnType<typeof writerId>;
   readonly collection: (name: string) => CollectionByHand;
   /** One seal of entries that goes on where the last one of the stream ended. */
-  readonly part: (stream: StreamId, key: AeadKey, items: readonly ByHand[]) => PushPart;
+  readonly part: (stream: StreamId, key: AeadKey, items: readonly ByHand[], epoch?: number) => PushPart;
   /** Rejects with the node's refusal. */
   readonly push: (parts: readonly PushPart[]) => Promise<void>;
   readonly link: LiveLink;
@@ -84,11 +84,11 @@ export async function createScribe(
       const key = collectionKey(keys.epochs.get(1) as EpochKey, name) as unknown as AeadKey;
       return { stream, key, tagOf: (id) => recordTag(tagKey, id) };
     },
-    part: (stream, key, items) => {
+    part: (stream, key, items, epoch = 1) => {
       const end = ends.get(bytesToHex(stream)) ?? { n: 0, hash: NO_SEAL };
       const entries = items.map(({ tag, body, kind = ENTRY_KIND.PUT, superseded = [] }, i) => {
         const at = { writer: self, n: end.n + 1 + i, hlc: { ms: net.clock.nowMs(), counter: i } };
-        const header = { ...at, tag, kind, epoch: 1, superseded, expiresMs: null };
+        const header = { ...at, tag, kind, epoch, superseded, expiresMs: null };
         return sealEntry(key, stream, { ...header, hlc: { ...at.hlc, ms: Math.trunc(at.hlc.ms) } }, body, systemRandom);
       });
       const seal = createSeal(writer, stream, end.n + 1, entries, end.hash);
