@@ -13,10 +13,13 @@ import {
   createRunningDigest,
   type FeedKeys,
   feedTag,
+  type GrantTerms,
+  type LaneVerdicts,
   openCheckpoint,
   openFeedDelete,
   openFeedPut,
   openKeyChange,
+  openVerdicts,
   project,
   recordPrint,
 } from '@sluice/core/grant';
@@ -40,10 +43,12 @@ export type FeedModel = {
   readonly add: (item: PageEntry) => void;
   /** What the feed shows at an instant. */
   readonly shown: (atMs: number) => View;
-  /** What it should show of these records at an instant. */
-  readonly expected: (documents: ReadonlyMap<string, JsonObject>, atMs: number) => View;
+  /** What it should show of these records at an instant, by these terms. */
+  readonly expected: (documents: ReadonlyMap<string, JsonObject>, atMs: number, terms: GrantTerms) => View;
   readonly ended: () => boolean;
   readonly checkpoints: () => number;
+  /** What the feed says of a write: whether it was accepted. */
+  readonly verdictOn: (n: number) => boolean | undefined;
 };
 
 type Row = {
@@ -61,14 +66,16 @@ export function createFeedModel(
   history: OwnHistory,
   reach: () => ClockReach,
   keyOf: (grantId: string, commitment: string) => AeadKey | undefined,
+  termsOf: (header: Uint8Array) => readonly GrantTerms[],
   blame: Blame,
 ): FeedModel {
   /** By epoch. */
   const keysOf = new Map<number, AeadKey>([[1, grant.key]]);
   const tagKey = streamTagKey(grant.secret, grant.feed);
-  const filter = parsed(grant.terms.filter, formats);
   const rows = new Map<string, Row>();
   let last: { readonly basis: Basis; readonly asOfMs: number } | undefined;
+  /** Whether a write of the grantee was accepted, by number. */
+  const decided = new Map<number, boolean>();
   let ended = false;
   let checkpoints = 0;
 
@@ -82,22 +89,23 @@ export function createFeedModel(
     }
     return { records, doubtful };
   };
-  const expected = (documents: ReadonlyMap<string, JsonObject>, atMs: number): View => {
+  const expected: FeedModel['expected'] = (documents, atMs, terms) => {
     const { behindMs, aheadMs } = reach();
+    const filter = parsed(terms.filter, formats);
     const records = new Map<string, JsonObject>();
     const doubtful = new Set<string>();
     for (const [recordId, document] of documents) {
-      if (document.schema !== grant.terms.schema) continue;
+      if (document.schema !== terms.schema) continue;
       const { id } = feedTag({ grantId: grant.grantId, secret: grant.secret, tagKey }, recordId);
       const now = matches(filter, document, atMs);
       if (matches(filter, document, atMs + behindMs) !== now || matches(filter, document, atMs + aheadMs) !== now)
         doubtful.add(id);
-      if (now) records.set(id, project(document, grant.terms.fields, id, grant.secret));
+      if (now) records.set(id, project(document, terms.fields, id, grant.secret));
     }
     return { records, doubtful };
   };
 
-  const onCheckpoint = (checkpoint: Checkpoint, ends: boolean): void => {
+  const onCheckpoint = (checkpoint: Checkpoint, known: readonly GrantTerms[], ends: boolean): void => {
     const { basis, asOfMs } = checkpoint;
     checkpoints++;
     if (last && !covers(basis, last.basis)) blame('I3', `the basis of the feed of ${name} went back`);
@@ -110,8 +118,29 @@ export function createFeedModel(
     for (const row of rows.values()) if (row.expiresMs > asOfMs) digest.add(row.tag, row.print);
     if (digest.count() !== checkpoint.count || !equalBytes(digest.value(), checkpoint.digest))
       blame('I3', `the feed of ${name} says ${checkpoint.count} records, and shows ${digest.count()}`);
-    const difference = differenceOf(expected(history.documentsAt(basis), asOfMs), shown(asOfMs).records);
-    if (difference) blame('I3', `the feed of ${name} at its checkpoint: ${difference}`);
+    if (known.length === 0) blame('I3', `the feed of ${name} is on terms that nobody set`);
+    const differences = known.map((terms) =>
+      differenceOf(expected(history.documentsAt(basis), asOfMs, terms), shown(asOfMs).records),
+    );
+    if (differences.every((difference) => difference))
+      blame('I3', `the feed of ${name} at its checkpoint: ${differences.join(' or ')}`);
+  };
+
+  /** What the feed says of a write is said for good. */
+  const onVerdicts = ({ upTo, waiting, rejected, unapplied }: LaneVerdicts): void => {
+    const refused = new Set(rejected.map(({ n }) => n));
+    for (let n = 1; n <= upTo; n++) {
+      if (waiting.includes(n)) {
+        if (decided.has(n)) blame('I7', `the feed of ${name} takes back its verdict on write ${n}`);
+        continue;
+      }
+      const accepts = !refused.has(n);
+      const before = decided.get(n);
+      // A refusal that was heard is not said any more.
+      if (before === undefined) decided.set(n, accepts);
+      else if (before !== accepts && (refused.has(n) || unapplied.includes(n)))
+        blame('I7', `the feed of ${name} has two verdicts on write ${n}`);
+    }
   };
 
   const name = grant.grantId.slice(0, 8);
@@ -147,11 +176,16 @@ export function createFeedModel(
           keysOf.set(change.value.epoch, next);
           return;
         }
+        case ENTRY_KIND.VERDICT: {
+          const verdicts = openVerdicts(keys, entry);
+          if (!verdicts.ok) return blame('I7', `verdicts in the feed of ${name} do not open`);
+          return onVerdicts(verdicts.value);
+        }
         case ENTRY_KIND.CKPT:
         case ENTRY_KIND.END: {
           const checkpoint = openCheckpoint(keys, entry, header.value);
           if (!checkpoint.ok) return blame('I3', `a checkpoint of the feed of ${name} does not open`);
-          return onCheckpoint(checkpoint.value, header.value.kind === ENTRY_KIND.END);
+          return onCheckpoint(checkpoint.value, termsOf(item.header), header.value.kind === ENTRY_KIND.END);
         }
       }
     },
@@ -159,6 +193,7 @@ export function createFeedModel(
     expected,
     ended: () => ended,
     checkpoints: () => checkpoints,
+    verdictOn: (n) => decided.get(n),
   };
 }
 

@@ -3,13 +3,13 @@
  * owner's account and nothing else from the code under test.
  */
 
-import { bytesToHex, type SpaceId, toWriterId } from '@sluice/core/base';
-import type { AeadKey, VerifyKey } from '@sluice/core/crypto';
+import { bytesToHex, canonicalJson, equalBytes, type JsonValue, type SpaceId, toWriterId } from '@sluice/core/base';
+import { type AeadKey, type VerifyKey, writerId } from '@sluice/core/crypto';
 import type { Account, GivenGrant } from '@sluice/client';
 import type { FieldFormats } from '@sluice/core/filter';
-import { openFeedPut } from '@sluice/core/grant';
+import { type GrantTerms, openFeedPut } from '@sluice/core/grant';
 import type { MergeRules } from '@sluice/core/record';
-import { decodeHeader, type LogName, type Page, type PageEntry } from '@sluice/core/wire';
+import { decodeHeader, decodePush, type LogName, type Page, type PageEntry, type PushAnswer } from '@sluice/core/wire';
 import type { Storage } from '@sluice/node';
 import { type Blame, type ClockReach, createFeedModel, type FeedModel } from './feed-model.ts';
 import { createOwnHistory, type OwnHistory, type OwnKeys } from './own-history.ts';
@@ -18,6 +18,12 @@ import { createOwnHistory, type OwnHistory, type OwnKeys } from './own-history.t
 export type Oracle = {
   /** Reads what the node has stored since the last look. */
   readonly look: (storage: Storage) => void;
+  /** Hears of grants that a device of the owner has. */
+  readonly learn: (given: readonly GivenGrant[]) => void;
+  /** Hears of terms that the owner set, under their number; two devices may have set others under the same. */
+  readonly learnTerms: (grantId: string, term: number, terms: GrantTerms) => void;
+  /** Somebody sends something to be stored. Returns what is to be called when the node has answered. */
+  readonly onPush: (requester: VerifyKey, push: Uint8Array) => (answers: PushAnswer) => void;
   /** The node hands a page of a log to somebody. */
   readonly onServed: (requester: VerifyKey, log: LogName, page: Page) => void;
   readonly posts: OwnHistory;
@@ -32,8 +38,6 @@ export type OracleDeps = {
   readonly keys: OwnKeys;
   readonly formats: FieldFormats;
   readonly merges: MergeRules;
-  /** Grants that any running device of the owner knows. */
-  readonly given: () => readonly GivenGrant[];
   /** A later key of a grant, by its commitment, from any running device of the owner. */
   readonly keyOf: (grantId: string, commitment: string) => AeadKey | undefined;
   readonly reach: () => ClockReach;
@@ -49,7 +53,13 @@ export function createOracle(deps: OracleDeps): Oracle {
   const notes = createOwnHistory(deps.keys, 'note', deps.merges);
   const feeds = new Map<string, FeedModel>();
   const revoked = new Map<string, number>();
+  /** Keys of agents that may do nothing any more. */
+  const shutOut = new Set<string>();
   const nonces = new Set<string>();
+  /** The number of the terms that an append stated, by the header of each entry in it. */
+  const stated = new Map<string, number>();
+  /** Terms, each once, by grant and number. */
+  const versions = new Map<string, Map<string, GrantTerms>>();
   let ownCursor = 0;
   let ctlHead = 0;
 
@@ -83,7 +93,10 @@ export function createOracle(deps: OracleDeps): Oracle {
     if (head === ctlHead) return;
     ctlHead = head;
     for (const row of storage.accessState(space)?.rows.values() ?? []) {
-      if (row.role !== 'grantee' || row.status !== 'revoked') continue;
+      if (row.status !== 'revoked') continue;
+      // The row that lets an agent in at all is named by its key.
+      if (row.role === 'agent' && equalBytes(row.id, writerId(row.key as VerifyKey))) shutOut.add(bytesToHex(row.key));
+      if (row.role !== 'grantee') continue;
       const id = bytesToHex(row.id);
       const [target] = row.access;
       if (target && !revoked.has(id))
@@ -91,20 +104,46 @@ export function createOracle(deps: OracleDeps): Oracle {
     }
   };
 
+  const modelOf = (grant: GivenGrant): FeedModel =>
+    createFeedModel(
+      grant,
+      deps.formats,
+      posts,
+      deps.reach,
+      deps.keyOf,
+      (header) => [...(versions.get(`${grant.grantId}/${stated.get(bytesToHex(header))}`)?.values() ?? [])],
+      blame,
+    );
+
   return {
     posts,
     notes,
     feeds: () => [...feeds.values()],
     isRevoked: (grantId) => revoked.has(grantId),
+    learn: (given) => {
+      for (const grant of given) if (!feeds.has(grant.grantId)) feeds.set(grant.grantId, modelOf(grant));
+    },
+    learnTerms: (grantId, term, terms) => {
+      const name = `${grantId}/${term}`;
+      const same = versions.get(name) ?? new Map<string, GrantTerms>();
+      versions.set(name, same.set(canonicalJson(terms as unknown as JsonValue), terms));
+    },
+    onPush: (requester, push) => {
+      const parts = decodePush(push);
+      for (const part of parts.ok ? parts.value : [])
+        if (part.type === 'feed') for (const { header } of part.entries) stated.set(bytesToHex(header), part.term);
+      const wasShutOut = shutOut.has(bytesToHex(requester));
+      return (answers) => {
+        if (wasShutOut && answers.parts.some((answer) => answer.type === 'ok'))
+          blame('I6', 'an agent has written something after it was shut out');
+      };
+    },
     look: (storage) => {
       ownCursor = readAll(storage, { type: 'own' }, ownCursor, (item) => {
         checkNonce(item);
         posts.add(item);
         notes.add(item);
       });
-      for (const grant of deps.given())
-        if (!feeds.has(grant.grantId))
-          feeds.set(grant.grantId, createFeedModel(grant, deps.formats, posts, deps.reach, deps.keyOf, blame));
       for (const model of feeds.values()) {
         const log = { type: 'stream', stream: model.grant.feed } as const;
         if (storage.head(space, log) === model.cursor) continue;
@@ -120,6 +159,8 @@ export function createOracle(deps: OracleDeps): Oracle {
       lookAtRows(storage);
     },
     onServed: (requester, log, page) => {
+      if (page.entries.length > 0 && shutOut.has(bytesToHex(requester)))
+        blame('I6', `an agent was served the log ${log.type} after it was shut out`);
       if (log.type !== 'stream' || page.entries.length === 0) return;
       const model = [...feeds.values()].find((m) => bytesToHex(m.grant.feed) === bytesToHex(log.stream));
       if (!model || !revoked.has(model.grant.grantId)) return;

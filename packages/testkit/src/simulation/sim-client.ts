@@ -1,6 +1,14 @@
-/** One device of an account in a simulation: the real account over a simulated disk, started and ended as often as it takes. */
+/** One process of a client in a simulation: the real account, or agent, over a simulated disk, started and ended as often as it takes. */
 
-import { Account, type FetchAnswer, type FetchFailure, type OpenedStore, type Platform } from '@sluice/client';
+import {
+  Account,
+  Agent,
+  type AlwaysOnAgent,
+  type FetchAnswer,
+  type FetchFailure,
+  type OpenedStore,
+  type Platform,
+} from '@sluice/client';
 import { type Clock, err, ok, type Result } from '@sluice/core/base';
 import type { Chance } from './chance.ts';
 import type { SimNetwork } from './sim-network.ts';
@@ -24,16 +32,23 @@ export type ClientWorld = {
   /** Documents that apps publish, by host. */
   readonly documents: ReadonlyMap<string, string>;
 };
-/** One device, running or not. */
-export type SimDevice = {
+/** One process with a disk and a clock of its own, running or not. */
+export type SimProcess<T> = {
   readonly name: string;
   readonly disk: SimDisk;
   /** How far its clock is off, in ms. */
   offsetMs: number;
+  /** Whether its disk has no room at present. */
+  isFull: boolean;
   life: Life | undefined;
   store: SimStore | undefined;
-  account: Account | undefined;
+  /** What runs in it, once it is up. */
+  running: T | undefined;
 };
+/** A device of an account. */
+export type SimDevice = SimProcess<Account>;
+/** Where an always-on agent runs. */
+export type SimAgent = SimProcess<AlwaysOnAgent>;
 
 /** A clock of one process: it shows virtual time, off by what `offsetMs` says, and its timers end with it. */
 export function createSimClock(scheduler: Scheduler, life: Life, offsetMs: () => number): Clock {
@@ -44,18 +59,19 @@ export function createSimClock(scheduler: Scheduler, life: Life, offsetMs: () =>
   };
 }
 
-/** A device that was never started. */
-export const createSimDevice = (name: string, disk: SimDisk): SimDevice => ({
+/** A process that was never started. */
+export const createSimProcess = <T>(name: string, disk: SimDisk): SimProcess<T> => ({
   name,
   disk,
   offsetMs: 0,
+  isFull: false,
   life: undefined,
   store: undefined,
-  account: undefined,
+  running: undefined,
 });
 
-/** What a device's process is given. */
-function platformOf(world: ClientWorld, device: SimDevice, life: Life, chance: Chance): Platform {
+/** What a process is given. */
+function platformOf(world: ClientWorld, device: SimProcess<unknown>, life: Life, chance: Chance): Platform {
   const { scheduler, network } = world;
   const clock = createSimClock(scheduler, life, () => device.offsetMs);
   const fetchBytes: Platform['fetchBytes'] = async (url, request): Promise<Result<FetchAnswer, FetchFailure>> => {
@@ -86,31 +102,42 @@ function platformOf(world: ClientWorld, device: SimDevice, life: Life, chance: C
   };
 }
 
-/** Starts a process on the device's disk: what `make` does with it becomes its account. */
-export async function startDevice(
+/** Starts a process on its disk: `make` says what runs in it. */
+export async function startProcess<T>(
   world: ClientWorld,
-  device: SimDevice,
+  process: SimProcess<T>,
   hook: CommitHook,
-  make: (platform: Platform, store: OpenedStore) => Promise<Account> = openAgain,
-): Promise<Account> {
-  const life: Life = { name: device.name, alive: true };
-  const store = openSimStore(device.disk, hook);
-  device.life = life;
-  device.store = store;
-  const platform = platformOf(world, device, life, world.chance.fork(`${device.name}/${world.scheduler.stepNumber()}`));
-  const account = await make(platform, { db: store.db, release: () => undefined });
-  if (life.alive) device.account = account;
-  return account;
+  make: (platform: Platform, store: OpenedStore) => Promise<T>,
+): Promise<T> {
+  const { name } = process;
+  const life: Life = { name, alive: true };
+  const store = openSimStore(process.disk, hook);
+  process.life = life;
+  process.store = store;
+  const platform = platformOf(world, process, life, world.chance.fork(`${name}/${world.scheduler.stepNumber()}`));
+  const running = await make(platform, { db: store.db, release: () => undefined });
+  if (life.alive) process.running = running;
+  return running;
 }
 
-const openAgain = (platform: Platform, store: OpenedStore): Promise<Account> =>
-  Account.open({ platform, store, passphrase: SIM_PASSPHRASE, argon2: SIM_ARGON2 });
+const SECRETS = { passphrase: SIM_PASSPHRASE, argon2: SIM_ARGON2 } as const;
+/** Opens the account that a store holds. */
+export const openAccount = (platform: Platform, store: OpenedStore): Promise<Account> =>
+  Account.open({ platform, store, ...SECRETS });
+/** Makes a new device of an account. */
+export const restoreAccount =
+  (phrase: string, node: string, deviceName: string) =>
+  (platform: Platform, store: OpenedStore): Promise<Account> =>
+    Account.restore({ platform, store, phrase, node, deviceName, ...SECRETS });
+/** Opens the agent that a store holds. */
+export const openAgent = (platform: Platform, store: OpenedStore): Promise<AlwaysOnAgent> =>
+  Agent.open({ platform, store, ...SECRETS });
 
-/** Ends the device's process at once. Nothing of what it holds in memory is kept. */
-export function killDevice(world: Pick<ClientWorld, 'network'>, device: SimDevice): void {
-  if (!device.life?.alive) return;
-  device.life.alive = false;
-  device.store?.detach();
-  device.account = undefined;
-  world.network.cutAll(device.name);
+/** Ends a process at once. Nothing of what it holds in memory is kept. */
+export function killProcess(world: Pick<ClientWorld, 'network'>, process: SimProcess<unknown>): void {
+  if (!process.life?.alive) return;
+  process.life.alive = false;
+  process.store?.detach();
+  process.running = undefined;
+  world.network.cutAll(process.name);
 }

@@ -17,8 +17,13 @@ export const createSimDisk = (): SimDisk => ({ commits: [], synced: 0 });
 /** A disk with the same content. */
 export const copyDisk = (disk: SimDisk): SimDisk => ({ ...disk });
 
-/** What can be done around a commit: a process may end right before or right after it. */
-export type CommitHook = { readonly before: () => void; readonly after: () => void };
+/** What can be done around a commit: a process may end right before or right after it, and the disk may have no room for it. */
+export type CommitHook = {
+  readonly before: () => void;
+  readonly after: () => void;
+  /** Why nothing can be committed at present. */
+  readonly full?: () => Error | undefined;
+};
 
 /** The database of one process. */
 export type SimStore = {
@@ -49,6 +54,12 @@ export function openSimStore(disk: SimDisk, hook: CommitHook = NO_HOOK, options:
   const log: Commit[] = [...disk.commits];
   disk.commits = log;
   let attached = true;
+  /** Right before a commit of something. */
+  const before = (): void => {
+    hook.before();
+    const full = hook.full?.();
+    if (full) throw full;
+  };
   let depth = 0;
   let open: Write[] = [];
 
@@ -64,7 +75,7 @@ export function openSimStore(disk: SimDisk, hook: CommitHook = NO_HOOK, options:
       open.push(entry);
       return result;
     }
-    hook.before();
+    before();
     const result = run();
     append([entry], options.synchronous === 'NORMAL');
     hook.after();
@@ -82,7 +93,7 @@ export function openSimStore(disk: SimDisk, hook: CommitHook = NO_HOOK, options:
     try {
       result = inner.transact(() => {
         const value = body();
-        if (outermost && open.length > 0) hook.before();
+        if (outermost && open.length > 0) before();
         return value;
       });
     } catch (cause) {

@@ -45,6 +45,10 @@ describe('the client, the agent and the node, simulated', () => {
         'narrow: answered',
         'write: insert',
         'write: update',
+        'change: done',
+        'shut-out: done',
+        'new devices',
+        'commits on a full disk',
       ])
         expect([rare, (total.get(rare) ?? 0) > seeds / 40]).toEqual([rare, true]);
     },

@@ -7,7 +7,7 @@ import { createChance, type Chance } from './chance.ts';
 import { type FaultsDeps, heal, planFaults } from './faults.ts';
 import { type Flaw, flawOf } from './judgement.ts';
 import { createParticipants } from './participants.ts';
-import { plan, type PlanDeps, tidy } from './plan.ts';
+import { plan, type PlanDeps, tidy, touchAll } from './plan.ts';
 import { createScheduler, type Scheduler, type TraceLine } from './scheduler.ts';
 import { createSimNetwork } from './sim-network.ts';
 import { inSurroundings, turn } from './surroundings.ts';
@@ -40,6 +40,8 @@ const BUSY_MS = 60_000;
 const HEALED_MS = 420_000;
 const LOOK_MS = 2_000;
 const MAX_STEPS = 60_000;
+/** Seeds from one to the next that ends with new devices: making them takes long. */
+const FRESH_EVERY = 4;
 /** How old the accounts are when a run begins. */
 const AGE_MS = 30 * 86_400_000;
 
@@ -107,6 +109,18 @@ function createRun({ seed, operations = 40, onLine }: SimulationOptions, start: 
     if (open && violations.length === 0) blame(open.invariant, open.text);
   };
 
+  /** Whoever comes new sees what those see who were there all the time, and can go on alone. */
+  const meetNewDevices = async (): Promise<void> => {
+    if (violations.length > 0) return;
+    count('new devices');
+    participants.addDevices();
+    await settle();
+    if (violations.length > 0) return;
+    participants.leaveOwner();
+    touchAll(deps);
+    await settle();
+  };
+
   return {
     onError,
     play: async () => {
@@ -118,6 +132,7 @@ function createRun({ seed, operations = 40, onLine }: SimulationOptions, start: 
       heal(deps);
       tidy(deps);
       await settle();
+      if (seed % FRESH_EVERY === 0) await meetNewDevices();
       const result = { seed, steps: scheduler.stepNumber(), traceHash: scheduler.traceHash(), violations, tally };
       for (const model of participants.oracle()?.feeds() ?? [])
         tally.checkpoints = (tally.checkpoints ?? 0) + model.checkpoints();

@@ -14,18 +14,28 @@ export type Operation = {
 /** A record's content that a save was acknowledged for. */
 export type Acknowledged = { readonly id: string; readonly token: string };
 
+/** A write of a grantee that its caller was given a number for; one that deletes has no content. */
+export type GranteeWrite = {
+  readonly grantId: string;
+  readonly n: number;
+  /** Of the record, as the grantee names it. */
+  readonly id: string;
+  readonly kind: 'insert' | 'update' | 'delete';
+  readonly token?: string;
+};
+
 /** What is remembered of all that was acknowledged. */
 export type Ledger = {
   readonly saved: Acknowledged[];
   readonly deleted: Set<string>;
   /** Notes that were saved, by token. */
   readonly notes: string[];
-  /** Records that grantees made. */
-  readonly born: { readonly grantId: string; readonly n: number; readonly token: string }[];
+  /** What grantees wrote. */
+  readonly writes: GranteeWrite[];
   tokens: number;
 };
 /** Nothing was acknowledged yet. */
-export const createLedger = (): Ledger => ({ saved: [], deleted: new Set(), notes: [], born: [], tokens: 0 });
+export const createLedger = (): Ledger => ({ saved: [], deleted: new Set(), notes: [], writes: [], tokens: 0 });
 
 const DAY_MS = 86_400_000;
 const RECORDS = 8;
@@ -41,6 +51,7 @@ const FIELDS: readonly RequestItem['fields'][] = [
   ['content', 'createdAt'],
   ['tags'],
   ['content', 'type', { path: 'createdAt', transform: 'year' }],
+  ['content', { path: 'type', optional: true }, { path: 'createdAt', optional: true }],
 ];
 const WRITES: readonly NonNullable<RequestItem['write']>[] = [
   { operations: ['insert', 'update', 'delete'], policy: 'auto' },
@@ -110,7 +121,7 @@ export function noteOf(chance: Chance, ledger: Ledger): Operation {
 export function requestOf(chance: Chance, owner: string, nowMs: number, onAsked: () => void): Operation {
   const filter = chance.pick(chance.happens(0.4) ? WINDOWS : FILTERS);
   const fields = chance.pick(FIELDS);
-  const write = chance.happens(0.4) ? chance.pick(WRITES) : undefined;
+  const write = chance.happens(0.6) ? chance.pick(WRITES) : undefined;
   const until = { until: isoOf(nowMs + 20_000 + chance.below(100_000)) };
   const kind = chance.below(10);
   const duration = kind < 2 && !write ? 'once' : kind < 4 ? until : 'standing';
@@ -164,6 +175,44 @@ export const decideOf = (chance: Chance): Operation => {
   };
 };
 
+const CHANGED_FILTERS: readonly JsonObject[] = [{}, ...FILTERS, ...WINDOWS, { content: { $exists: true } }];
+const CHANGED_FIELDS = ['all', 'all', ['content'], ['content', 'type'], ['content', 'createdAt']] as const;
+const CHANGED_WRITES = [{ operations: ['insert'] }, { policy: 'propose' }, { fields: ['content'] }] as const;
+
+/** A change of one open grant, within what was asked or beyond it; the same on each device that makes it. */
+export const changeOf = (chance: Chance, nowMs: number): Operation => {
+  const which = chance.below(1_000);
+  const kind = chance.below(8);
+  const end = isoOf(nowMs + 5_000 + chance.below(100_000));
+  const narrowing: Parameters<Account['sharing']['change']>[1] = {
+    ...(kind < 4 ? { filter: chance.pick(CHANGED_FILTERS) } : {}),
+    ...(kind > 2 && kind < 6 ? { fields: chance.pick(CHANGED_FIELDS) } : {}),
+    ...(kind === 6 ? { duration: chance.happens(0.7) ? { until: end } : 'standing' } : {}),
+    ...(kind === 7 ? { write: chance.pick(CHANGED_WRITES) } : {}),
+  };
+  return {
+    name: `change ${JSON.stringify(narrowing)}`,
+    run: async (account) => {
+      const open = account.sharing.grants.list().filter((g) => !ENDED.has(g.status));
+      const grant = open[which % Math.max(1, open.length)];
+      if (!grant) return 'nothing';
+      await account.sharing.change(grant.grantId, narrowing);
+      return `done ${grant.grantId.slice(0, 8)}`;
+    },
+  };
+};
+
+/** The owner ends its always-on agent. */
+export const shutOutAgent = (): Operation => ({
+  name: 'shut-out',
+  run: async ({ sharing: { agents } }) => {
+    const agent = agents.list().find(({ status }) => status === 'active');
+    if (!agent) return 'nothing';
+    await agents.revoke(agent.id);
+    return 'done';
+  },
+});
+
 /** Answers a proposal that waits, and lets a paused grant go on: what an owner does sooner or later. */
 export const tidyOf = (chance: Chance, resumes: boolean): Operation => {
   const accepts = chance.happens(0.6);
@@ -175,24 +224,29 @@ export const tidyOf = (chance: Chance, resumes: boolean): Operation => {
       for (const { grantId } of paused) await resume(grantId);
       const waiting = writes.list().filter(({ status }) => status === 'waiting');
       for (const { grantId, n } of waiting) await (accepts ? writes.accept(grantId, n) : writes.reject(grantId, n));
-      return `done ${paused.length} ${waiting.length}`;
+      return `done ${paused.length} ${waiting.length} ${accepts ? 'accepted' : 'refused'} ${waiting.map(({ n }) => n).join(' ')}`;
     },
   };
 };
 
+/** What is remembered of the grants that an app has open. */
+export type OpenGrants = {
+  readonly handles: ReadonlyMap<string, GrantHandle>;
+  /** What a record of a grant shows since this app wrote it, until somebody else is heard of. */
+  readonly own: Map<string, string>;
+};
+
 /** A grantee takes what was narrowed, or writes back: a new record, a change, a delete of its own. */
-export function writeOf(
-  chance: Chance,
-  ledger: Ledger,
-  nowMs: number,
-  handles: ReadonlyMap<string, GrantHandle>,
-): Operation {
+export function writeOf(chance: Chance, ledger: Ledger, nowMs: number, { handles, own }: OpenGrants): Operation {
   const token = `w${ledger.tokens++}`;
   const which = chance.below(1_000);
   const kind = chance.below(10);
   const type = chance.pick(['odd', 'even']);
+  let made: GranteeWrite | undefined;
   return {
     name: `write ${token}`,
+    // What a process still does after its end counts for nothing.
+    acknowledged: () => made && ledger.writes.push(made),
     run: async () => {
       const open = [...handles.values()];
       for (const handle of open)
@@ -200,19 +254,26 @@ export function writeOf(
           await handle.accept();
           return 'accepted terms';
         }
-      const handle = open.filter((h) => h.terms.write && h.status() === 'live')[which % Math.max(1, open.length)];
+      const writable = open.filter((h) => h.terms.write && h.status() === 'live');
+      const handle = writable[which % Math.max(1, writable.length)];
       if (!handle) return 'nothing';
       const store = handle.datastore();
       const records = await store.getMany({}, { limit: 100 });
       const mine = records.filter((record) => /^w.{22}$/.test(String(record._id)));
+      const done = (write: Omit<GranteeWrite, 'grantId'>): string => {
+        made = { grantId: handle.id, ...write };
+        return write.kind;
+      };
       if (kind < 2 && mine.length > 0) {
-        await store.delete(String(chance.pick(mine)._id));
-        return 'delete';
+        const id = String(chance.pick(mine)._id);
+        const { n } = await store.delete(id);
+        return done({ id, n, kind: 'delete' });
       }
       const old = kind < 6 && records.length > 0 ? chance.pick(records) : undefined;
-      const { n } = await store.save({ ...(old ?? { type, createdAt: isoOf(nowMs) }), content: token });
-      if (n !== undefined && !old) ledger.born.push({ grantId: handle.id, n, token });
-      return old ? 'update' : 'insert';
+      const { id, n } = await store.save({ ...(old ?? { type, createdAt: isoOf(nowMs) }), content: token });
+      if (n === undefined) return 'same';
+      own.set(`${handle.id}/${id}`, JSON.stringify(await store.get(id)));
+      return done({ id, n, kind: old ? 'update' : 'insert', token });
     },
   };
 }
