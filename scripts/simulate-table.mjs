@@ -132,6 +132,125 @@ export const RULES = [
     tests: SIMULATION,
   },
   {
+    rule: 'terms at the grantee',
+    says: 'a grantee takes up the terms that its owner changed',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/changed-terms.ts',
+        find: 'grant !== undefined && standsAbove(',
+        replace: 'grant === undefined && standsAbove(',
+      },
+    ],
+    tests: SIMULATION,
+  },
+  {
+    rule: 'terms at the agent',
+    says: 'with other terms everything is looked at again',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/feed/feed-work.ts',
+        find: 'if (known && known.rule !== name) {',
+        replace: 'if (known && name === known.rule) {',
+      },
+    ],
+    tests: SIMULATION,
+  },
+  {
+    rule: 'terms at the node',
+    says: 'the node refuses what is sealed on terms that were changed',
+    changes: [
+      {
+        file: 'packages/node/src/storage/sqlite/append.ts',
+        find: 'part.term < Math.max(log.term, grantTerm(access, part.stream))',
+        replace: '(void [access, grantTerm], false)',
+      },
+    ],
+    tests: SIMULATION,
+  },
+  {
+    rule: 'one stamp',
+    says: 'a write of a grantee is made under the stamp that it has, whoever makes it and how often',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/lane/lane-desk.ts',
+        find: 'joins.push({ change, stamp: stampOf(item) });',
+        replace: 'joins.push({ change, stamp: { ...stampOf(item), counter: Math.floor(clock.nowMs() % 60_000) } });',
+      },
+      {
+        file: 'packages/client/src/sharing/lane/lane-desk.ts',
+        find: 'if (before && carries(before, stampOf(item))) continue;',
+        replace: 'void carries;',
+      },
+      {
+        file: 'packages/client/src/sharing/lane/lane-desk.ts',
+        find: "return status === 'applied' || status === 'undone';",
+        replace: 'void status;\n    return false;',
+      },
+    ],
+    tests: SIMULATION,
+  },
+  {
+    rule: 'refusals that were heard',
+    says: 'a refusal is told until the grantee has heard it, and a write that waits was not decided',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/lane/lane-writer.ts',
+        find: 'waiting.reduce((least, n) => Math.min(least, n - 1), upTo)',
+        replace: '(void waiting, upTo)',
+      },
+    ],
+    tests: SIMULATION,
+  },
+  {
+    rule: 'echo',
+    says: 'what a grantee wrote itself does not come to it as somebody else’s',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/feed/feed-reader.ts',
+        find: "origin: own ? 'self' : 'owner'",
+        replace: "origin: own ? 'owner' : 'owner'",
+      },
+    ],
+    tests: SIMULATION,
+  },
+  {
+    rule: 'agent shut out',
+    says: 'every row of an agent ends with it',
+    changes: [
+      {
+        file: 'packages/core/src/stream/access-state.ts',
+        find: "row.status === 'active' && !isExpired(row, nowMs)",
+        replace: "(row.status === 'active' || row.role === 'agent') && !isExpired(row, nowMs)",
+      },
+    ],
+    tests: SIMULATION,
+  },
+  {
+    rule: 'heads',
+    says: 'the node forgets only what was replaced, so that a new device reads what the others have',
+    changes: [
+      {
+        file: 'packages/node/src/storage/sqlite/append.ts',
+        find: '    for (const ref of header.superseded) killEntry(db, stream, header.tag, ref);',
+        replace:
+          "    db.sql('DELETE FROM entry WHERE stream = ? AND tag = ? AND NOT (writer = ? AND n = ?)').run(stream, header.tag, writer.id, header.n);",
+      },
+    ],
+    tests: SIMULATION,
+  },
+  {
+    rule: 'full disk',
+    says: 'what was not stored is not counted as said',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/feed/agent.ts',
+        find: '        Object.assign(work, { progress, ended, doubtful: true });',
+        replace: '        void [progress, ended];',
+      },
+    ],
+    tests: SIMULATION,
+  },
+  {
     rule: 'window',
     says: 'a record leaves its window by itself',
     changes: [

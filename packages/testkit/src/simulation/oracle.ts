@@ -58,6 +58,8 @@ export function createOracle(deps: OracleDeps): Oracle {
   const nonces = new Set<string>();
   /** The number of the terms that an append stated, by the header of each entry in it. */
   const stated = new Map<string, number>();
+  /** The number of the terms that the node holds everybody to, by grant. */
+  const inForce = new Map<string, number>();
   /** Terms, each once, by grant and number. */
   const versions = new Map<string, Map<string, GrantTerms>>();
   let ownCursor = 0;
@@ -93,6 +95,7 @@ export function createOracle(deps: OracleDeps): Oracle {
     if (head === ctlHead) return;
     ctlHead = head;
     for (const row of storage.accessState(space)?.rows.values() ?? []) {
+      if (row.role === 'grantee') inForce.set(bytesToHex(row.id), row.term);
       if (row.status !== 'revoked') continue;
       // The row that lets an agent in at all is named by its key.
       if (row.role === 'agent' && equalBytes(row.id, writerId(row.key as VerifyKey))) shutOut.add(bytesToHex(row.key));
@@ -147,8 +150,11 @@ export function createOracle(deps: OracleDeps): Oracle {
       for (const model of feeds.values()) {
         const log = { type: 'stream', stream: model.grant.feed } as const;
         if (storage.head(space, log) === model.cursor) continue;
+        const { grantId } = model.grant;
         model.cursor = readAll(storage, log, model.cursor, (item) => {
           checkNonce(item);
+          if ((stated.get(bytesToHex(item.header)) ?? 0) < (inForce.get(grantId) ?? 0))
+            blame('I6', `the feed of ${grantId.slice(0, 8)} took an entry on terms that were changed before`);
           checkKeys(model, item);
           model.add(item);
         });

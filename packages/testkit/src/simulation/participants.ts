@@ -81,6 +81,8 @@ export function createParticipants(deps: ParticipantsDeps): Participants {
   const host = { offsetMs: 0, isFull: false };
   let nodeLife: Life | undefined;
   let node: SimNode | undefined;
+  /** What the node last had, whether or not it is up. */
+  let stored: SimNode['storage'] | undefined;
   let oracle: Oracle | undefined;
   const world: ClientWorld = {
     scheduler,
@@ -183,6 +185,7 @@ export function createParticipants(deps: ParticipantsDeps): Participants {
         },
       }),
       onStorage: (storage) => {
+        stored = storage;
         oracle?.look(storage);
         storage.onCommit(() => hears()?.look(storage));
       },
@@ -214,7 +217,10 @@ export function createParticipants(deps: ParticipantsDeps): Participants {
         onUp(running, process);
       },
       (cause: unknown) => {
-        if (life?.alive) onError(cause);
+        if (!life?.alive) return;
+        if (!(cause instanceof SluiceError) || cause.code !== 'STORE_FULL') return onError(cause);
+        killProcess(world, process);
+        scheduler.after(1_000, `start ${process.name}`, undefined, () => starts.get(process)?.());
       },
     );
   }
@@ -248,7 +254,7 @@ export function createParticipants(deps: ParticipantsDeps): Participants {
     const { space, tagSecret } = home.keys;
     const epochs = new Map(home.keys.epochs);
     const epochKey = (epoch: number) => {
-      const named = epochs.has(epoch) ? undefined : node?.storage.accessState(space)?.epochs.get(epoch);
+      const named = epochs.has(epoch) ? undefined : stored?.accessState(space)?.epochs.get(epoch);
       const key = named && heard.epochKey(named.commitment);
       if (key) epochs.set(epoch, key);
       return epochs.get(epoch);
