@@ -50,6 +50,8 @@ export type Keychain = {
   /** Calls back for items that other devices of the account wrote. */
   readonly onArrival: (kind: KeychainKind, listener: (id: string, item: JsonObject) => void) => () => void;
   readonly collection: Collection;
+  /** Calls back when what was put in a transaction is undone with it. */
+  readonly onRollback: (listener: () => void) => void;
 };
 
 /**
@@ -113,6 +115,7 @@ export function createKeychain(collection: Collection, db: Pick<StoreDb, 'onRoll
     remove: (kind, id) => {
       collection.remove([name(kind, id)]);
     },
+    onRollback: db.onRollback,
     onArrival: (kind, listener) =>
       collection.onChange(({ origin, record }) => {
         if (origin === 'other' && record?.kind === kind)

@@ -54,8 +54,9 @@ export function createTermsChange(
       signer,
     );
     let row: Promise<boolean> | undefined;
+    let hash = '';
     const decide = (): void => {
-      noteChange(grants.facts, grantId, { term, terms, receipt });
+      hash = noteChange(grants.facts, grantId, { term, terms, receipt });
       note({ type: 'change', grantId, grantee: grant.grantee, terms });
       // After the transaction, and before the grantee is told: it is the row that holds everybody to the new terms.
       row = Promise.resolve().then(() => grants.sendRow(grantId));
@@ -74,7 +75,8 @@ export function createTermsChange(
       );
     } catch (cause) {
       // A grantee who no longer takes messages is held to the new terms all the same.
-      if (!row || !(cause instanceof SluiceError)) throw cause;
+      const isKept = grants.facts.get(grantId, `terms/${hash}`) !== undefined;
+      if (!isKept || !(cause instanceof SluiceError)) throw cause;
     }
     return { status: (await row) ? 'changed' : 'pending' };
   };

@@ -39,15 +39,24 @@ export type GrantFacts = {
 export function createGrantFacts(keychain: Keychain): GrantFacts {
   const listeners = new Set<(grantId: string, name: string) => void>();
   const byGrant = new Map<string, Map<string, JsonObject>>();
-  const take = (id: string, fact: JsonObject): void => {
+  const hold = (id: string, fact: JsonObject): readonly [grantId: string, name: string] => {
     const grantId = id.slice(0, id.indexOf('/'));
     const name = id.slice(grantId.length + 1);
     const facts = byGrant.get(grantId) ?? new Map<string, JsonObject>();
-    byGrant.set(grantId, facts);
-    facts.set(name, fact);
-    for (const listener of [...listeners]) listener(grantId, name);
+    byGrant.set(grantId, facts.set(name, fact));
+    return [grantId, name];
   };
-  for (const { id, item } of keychain.list('grant-fact')) take(id, item);
+  const load = (): void => {
+    byGrant.clear();
+    for (const { id, item } of keychain.list('grant-fact')) hold(id, item);
+  };
+  const take = (id: string, fact: JsonObject): void => {
+    const held = hold(id, fact);
+    for (const listener of [...listeners]) listener(...held);
+  };
+  load();
+  // What could not be stored is no fact.
+  keychain.onRollback(load);
   keychain.onArrival('grant-fact', take);
   return {
     get: (grantId, name) => byGrant.get(grantId)?.get(name),

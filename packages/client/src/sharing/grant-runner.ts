@@ -259,7 +259,8 @@ export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
       await followAll();
       const stops = [
         keychain.onArrival('grant', (id) => void follow(id)),
-        facts.onFact((id) => void follow(id)),
+        // After the transaction: what comes of it must not be taken up when it is undone.
+        facts.onFact((id) => queueMicrotask(() => void follow(id))),
         home.onControl(() => void followAll()),
         writes.onArrival(home.nudge),
       ];

@@ -3,6 +3,7 @@ import { bytesToBase64url, createSystemClock, hexToBytes, type JsonObject } from
 import { type GrantTerms, openConsentReceipt, openReceipt, type ProofDeps, signReceipt } from '@sluice/core/grant';
 import { createDidResolver } from '@sluice/core/identity';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { fillDisk, freeDisk, saveUntilFull } from '../faults/full-disk.ts';
 import { sharePosts, type SharedPosts, until } from '../sharing-fixture.ts';
 import { createTestNetwork, type TestNetwork } from '../test-network.ts';
 
@@ -47,6 +48,19 @@ describe('a change of what is given', () => {
     await until(() => grant.terms.fields?.length === 2);
     expect((await seen(grant))[1]).toBe('content 1 odd');
     expect(shared.owner.account.sharing.activity.list().filter((e) => e.type === 'change')).toHaveLength(2);
+  });
+
+  it('[GRANT-27] is none where it cannot be kept: on a full disk it is refused, and all stays as it was', async () => {
+    const { grant, owner, posts } = shared;
+    const { terms } = grant;
+    fillDisk(owner.account);
+    const { cause } = await saveUntilFull(await owner.account.vault.openDatastore('note'), 'filler', 50);
+    expect(cause).toMatchObject({ code: 'STORE_FULL' });
+    await expect(change(grant.id, { filter: { type: 'odd' } })).rejects.toMatchObject({ code: 'STORE_FULL' });
+    freeDisk(owner.account);
+    expect(owner.account.sharing.grants.list()[0]?.terms).toEqual(terms);
+    await posts.save({ _id: 'later', name: 'later', content: 'after the change that was none', type: 'even' });
+    await until(async () => (await seen(grant)).length === 11);
   });
 
   it('[GRANT-27] an earlier end is kept by both, and can be put off again', async () => {
