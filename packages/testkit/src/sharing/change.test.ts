@@ -1,11 +1,30 @@
-import type { GrantHandle } from '@sluice/client';
+import { type GrantHandle, SluiceError } from '@sluice/client';
 import { bytesToBase64url, createSystemClock, hexToBytes, type JsonObject } from '@sluice/core/base';
 import { type GrantTerms, openConsentReceipt, openReceipt, type ProofDeps, signReceipt } from '@sluice/core/grant';
 import { createDidResolver } from '@sluice/core/identity';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { fillDisk, freeDisk, saveUntilFull } from '../faults/full-disk.ts';
 import { sharePosts, type SharedPosts, until } from '../sharing-fixture.ts';
 import { createTestNetwork, type TestNetwork } from '../test-network.ts';
+
+/** From here on every transaction of this account fails at its end. Returns how to make room. */
+function fullAtCommits({ account }: SharedPosts['owner']): () => void {
+  const { db } = account.open.store;
+  const { transact } = db;
+  let depth = 0;
+  const failing: typeof transact = (body) =>
+    transact(() => {
+      depth++;
+      try {
+        const value = body();
+        if (depth === 1) throw new SluiceError('STORE_FULL');
+        return value;
+      } finally {
+        depth--;
+      }
+    });
+  Object.assign(db, { transact: failing });
+  return () => void Object.assign(db, { transact });
+}
 
 describe('a change of what is given', () => {
   let net: TestNetwork;
@@ -53,11 +72,9 @@ describe('a change of what is given', () => {
   it('[GRANT-27] is none where it cannot be kept: on a full disk it is refused, and all stays as it was', async () => {
     const { grant, owner, posts } = shared;
     const { terms } = grant;
-    fillDisk(owner.account);
-    const { cause } = await saveUntilFull(await owner.account.vault.openDatastore('note'), 'filler', 50);
-    expect(cause).toMatchObject({ code: 'STORE_FULL' });
+    const room = fullAtCommits(owner);
     await expect(change(grant.id, { filter: { type: 'odd' } })).rejects.toMatchObject({ code: 'STORE_FULL' });
-    freeDisk(owner.account);
+    room();
     expect(owner.account.sharing.grants.list()[0]?.terms).toEqual(terms);
     await posts.save({ _id: 'later', name: 'later', content: 'after the change that was none', type: 'even' });
     await until(async () => (await seen(grant)).length === 11);
