@@ -202,6 +202,15 @@ describe('a write of a grantee', () => {
     }
   });
 
+  it('[LANE-5] to a grant that is told of changes once in a while is decided with the next batch', async () => {
+    const shared = await shareBoth({ frequency: 'PT1S' });
+    // The second comes right after the batch that told of the first, and nothing else asks for another.
+    for (const content of ['one', 'two']) {
+      const n = await change(shared, 'Post 3', content);
+      expect(await shared.grant.settled(n)).toMatchObject({ accepted: true });
+    }
+  });
+
   it('[LANE-7] to a grant that proposes waits for the owner, who takes one and refuses another', async () => {
     const shared = await shareBoth({}, { policy: 'propose' });
     const { grant, owner, given } = shared;

@@ -173,7 +173,9 @@ export function createAgent(deps: AgentDeps): Agent {
     if (!every) return dueMs;
     const { asOfMs } = work.progress;
     const batchMs = asOfMs + (asOfMs - subtractSpan(asOfMs, every)) + 1;
-    return work.doubtful || isUpToDate(work) ? Math.max(dueMs, batchMs) : batchMs;
+    // Nothing to tell: neither of records nor of what the grantee wrote.
+    const isIdle = work.doubtful || (isUpToDate(work) && !work.grant.desk?.next(work.progress.verdicts));
+    return isIdle ? Math.max(dueMs, batchMs) : batchMs;
   }
 
   function saveProgress(work: Work, change: Partial<FeedProgress>): void {
