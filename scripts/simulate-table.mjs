@@ -199,7 +199,7 @@ export const RULES = [
         replace: '(void waiting, upTo)',
       },
     ],
-    tests: [...SIMULATION, 'packages/testkit/src/sharing/lane.test.ts'],
+    tests: [...SIMULATION, 'packages/testkit/src/sharing/lane-verdicts.test.ts'],
   },
   {
     rule: 'echo',

@@ -202,15 +202,6 @@ describe('a write of a grantee', () => {
     }
   });
 
-  it('[LANE-5] to a grant that is told of changes once in a while is decided with the next batch', async () => {
-    const shared = await shareBoth({ frequency: 'PT1S' });
-    // The second comes right after the batch that told of the first, and nothing else asks for another.
-    for (const content of ['one', 'two']) {
-      const n = await change(shared, 'Post 3', content);
-      expect(await shared.grant.settled(n)).toMatchObject({ accepted: true });
-    }
-  });
-
   it('[LANE-7] to a grant that proposes waits for the owner, who takes one and refuses another', async () => {
     const shared = await shareBoth({}, { policy: 'propose' });
     const { grant, owner, given } = shared;
@@ -229,29 +220,6 @@ describe('a write of a grantee', () => {
     expect((await find(shared, 'Post 2')).content).toBe('content 2');
     expect(owner.account.sharing.writes.list(given.grantId).map((w) => w.status)).toEqual(['applied', 'rejected']);
     await expect(owner.account.sharing.writes.accept(given.grantId, first)).rejects.toThrow(/answered/);
-  });
-
-  it('[LANE-11] that waited is known to be refused, though the grantee was away and wrote on before', async () => {
-    const shared = await shareBoth({}, { policy: 'propose' });
-    const { owner, grant } = shared;
-    const waiting = (n: number): Promise<unknown> =>
-      until(() => grant.pending().some((w) => w.n === n && w.state === 'waiting'));
-    await waiting(await change(shared, 'Post 2', 'two'));
-    await waiting(await change(shared, 'Post 4', 'four'));
-    await shared.app.account.close();
-    const refuse = async (n: number): Promise<void> => {
-      await owner.account.sharing.writes.reject(grant.id, n);
-      await until(() => owner.account.sharing.writes.list(grant.id).some((w) => w.n === n && w.status === 'rejected'));
-    };
-    await refuse(1);
-    await refuse(2);
-    const app = await net.reopen(shared.app);
-    const again = await app.sharing.grants.open(grant.id);
-    const [one, two] = [await again.settled(1), await again.settled(2)];
-    expect([one, two]).toMatchObject([
-      { n: 1, accepted: false, code: 'DECLINED' },
-      { n: 2, accepted: false, code: 'DECLINED' },
-    ]);
   });
 
   it('[LANE-7] waits for nobody any more when the grant has ended, and is not shown any more', async () => {
@@ -349,40 +317,6 @@ describe('a write of a grantee', () => {
     await net.startNode();
     expect(await grant.settled(1)).toMatchObject({ accepted: true });
     await until(async () => (await contentOf(shared, 'post-5')) === 'offline');
-  });
-
-  it('[LANE-8] whose answer was lost is settled, though the verdict came before and the node has forgotten the write', async () => {
-    await net.close();
-    let holding = false;
-    let written = 0;
-    net = await createTestNetwork({
-      wrapStorage: (storage) => ({
-        ...storage,
-        push: async (job) => {
-          const outcome = await storage.push(job);
-          if (!holding || !job.parts.some((part) => part.type === 'sealed' && part.kind === 'lane')) return outcome;
-          written++;
-          return new Promise(() => undefined);
-        },
-      }),
-    });
-    const shared = await shareBoth();
-    // Of two that are decided, the node remembers no more than that they were.
-    await shared.grant.settled(await change(shared, 'Post 4', 'heard'));
-    await until(() => entriesInLane(shared) === 0);
-    holding = true;
-    await change(shared, 'Post 5', 'unheard');
-    await until(() => written === 1);
-    await until(async () => (await contentOf(shared, 'post-5')) === 'unheard');
-    // What comes later in the feed says that the verdict came before it.
-    await shared.posts.save({ ...post(11), _id: 'after' });
-    await until(() => shared.grant.datastore().getOne({ name: 'Post 11' }));
-    await until(() => entriesInLane(shared) === 0);
-    await net.stopNode();
-    holding = false;
-    await net.startNode();
-    await until(() => shared.grant.pending().length === 0);
-    expect(await contentOf(shared, 'post-5')).toBe('unheard');
   });
 
   it('[LANE-9] an owner takes back all that one grantee wrote, and nothing that others wrote since', async () => {

@@ -1,0 +1,108 @@
+/** Verdicts on what a grantee wrote: each is heard, once, and is the one that was given. */
+
+import type { JsonObject, StreamId } from '@sluice/core/base';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { post, sharePosts, type SharedPosts, until } from '../sharing-fixture.ts';
+import { createTestNetwork, type TestNetwork } from '../test-network.ts';
+
+let net: TestNetwork;
+beforeEach(async () => {
+  net = await createTestNetwork();
+});
+afterEach(() => net.close());
+
+const WRITE = { operations: ['insert', 'update', 'delete'], policy: 'auto' } as const;
+/** Ten posts that the app reads and writes. */
+const shareBoth = (more: object = {}, write: object = {}): Promise<SharedPosts> =>
+  sharePosts(net, { access: 'readwrite', write: { ...WRITE, ...write }, ...more } as never);
+
+/** The record under a name, as the grantee sees it. */
+const find = async ({ grant }: SharedPosts, name: string): Promise<JsonObject> =>
+  until(() => grant.datastore().getOne({ name }));
+const contentOf = async ({ posts }: SharedPosts, id: string): Promise<unknown> => (await posts.get(id))?.content;
+
+/** Changes a post through the grant. Returns the number of the write. */
+async function change(shared: SharedPosts, name: string, content: string): Promise<number> {
+  const record = await find(shared, name);
+  const { n } = await shared.grant.datastore().save({ ...record, content });
+  return n ?? 0;
+}
+
+/** How many entries the node holds in the lane. */
+const entriesInLane = ({ owner, given }: SharedPosts): number =>
+  net.storage.readPage({
+    space: owner.account.open.home.keys.space,
+    log: { type: 'stream', stream: given.lane as StreamId },
+    after: 0,
+    except: owner.account.open.home.self,
+    whole: false,
+    nowMs: net.clock.nowMs(),
+  }).entries.length;
+
+describe('a write of a grantee', () => {
+  it('[LANE-5] to a grant that is told of changes once in a while is decided with the next batch', async () => {
+    const shared = await shareBoth({ frequency: 'PT1S' });
+    // The second comes right after the batch that told of the first, and nothing else asks for another.
+    for (const content of ['one', 'two']) {
+      const n = await change(shared, 'Post 3', content);
+      expect(await shared.grant.settled(n)).toMatchObject({ accepted: true });
+    }
+  });
+
+  it('[LANE-11] that waited is known to be refused, though the grantee was away and wrote on before', async () => {
+    const shared = await shareBoth({}, { policy: 'propose' });
+    const { owner, grant } = shared;
+    const waiting = (n: number): Promise<unknown> =>
+      until(() => grant.pending().some((w) => w.n === n && w.state === 'waiting'));
+    await waiting(await change(shared, 'Post 2', 'two'));
+    await waiting(await change(shared, 'Post 4', 'four'));
+    await shared.app.account.close();
+    const refuse = async (n: number): Promise<void> => {
+      await owner.account.sharing.writes.reject(grant.id, n);
+      await until(() => owner.account.sharing.writes.list(grant.id).some((w) => w.n === n && w.status === 'rejected'));
+    };
+    await refuse(1);
+    await refuse(2);
+    const app = await net.reopen(shared.app);
+    const again = await app.sharing.grants.open(grant.id);
+    const [one, two] = [await again.settled(1), await again.settled(2)];
+    expect([one, two]).toMatchObject([
+      { n: 1, accepted: false, code: 'DECLINED' },
+      { n: 2, accepted: false, code: 'DECLINED' },
+    ]);
+  });
+
+  it('[LANE-8] whose answer was lost is settled, though the verdict came before and the node has forgotten the write', async () => {
+    await net.close();
+    let holding = false;
+    let written = 0;
+    net = await createTestNetwork({
+      wrapStorage: (storage) => ({
+        ...storage,
+        push: async (job) => {
+          const outcome = await storage.push(job);
+          if (!holding || !job.parts.some((part) => part.type === 'sealed' && part.kind === 'lane')) return outcome;
+          written++;
+          return new Promise(() => undefined);
+        },
+      }),
+    });
+    const shared = await shareBoth();
+    // Of two that are decided, the node remembers no more than that they were.
+    await shared.grant.settled(await change(shared, 'Post 4', 'heard'));
+    await until(() => entriesInLane(shared) === 0);
+    holding = true;
+    await change(shared, 'Post 5', 'unheard');
+    await until(() => written === 1);
+    await until(async () => (await contentOf(shared, 'post-5')) === 'unheard');
+    // What comes later in the feed says that the verdict came before it.
+    await shared.posts.save({ ...post(11), _id: 'after' });
+    await until(() => shared.grant.datastore().getOne({ name: 'Post 11' }));
+    await until(() => entriesInLane(shared) === 0);
+    await net.stopNode();
+    holding = false;
+    await net.startNode();
+    await until(() => shared.grant.pending().length === 0);
+    expect(await contentOf(shared, 'post-5')).toBe('unheard');
+  });
+});
