@@ -21,6 +21,10 @@ describe('the table of rules', () => {
     expect(REQUIRED.filter((name) => !names.includes(name))).toEqual([]);
     const tests = RULES.flatMap((r) => r.tests);
     expect(tests.filter((test) => !existsSync(join(ROOT, test)))).toEqual([]);
+    // A name that no test has would run none, and say nothing.
+    const has = (test: string, named: string) => readFileSync(join(ROOT, test), 'utf8').includes(named);
+    const lost = RULES.filter(({ named, tests }) => named && !tests.some((test) => has(test, named)));
+    expect(lost.map((r) => r.rule)).toEqual([]);
   });
 
   it.each(RULES.map((rule) => ({ name: rule.rule, rule })))('finds where to switch off: $name', ({ rule }) => {

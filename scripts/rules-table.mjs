@@ -7,6 +7,9 @@
  * `named`: what is in the names of those of the tests that are run.
  */
 
+import { AGENT_RULES } from './rules-of-agents.mjs';
+import { GRANT_RULES } from './rules-of-grants.mjs';
+import { LANE_RULES } from './rules-of-lanes.mjs';
 import { NARROWING_RULES } from './rules-of-narrowing.mjs';
 import { PROOF_RULES } from './rules-of-proofs.mjs';
 import { RECORD_RULES } from './rules-of-records.mjs';
@@ -482,4 +485,7 @@ export const RULES = [
   ...RECORD_RULES,
   ...PROOF_RULES,
   ...NARROWING_RULES,
+  ...GRANT_RULES,
+  ...LANE_RULES,
+  ...AGENT_RULES,
 ];

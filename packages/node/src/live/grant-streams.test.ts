@@ -40,6 +40,9 @@ const GRANT = {
   ],
 } as const;
 
+const OTHER_LANE = toStreamId(Uint8Array.from({ length: 16 }, (_, i) => (i === 0 ? 5 : 99 - i)));
+const OTHER = { role: 'grantee', access: [{ target: OTHER_LANE, verbs: VERB.read + VERB.write }] } as const;
+
 const started: NodeFixture[] = [];
 afterEach(async () => {
   for (const fixture of started.splice(0)) await fixture.close();
@@ -84,12 +87,15 @@ async function startGrant(row: Partial<CtlRow> = {}) {
     const page = answer.status === 200 ? decodePage(answer.body) : undefined;
     return page?.ok ? page.value : outcomeOf(answer);
   };
-  const writeLane = async (firstN: number, count: number, previous?: Uint8Array, key = grantee) => {
+  const writeLane = async (firstN: number, count: number, previous?: Uint8Array, key = grantee, lane = LANE) => {
     const texts = Array.from({ length: count }, () => 'x');
-    const made = ownPush(key, fixture, firstN, texts, previous, LANE);
+    const made = ownPush(key, fixture, firstN, texts, previous, lane);
     return { outcome: outcomeOf(await push(made.push, key)), hash: made.hash };
   };
-  return { fixture, space, push, setRow, append, read, writeLane };
+  /** Another grant of the space, with the same limits. */
+  const addOther = () =>
+    push(encodePush([{ type: 'ctl', entries: [space.rowEntry('other', stranger, { ...OTHER, ...row })] }]));
+  return { fixture, space, push, setRow, addOther, append, read, writeLane };
 }
 
 describe('a lane', () => {
@@ -132,6 +138,29 @@ describe('a lane', () => {
     expect((await writeLane(MAX_LANE_ENTRIES + 1, 1, previous)).outcome).toBe('429 LANE_FULL');
     await push(encodePush([{ type: 'trim', stream: LANE, upTo: 600 }]));
     expect((await writeLane(MAX_LANE_ENTRIES + 1, 500, previous)).outcome).toBe('200');
+  });
+
+  it('[LANE-2] that is full, for the day or for good, leaves every other lane and the owner what they may', async () => {
+    const day = await startGrant({ perDay: 5 });
+    await day.addOther();
+    expect((await day.writeLane(1, 5)).outcome).toBe('200');
+    expect((await day.writeLane(1, 5, undefined, stranger, OTHER_LANE)).outcome).toBe('200');
+    const full = await startGrant();
+    await full.addOther();
+    let previous: Uint8Array | undefined;
+    for (let n = 1; n <= MAX_LANE_ENTRIES; n += 500) previous = (await full.writeLane(n, 500, previous)).hash;
+    expect((await full.writeLane(MAX_LANE_ENTRIES + 1, 1, previous)).outcome).toBe('429 LANE_FULL');
+    expect((await full.writeLane(1, 500, undefined, stranger, OTHER_LANE)).outcome).toBe('200');
+    expect(await full.append(1)).toMatchObject({ type: 'ok' });
+  });
+
+  it('[LANE-17] that two devices share tells one that its numbers are taken, also when what has them is dropped', async () => {
+    const { writeLane, push } = await startGrant();
+    const first = await writeLane(1, 1);
+    const second = await writeLane(2, 1, first.hash);
+    await push(encodePush([{ type: 'trim', stream: LANE, upTo: 2 }]));
+    expect((await writeLane(2, 1, new Uint8Array(32).fill(7))).outcome).toBe('409 FORK');
+    expect((await writeLane(3, 1, second.hash)).outcome).toBe('200');
   });
 
   it('[LANE-3] is trimmed by the owner alone, and what was dropped reads as declared', async () => {
@@ -206,6 +235,7 @@ describe('an acknowledgement of a revoke', () => {
     await read(FEED, device);
     await read(FEED);
     await append(2);
+    await read(FEED, device);
     expect(outcomeOf(await ask())).toBe('404 NOT_FOUND');
     await setRow({ status: 'revoked' });
     expect(outcomeOf(await ask(grantee))).toBe('403 FORBIDDEN');

@@ -1,8 +1,8 @@
 /** A node that lies about a feed, to a real grantee: what it is caught at, and what it cannot go on giving after a revoke. */
 
 import { equalBytes, systemRandom } from '@sluice/core/base';
-import { createSigningKey } from '@sluice/core/crypto';
-import { openCheckpoint, sealCheckpoint } from '@sluice/core/grant';
+import { createSigningKey, streamTagKey, type TagSecret, toAeadKey } from '@sluice/core/crypto';
+import { openCheckpoint, openKeyChange, sealCheckpoint, sealGrantKey, sealKeyChange } from '@sluice/core/grant';
 import { decodeHeader, ENTRY_KIND, type EntryKind, type Header, type Page, type PageEntry } from '@sluice/core/wire';
 import type { FeedAlarm } from '@sluice/client';
 import type { Storage } from '@sluice/node';
@@ -114,6 +114,30 @@ describe('a grantee against a hostile node', () => {
         return { ...entry, ...sealCheckpoint(keys, place, tag, ENTRY_KIND.CKPT, genuine.value, thief, systemRandom) };
       }),
     );
+  });
+
+  it.each([
+    ['by a key without the owner’s card', 2, false],
+    ['of an epoch that is not the next', 3, true],
+  ])('[FEED-26] a new key %s, though sealed with the grant’s key', async (_, epoch, isOwners) => {
+    const { owner, app, given } = shared;
+    const keys = { stream: given.feed, key: given.key };
+    const signer = isOwners ? owner.account.open.device : createSigningKey(systemRandom);
+    const [received] = app.account.sharing.grants.received();
+    if (!received) throw new Error('there is no grant');
+    const key = toAeadKey(systemRandom(32));
+    const sealed = await sealGrantKey(received.hpke.publicKey, given.feed, key);
+    const dishonest: Lie = (page) =>
+      mapKind(page, ENTRY_KIND.KEY, (entry, head) => {
+        const genuine = openKeyChange(keys, { header: entry.header, body: entry.body as Uint8Array });
+        if (!genuine.ok) throw new Error(genuine.error.type);
+        const tagKey = streamTagKey(given.secret as unknown as TagSecret, given.feed);
+        const next = { epoch, key, sealed };
+        return { ...entry, ...sealKeyChange(keys, head, tagKey, next, signer, genuine.value.card, systemRandom) };
+      });
+    lie = dishonest;
+    await owner.account.sharing.rotateKey(given.grantId);
+    await expectAlarm('foreign-signer', dishonest);
   });
 
   it('[FEED-10] an older checkpoint after a newer one', async () => {

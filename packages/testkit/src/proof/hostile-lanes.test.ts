@@ -174,6 +174,45 @@ describe('a grantee that writes back', () => {
     await until(async () => (await shared.posts.get('post-4'))?.content === 'by another');
   });
 
+  it('[LANE-12] that never says what it has seen is told a thousand refusals and no more, and no other grant waits for it', async () => {
+    await start();
+    const { owner, given, grant } = shared;
+    const app = await net.app('https://busy.example');
+    const { grants } = await grantItems(owner, app, [
+      { schema: 'social/post', access: 'readwrite', write: { operations: ['update'], policy: 'auto' } } as never,
+    ]);
+    const other = grants[0] as GrantHandle;
+    // A client of ours would say what it has seen.
+    grant.close();
+    const refused = (): number => owner.account.sharing.writes.list(given.grantId).length;
+    const bad = Array.from({ length: 500 }, () => update('nothing', { content: 'flood' }));
+    for (let i = 0; i < 3; i++) expect(await scribe.write(...bad)).toBe('stored');
+    await until(() => refused() === MAX_KEPT_REJECTIONS);
+    const record = await until(() => other.datastore().getOne({ name: 'Post 4' }));
+    // Twice: what is decided in the round of the first is noted before the second.
+    for (const content of ['by another', 'and again']) {
+      const { n } = await other.datastore().save({ ...record, content });
+      expect(await verdictOn(other, n ?? 0)).toBe('accepted');
+    }
+    expect(refused()).toBe(MAX_KEPT_REJECTIONS);
+    const saw = { i: 'nothing', o: 'update', s: {}, r: [], v: MAX_KEPT_REJECTIONS } as const;
+    expect(await scribe.write({ body: bodyOf(saw) })).toBe('stored');
+    await until(() => refused() === 1501);
+  });
+
+  it('[LANE-5] has each write judged on top of those before it, also of one batch', async () => {
+    await start({ fields: ['content', 'type', 'name', 'createdAt'] });
+    const { _id, ...made } = post(77);
+    const id = `w${'B'.repeat(22)}`;
+    const insert = { i: id, o: 'insert', s: made, r: [], v: 0 } as const;
+    expect(
+      await scribe.write({ body: bodyOf(insert) }, update(id, { type: 'even' }), update(id, { content: 'then' })),
+    ).toBe('stored');
+    const verdicts = await Promise.all([1, 2, 3].map((n) => verdictOn(shared.grant, n)));
+    expect(verdicts).toEqual(['accepted', 'OUTSIDE_FILTER', 'accepted']);
+    await until(async () => (await shared.posts.getOne({ name: 'Post 77' }))?.content === 'then');
+  });
+
   it('[LANE-1] after the revoke is refused, and where the node keeps the revoke back, the owner takes nothing', async () => {
     await start();
     const { owner, posts, given } = shared;

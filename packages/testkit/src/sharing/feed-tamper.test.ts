@@ -196,6 +196,17 @@ describe('a grantee’s reader against tampering', () => {
     expect([reader.count(), alarms]).toEqual([3, [{ type: 'tampered', what: 'basis' }]]);
   });
 
+  it('[FEED-17] a record that is another than its memo speaks of is refused, though the sum fits the memo', async () => {
+    const reader = open();
+    const [one, other] = [put(1, 'one'), put(2, 'other')];
+    const plaintext = encodeFeedRecord({ id: 'r1', record: { _id: 'r1', text: 'swapped' } });
+    const memo = { print: other.print, expiresMs: null };
+    const entry = sealFeedPut(keys, place(), one.tag, plaintext, memo, systemRandom);
+    await serve(page([entry, checkpoint([{ tag: one.tag, print: other.print }])]));
+    expect([alarms, reader.count()]).toEqual([[{ type: 'tampered', what: 'cannot-open' }], 0]);
+    reader.close();
+  });
+
   it('[FEED-8] a record held back by the node shows in the checkpoint’s count: once more from the start, then an alarm', async () => {
     const reader = open();
     const a = put(1, 'a');

@@ -245,6 +245,13 @@ describe.each([
     expect(await f.push(device, [f.batch(device, [1], { epoch: 1 }, false)])).toEqual(refused('KEY_EPOCH'));
     expect(await f.push(device, [f.batch(device, [1], { epoch: 2 })])).toMatchObject({ ok: true });
     expect(f.page({ type: 'own' }).entries).toHaveLength(1);
+    const app = createSigningKey(systemRandom);
+    await f.push(device, [{ type: 'ctl', entries: [f.ctl(device, f.row(app, 'grantee'))] }]);
+    const early = f.feedPart(device, 0, [1], { hlc: { ms: NOW + 121_000, counter: 0 } });
+    expect(await f.push(device, [early])).toMatchObject({ value: { parts: [{ code: 'CLOCK_SKEW' }] } });
+    const late = f.ctl(device, f.row(app, 'grantee', 'revoked'), NOW + 121_000);
+    expect(await f.push(device, [{ type: 'ctl', entries: [late] }])).toEqual(refused('CLOCK_SKEW'));
+    expect(await f.push(device, [f.feedPart(device, 0, [1])])).toMatchObject({ value: { parts: [{ head: 1 }] } });
   });
 
   it('[PUSH-5] [SEAL-4] [PULL-2] superseded heads go, under their own tag only; dead seals become one run', async () => {

@@ -1,0 +1,244 @@
+/** Rules of lanes: what a grantee writes back, what the node takes of it, and what the owner makes of it. */
+
+import { rulesIn } from './rules-lines.mjs';
+
+const LANE = 'packages/client/src/sharing/lane';
+const NODE = 'packages/node/src/storage/sqlite';
+const JUDGED = [`${LANE}/judge.test.ts`];
+const HOSTILE = ['packages/testkit/src/proof/hostile-lanes.test.ts'];
+const PLAYED = ['packages/testkit/src/sharing/lane.test.ts'];
+const STREAMS = ['packages/node/src/live/grant-streams.test.ts'];
+const STORED = [`${NODE}/sqlite-storage.test.ts`];
+
+/** @type {readonly import('./rules-table.mjs').Rule[]} */
+export const LANE_RULES = [
+  ...rulesIn(
+    'packages/core/src/grant/lane-entry.ts',
+    ['packages/testkit/src/proof/hostile-grantees.test.ts'],
+    [
+      {
+        rule: 'lane tags',
+        says: 'the tags of one grantee’s lane say nothing of another’s',
+        find: 'toTag(hmacSha256(key, utf8ToBytes(`lane/',
+        replace: 'toTag(hmacSha256(key.slice(32), utf8ToBytes(`lane/',
+        named: '[LEAK-5]',
+      },
+    ],
+  ),
+  ...rulesIn('packages/core/src/grant/field-term.ts', JUDGED, [
+    {
+      rule: 'lane parts of fields',
+      says: 'a grantee does not set a field of which it sees a part, or which is changed for it',
+      find: 'if (touching.some((term) => transformOf(term) !== undefined)) return false;',
+      replace: '',
+    },
+  ]),
+  ...rulesIn('packages/core/src/grant/write-terms.ts', JUDGED, [
+    {
+      rule: 'lane base fields',
+      says: 'a grantee sets neither id, schema nor times of a record',
+      find: 'isFieldName(name) && (write.fields',
+      replace: '(isFieldName(name) || name) && (write.fields',
+    },
+  ]),
+  ...rulesIn(`${LANE}/judge.ts`, JUDGED, [
+    {
+      rule: 'lane ids',
+      says: 'a grantee makes records under ids of its own form alone',
+      find: "(write.operation !== 'insert' || !isLaneRecordId(write.id))",
+      replace: "write.operation !== 'insert'",
+      tests: HOSTILE,
+      named: '[LANE-4]',
+    },
+    {
+      rule: 'lane size',
+      says: 'a write leaves no record that is too large to be kept',
+      find: 'return encodeBody(state, stamp).length <= MAX_WRITTEN_BYTES ? state : undefined;',
+      replace: 'return encodeBody(state, stamp).length >= 0 * MAX_WRITTEN_BYTES ? state : undefined;',
+    },
+    {
+      rule: 'lane of who only writes',
+      says: 'a grantee with write access alone changes no record but its own',
+      find: 'if (!rule.reads && laneIdOf(rule.grantId, state.id) === undefined) return false;',
+      replace: '',
+    },
+  ]),
+  ...rulesIn(`${LANE}/lane-desk.ts`, HOSTILE, [
+    {
+      rule: 'lane replay',
+      says: 'a write that was made is not made again',
+      find: "return status === 'applied' || status === 'undone';",
+      replace: 'void status;\n    return false;',
+      tests: PLAYED,
+      named: '[LANE-9]',
+    },
+    {
+      rule: 'lane verdict is of an entry',
+      says: 'another entry under the number of an accepted one is never made',
+      find: 'if (!held?.write || !isNamed(stated, held)) continue;',
+      replace: 'if (!held?.write) continue;',
+      tests: ['packages/testkit/src/proof/forked-lane.test.ts'],
+    },
+    {
+      rule: 'lane policy',
+      says: 'a grant that proposes has its writes wait for the owner',
+      find: "if (rule.write.policy === 'propose') waiting.push(item.n);",
+      replace: "if (rule.write.policy === ('none' as string)) waiting.push(item.n);",
+      tests: PLAYED,
+      named: '[LANE-7]',
+    },
+    {
+      rule: 'lane rejections',
+      says: 'what is refused is told: no more is decided than can be',
+      find: 'if (rejected.length >= MAX_KEPT_REJECTIONS) break;',
+      replace: 'void MAX_KEPT_REJECTIONS;',
+      tests: HOSTILE,
+      named: '[LANE-12]',
+    },
+    {
+      rule: 'lane draft',
+      says: 'each write is judged on top of those before it',
+      find: 'drafts.has(recordId) ? drafts.get(recordId) : collection.stateById(recordId);',
+      replace: 'collection.stateById(recordId);',
+      tests: HOSTILE,
+      named: '[LANE-5]',
+    },
+    {
+      rule: 'lane oscillation',
+      says: 'a field that goes to and fro pauses the grant',
+      find: 'if (times.length > MAX_ALTERNATIONS) {',
+      replace: 'if (times.length > 1e6 * MAX_ALTERNATIONS) {',
+      tests: PLAYED,
+      named: '[LANE-15]',
+    },
+  ]),
+  ...rulesIn(`${LANE}/lane-writer.ts`, PLAYED, [
+    {
+      rule: 'lane numbers',
+      says: 'what the node has not taken from here is another device’s write, and so is its verdict',
+      find: 'if (n > sent) continue;',
+      replace: 'void sent;',
+      named: '[LANE-17]',
+    },
+  ]),
+  ...rulesIn(`${LANE}/overlay.ts`, PLAYED, [
+    {
+      rule: 'lane echo',
+      says: 'what a grantee wrote itself never comes back as somebody else’s change',
+      find: 'jsonEquals(withoutTimes(a), withoutTimes(b))',
+      replace: 'jsonEquals(withoutTimes(a), withoutTimes(b)) && !a',
+      named: '[LANE-14]',
+    },
+  ]),
+  ...rulesIn('packages/client/src/sharing/grant-life.ts', PLAYED, [
+    {
+      rule: 'lane of an ended grant',
+      says: 'what an ended grant proposed takes no effect any more',
+      find: "if (!isOpen(grantId)) throw new SluiceError('REVOKED', 'The grant has ended, and what it wrote can take no effect');",
+      replace: 'void isOpen;',
+      named: '[LANE-7]',
+    },
+    {
+      rule: 'lane answered once',
+      says: 'a proposal is answered once',
+      find: "if (write.status !== 'waiting') throw new SluiceError('ALREADY_ANSWERED');",
+      replace: '',
+      named: '[LANE-7]',
+    },
+    {
+      rule: 'lane undo',
+      says: 'taking back what one grantee wrote takes nothing that others have written since',
+      find: 'if (stampOfField(state, name).writer !== writer) continue;',
+      replace: 'void stampOfField;',
+      named: '[LANE-9]',
+    },
+  ]),
+  ...rulesIn(`${NODE}/lanes.ts`, STREAMS, [
+    {
+      rule: 'lane quota of a day',
+      says: 'the node takes no more writes on one day than the row says',
+      find: "if (used + count > limit) throw new Refused('LANE_FULL');",
+      replace: '',
+    },
+    {
+      rule: 'lane room',
+      says: 'the node holds so many writes of one lane and no more',
+      find: "if (waiting + count > MAX_LANE_ENTRIES) throw new Refused('LANE_FULL');",
+      replace: '',
+    },
+    {
+      rule: 'quota of one lane',
+      says: 'what one lane takes is not counted against another',
+      find: "db.sql('SELECT day, entries FROM lane_day WHERE log = ?').get(log);",
+      replace: "db.sql('SELECT day, max(entries) AS entries FROM lane_day WHERE log >= 0 * ?').get(log);",
+      tests: STREAMS,
+      named: '[LANE-2]',
+    },
+    {
+      rule: 'revoke empties',
+      says: 'a revoke empties the feed at the node',
+      find: 'for (const { target } of row.access) emptyFeed(db, spaceId, target as StreamId);',
+      replace: 'for (const { target } of row.access) void [emptyFeed, spaceId, target as StreamId];',
+    },
+  ]),
+  ...rulesIn(`${NODE}/sqlite-storage.ts`, STREAMS, [
+    {
+      rule: 'trim',
+      says: 'a lane is trimmed by the owner alone',
+      find: "if (!isOwners(state, job.requester, job.nowMs)) throw new Refused('FORBIDDEN');",
+      replace: 'void isOwners;',
+    },
+    {
+      rule: 'who writes',
+      says: 'a stream is written by the keys whose rows open it',
+      find: "if (verdict !== 'allowed') throw new Refused(REFUSALS[verdict]);",
+      replace: 'void verdict;',
+    },
+  ]),
+  ...rulesIn(`${NODE}/append.ts`, STORED, [
+    {
+      rule: 'gap',
+      says: 'the node takes the next number of a writer and no later one',
+      find: "if (part.seal.firstN !== writer.n + 1) throw new Refused('GAP');",
+      replace: '',
+    },
+    {
+      rule: 'fork',
+      says: 'a seal names the one before it',
+      find: "if (!equalBytes(part.seal.previous, writer.hash)) throw new Refused('FORK');",
+      replace: '',
+    },
+    {
+      rule: 'fork of a lane',
+      says: 'of two devices that share a lane one is told that its numbers are taken',
+      find: "if (part.kind === 'lane' && !(old && sameRange)) throw new Refused('FORK');",
+      replace: '',
+      tests: STREAMS,
+      named: '[LANE-17]',
+    },
+    {
+      rule: 'one head',
+      says: 'a writer has one head of a record',
+      find: "    if (!superseded.some((ref) => ref.n === Number(row.n) && equalBytes(ref.writer, id)))\n      throw new Refused('MALFORMED');",
+      replace: '    void [superseded, id, row];',
+    },
+    {
+      rule: 'closed feed',
+      says: 'a feed that has ended takes nothing more',
+      find: "if (log.closed) throw new Refused('CLOSED');",
+      replace: '',
+    },
+    {
+      rule: 'clock of feeds',
+      says: 'the node refuses entries of a feed that are stamped in the future',
+      find: "throw new Refused('CLOCK_SKEW');\n    drop.run(stream, header.tag);",
+      replace: 'void 0;\n    drop.run(stream, header.tag);',
+    },
+    {
+      rule: 'clock of rows',
+      says: 'the node refuses control entries that are stamped in the future',
+      find: "if (ctl.header.hlc.ms > nowMs + MAX_CLOCK_AHEAD_MS) throw new Refused('CLOCK_SKEW');",
+      replace: '',
+    },
+  ]),
+];
