@@ -205,17 +205,6 @@ export const GRANT_RULES = [
     tests: TAMPERED,
   },
   {
-    rule: 'clock of a grantee',
-    says: 'a clock that is set back brings nothing back',
-    changes: ['toMs ?? clock.nowMs()', 'fromMs ?? 0'].map((rest) => ({
-      file: COPY,
-      find: `Math.max(state().asOfMs, link.nodeSpan()?.${rest})`,
-      replace: `Math.max(0, link.nodeSpan()?.${rest})`,
-    })),
-    tests: ['packages/testkit/src/proof/wrong-clocks.test.ts'],
-    named: '[FEED-7]',
-  },
-  {
     rule: 'end with nobody to say so',
     says: 'a grantee’s copy is over at the end of the terms, with nobody to say so',
     changes: [
