@@ -154,6 +154,42 @@ export const RULES = [
     tests: ['packages/core/src/stream/ctl-vectors.test.ts'],
   },
   {
+    rule: 'pause stands',
+    says: 'a later row that knows nothing of a pause does not end it',
+    changes: [
+      {
+        file: 'packages/core/src/stream/access-state.ts',
+        find: '...fixedParts, ...laterStatus(old, next) });',
+        replace: '...fixedParts });\n  void laterStatus;',
+      },
+    ],
+    tests: ['packages/core/src/stream/ctl-vectors.test.ts'],
+  },
+  {
+    rule: 'row of the terms that stand',
+    says: 'a row that says the number of the terms that stand, and the end of others, is mended',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/given-grants.ts',
+        find: "(['status', 'term', 'expiresMs', 'perDay'] as const)",
+        replace: "(['status', 'term'] as const)",
+      },
+    ],
+    tests: ['packages/testkit/src/sharing/change-at-once.test.ts'],
+  },
+  {
+    rule: 'acceptance',
+    says: 'changed terms are accepted in the name of an app only while it has accepted the grant',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/requester.ts',
+        find: "if (facts.get(grantId, 'accepted') && !isEnded) await",
+        replace: 'if (!isEnded || isEnded) await',
+      },
+    ],
+    tests: ['packages/testkit/src/sharing/change-at-once.test.ts'],
+  },
+  {
     rule: 'one of two terms',
     says: 'of two changes with one number all come to the same',
     changes: [

@@ -150,6 +150,8 @@ function about(event: ActivityEvent): string {
       return `${event.operation} of ${plain(event.recordId)} ${event.accepted ? 'accepted' : 'refused'} (${short(event.grantId)})`;
     case 'undo':
       return `${event.undone} writes undone (${short(event.grantId)})`;
+    case 'overtaken':
+      return `a change gave way to another device's, made at the same time (${short(event.grantId)})`;
     case 'attestation':
       return `says that it wiped ${event.wiped} records, ${event.reason} (${short(event.grantId)})`;
     default:

@@ -16,6 +16,7 @@ export const adminRow = (device: VerifyKey): CtlRow => ({
   expiresMs: 0,
   perDay: 0,
   term: 0,
+  statusMs: 0,
 });
 
 /** The root's first control entry in a space: the row of its first device. */

@@ -23,6 +23,7 @@ const row = (id: Uint8Array, key: VerifyKey, access: CtlRow['access']): CtlRow =
   expiresMs: 0,
   perDay: 0,
   term: 0,
+  statusMs: 0,
 });
 const idFor = (key: VerifyKey, stream: StreamId): Uint8Array => sha256(concatBytes(DOMAIN, key, stream)).slice(0, 16);
 

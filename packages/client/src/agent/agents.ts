@@ -123,8 +123,8 @@ export function createAgents({ account, vault, given, log }: AgentsDeps): Agents
     );
     if (rows.length === 0) return;
     await home.control(
-      rows.map(({ id, key, role, access, expiresMs, perDay, term }) => ({
-        public: { type: 'row', id, key, role, access, status: 'revoked', expiresMs, perDay, term },
+      rows.map(({ id, key, role, access, expiresMs, perDay, term, statusMs }) => ({
+        public: { type: 'row', id, key, role, access, status: 'revoked', expiresMs, perDay, term, statusMs },
         sealed: null,
       })),
     );

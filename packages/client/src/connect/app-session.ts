@@ -136,4 +136,5 @@ const ownRow = ({ row, key }: AppSessionDeps): CtlRow => ({
   expiresMs: 0,
   perDay: 0,
   term: 0,
+  statusMs: 0,
 });

@@ -348,4 +348,5 @@ const sessionRow = (item: JsonObject, status: CtlRow['status']): CtlRow => ({
   expiresMs: Number(item.expiresAt),
   perDay: 0,
   term: 0,
+  statusMs: 0,
 });

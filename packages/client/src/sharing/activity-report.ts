@@ -81,6 +81,7 @@ function apply(event: ActivityEvent, grantee: Did, foldOf: (grantId: string) => 
       for (const { grantId, terms } of event.grants) foldOf(grantId).terms = terms;
       return;
     case 'change':
+    case 'overtaken':
       foldOf(event.grantId).terms = event.terms;
       return;
     case 'release':

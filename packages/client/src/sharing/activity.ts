@@ -46,6 +46,13 @@ export type Activity =
   | (OfGrant & { readonly type: 'undo'; readonly undone: number })
   | (OfGrant & { readonly type: 'pause' | 'resume' | 'revoke' | 'expiry' | 'completion' | 'drop' })
   | (OfGrant & { readonly type: 'change'; readonly terms: GrantTerms })
+  /** A change that does not stand, since another device made one meanwhile: its receipt’s hash in hex, what it said, and what stands. */
+  | (OfGrant & {
+      readonly type: 'overtaken';
+      readonly document: string;
+      readonly lost: GrantTerms;
+      readonly terms: GrantTerms;
+    })
   /** `document` is the hash of the attestation in hex. */
   | (OfGrant & {
       readonly type: 'attestation';
@@ -92,6 +99,7 @@ export function keyOf(activity: Activity): string | undefined {
       return activity.requestId;
     case 'acceptance':
     case 'attestation':
+    case 'overtaken':
       return activity.document;
     case 'verdict':
       return `${activity.grantId}/${activity.n}`;

@@ -37,10 +37,15 @@ export function createTermsChange(
     assertEndsLater([terms], clock.nowMs());
     if (!isNarrowed(grant.terms, terms)) return { status: 'changed' };
     const parties = { owner: account.did, grantee: grant.grantee };
-    const first = await openReceipt(grant.receipt, parties, { resolve: async () => ok(self), nowMs: clock.nowMs() });
+    const first = await openReceipt(grant.receipt, parties, {
+      resolve: async () => ok(self),
+      // Whatever time it is: the device's card was good when it signed.
+      nowMs: Math.max(account.link.nodeMs(), grant.givenAtMs),
+    });
     if (!first.ok)
       throw new SluiceError('BAD_MESSAGE', 'The receipt of this grant is not one that this account signed');
     const term = grant.term + 1;
+    const previous = latestChange(grants.facts, grantId)?.hash ?? bytesToHex(sha256(grant.receipt));
     const receipt = signReceipt(
       {
         ...parties,
@@ -49,14 +54,14 @@ export function createTermsChange(
         shown: consentSentence(terms, schema, displayName(grant.grantee)),
         grants: [{ grantId, terms }],
         givenAtMs: clock.nowMs(),
-        change: { previous: latestChange(grants.facts, grantId)?.hash ?? bytesToHex(sha256(grant.receipt)), term },
+        change: { previous, term },
       },
       signer,
     );
     let row: Promise<boolean> | undefined;
     let hash = '';
     const decide = (): void => {
-      hash = noteChange(grants.facts, grantId, { term, terms, receipt });
+      hash = noteChange(grants.facts, grantId, { term, terms, receipt, previous });
       note({ type: 'change', grantId, grantee: grant.grantee, terms });
       // After the transaction, and before the grantee is told: it is the row that holds everybody to the new terms.
       row = Promise.resolve().then(() => grants.sendRow(grantId));

@@ -1,7 +1,14 @@
 /** What a grantee makes of the message that its owner changed a grant's terms (spec/grant.md). Must not know how grants are read. */
 
 import { isJsonObject } from '@sluice/core/base';
-import { openReceipt, type OpenedReceipt, parseTerms, standsAbove, wrongNarrowing } from '@sluice/core/grant';
+import {
+  type GrantTerms,
+  openReceipt,
+  type OpenedReceipt,
+  parseTerms,
+  standsAbove,
+  wrongNarrowing,
+} from '@sluice/core/grant';
 import type { OpenAccount } from '../account/account.ts';
 import { unpackBytes } from '../account/keychain.ts';
 import { SluiceError } from '../errors.ts';
@@ -10,18 +17,25 @@ import { itemToReceived, type ReceivedGrant, receivedToItem } from './grant-item
 import { documentOf, SYNC_TERMS } from './sync-request.ts';
 import type { LoadSchema } from './terms.ts';
 
+/** Stores changed terms by `store`, and says to the owner that they are accepted where the grant is. */
+export type KeepTerms = (
+  grant: ReceivedGrant,
+  change: { readonly terms: GrantTerms; readonly receipt: Uint8Array },
+  store: () => void,
+) => Promise<void>;
+
 /**
  * Starts to take up changed terms. `catchUp` takes those that came while nobody did, or before the grant
- * they are of. `accept` says to the owner that a receipt is accepted,
- * in one transaction with `alongside`.
+ * they are of. `keep` stores them by `store`, and says to the
+ * owner that they are accepted where the grant is.
  */
 export function followChangedTerms(
   account: OpenAccount,
   mailbox: Pick<Mailbox, 'on' | 'list'>,
   loadSchema: LoadSchema,
-  accept: (grant: ReceivedGrant, receipt: Uint8Array, alongside: () => void) => Promise<void>,
+  keep: KeepTerms,
 ): { readonly catchUp: (grantIds?: readonly string[]) => void } {
-  const { keychain, home, platform } = account;
+  const { keychain, home } = account;
 
   const heldGrant = (grantId: string): ReceivedGrant | undefined => {
     const item = keychain.get('received', grantId);
@@ -40,7 +54,7 @@ export function followChangedTerms(
     const opened = await openReceipt(
       document,
       { owner: grant.owner, grantee: account.did, requestHash: unpackBytes(request.hash) },
-      { resolve: account.resolver.resolve, nowMs: platform.clock.nowMs() },
+      { resolve: account.resolver.resolve, nowMs: account.link.nodeMs() },
     );
     if (!opened.ok) {
       if (opened.error.type === 'document' && opened.error.cause.type === 'unresolved')
@@ -54,7 +68,7 @@ export function followChangedTerms(
     const parsed = parseTerms(given.terms, schema.formats);
     if (!parsed.ok || wrongNarrowing(grant.asked, parsed.value.terms) || account.closed()) return;
     const { terms } = parsed.value;
-    await accept(grant, document, () => {
+    await keep(grant, { terms, receipt: document }, () => {
       const latest = heldGrant(grant.grantId);
       if (isNews(latest, change))
         keychain.put(

@@ -14,7 +14,7 @@ import { createGrantFacts, type GrantFacts } from './grant-facts.ts';
 import type { GivenGrant, GivenState, GrantView } from './grant-item.ts';
 import { createGrantRunner, type GrantGround } from './grant-runner.ts';
 import { openWriteLog, type WriteLog, writesName } from './lane/write-log.ts';
-import { readStandingGrants } from './standing-terms.ts';
+import { overtakenChanges, readStandingGrants } from './standing-terms.ts';
 import type { LoadSchema } from './terms.ts';
 
 /** What waits at the owner's side, as this device knows it. */
@@ -53,6 +53,8 @@ export type GivenGrants = {
   readonly close: () => void;
 };
 
+/** A row is brought to the same terms so often at most, from one start to the next. */
+const MAX_MENDED = 5;
 /** How long what is left of an ended grant is kept: 30 days in ms. */
 const PURGE_MS = 30 * 24 * 3_600_000;
 
@@ -177,17 +179,17 @@ export function createGivenGrants(
   }
   const endRow = async (grantId: string): Promise<boolean> => {
     const grant = standing.get(grantId);
-    return !grant || rowOf(grantId)?.status === 'revoked' || sendRowAs(grant, 'revoked');
+    return !grant || rowOf(grantId)?.status === 'revoked' || sendRowAs(grant, { status: 'revoked', statusMs: 0 });
   };
-  const statusOf = (grantId: string): CtlRow['status'] => {
-    if (facts.get(grantId, 'revoked') || facts.get(grantId, 'dropped')) return 'revoked';
-    return rowOf(grantId)?.status ?? 'active';
+  const statusOf = (grantId: string): RowStatus => {
+    const { status = 'active', statusMs = 0 } = rowOf(grantId) ?? {};
+    const isEnded = facts.get(grantId, 'revoked') || facts.get(grantId, 'dropped');
+    return { status: isEnded ? 'revoked' : status, statusMs };
   };
-  async function sendRowAs(grant: GivenGrant, status: CtlRow['status']): Promise<boolean> {
+  async function sendRowAs(grant: GivenGrant, status: RowStatus): Promise<boolean> {
     try {
-      await home.control([
-        { public: granteeRow(grant, status), sealed: status === 'revoked' ? null : sealMeaning(grant) },
-      ]);
+      const sealed = status.status === 'revoked' ? null : sealMeaning(grant);
+      await home.control([{ public: granteeRow(grant, status), sealed }]);
       return true;
     } catch (cause) {
       if (cause instanceof SluiceError && cause.code === 'OFFLINE') return false;
@@ -199,6 +201,29 @@ export function createGivenGrants(
     const want = granteeRow(grant, statusOf(grant.grantId));
     if (row === undefined || row.status === 'revoked') return want.status !== 'revoked' || row !== undefined;
     return (['status', 'term', 'expiresMs', 'perDay'] as const).every((name) => row[name] === want[name]);
+  };
+  /** What a person decided, and was told of as decided, is not undone without a word. */
+  function noteOvertaken(grantId: string): void {
+    const grant = standing.get(grantId);
+    if (!grant) return;
+    const { grantee, terms } = grant;
+    for (const { hash, terms: lost } of overtakenChanges(facts, grantId))
+      note({ type: 'overtaken', grantId, grantee, document: hash, lost, terms });
+  }
+  /** How often a row was mended, by what it was brought to. */
+  const mended = new Map<string, number>();
+  /** Devices that decide at once may leave a row that says the number of the terms that stand, and the rest of others. */
+  const mendRow = (grantId: string): void => {
+    const grant = standing.get(grantId);
+    // One of a lower number is on its way, or its own device sends it when it can; one of a higher is of terms not heard of here yet.
+    if (!grant || rowOf(grantId)?.term !== grant.term || isRow(rowOf(grantId), grant)) return;
+    const { expiresMs, perDay, term } = granteeRow(grant, statusOf(grantId));
+    const wanted = [grantId, term, expiresMs, perDay].join('/');
+    const times = (mended.get(wanted) ?? 0) + 1;
+    // A device that never hears of what the other has decided must not answer it for ever.
+    if (times > MAX_MENDED) return;
+    mended.set(wanted, times);
+    queueMicrotask(() => sendRow(grantId).catch(() => undefined));
   };
   /** What was decided while the node could not be reached, here or by a device that is gone. */
   const sendRows = (): void => {
@@ -217,7 +242,9 @@ export function createGivenGrants(
     // Here first, so that nothing more is sealed while the row is on its way.
     if (paused) agent.setPaused(grantId, true);
     try {
-      await home.control([{ public: granteeRow(grant, paused ? 'paused' : 'active'), sealed: sealMeaning(grant) }]);
+      const statusMs = Math.max(home.hlc.now(), (rowOf(grantId)?.statusMs ?? 0) + 1);
+      const row = granteeRow(grant, { status: paused ? 'paused' : 'active', statusMs });
+      await home.control([{ public: row, sealed: sealMeaning(grant) }]);
     } catch (cause) {
       // It is not paused then, here either; a row that was stored all the same says so when it is heard of.
       agent.setPaused(grantId, rowOf(grantId)?.status === 'paused');
@@ -262,7 +289,11 @@ export function createGivenGrants(
     facts,
     writes,
     openRows: (grants) =>
-      home.control(grants.map((g): ControlChange => ({ public: granteeRow(g, 'active'), sealed: sealMeaning(g) }))),
+      home.control(
+        grants.map(
+          (g): ControlChange => ({ public: granteeRow(g, { status: 'active', statusMs: 0 }), sealed: sealMeaning(g) }),
+        ),
+      ),
     run: async (grant) => {
       await run(grant);
       armExpiry();
@@ -286,7 +317,15 @@ export function createGivenGrants(
       const ends = [
         await runner.start(),
         keychain.onArrival('grant', armExpiry),
-        facts.onFact((_, name) => name.startsWith('terms/') && armExpiry()),
+        facts.onFact((grantId, name) => {
+          if (!name.startsWith('terms/')) return;
+          armExpiry();
+          mendRow(grantId);
+          queueMicrotask(() => account.closed() || noteOvertaken(grantId));
+        }),
+        home.onControl((entries) => {
+          for (const entry of entries) if (entry.public.type === 'row') mendRow(bytesToHex(entry.public.id));
+        }),
         home.onControl(armExpiry),
         facts.onFact((_, name) => name === 'dropped' && sendRows()),
         link.onState((state) => state === 'ready' && sendRows()),
@@ -321,8 +360,11 @@ export function createGivenGrants(
 
 const OPEN: ReadonlySet<GivenState> = new Set(['offered', 'backfill', 'live', 'paused']);
 
+/** What is decided of a row besides the terms, and when. */
+type RowStatus = Pick<CtlRow, 'status' | 'statusMs'>;
+
 /** The row of a grant: what opens its feed for reading, and its lane for both. */
-function granteeRow(grant: GivenGrant, status: CtlRow['status']): CtlRow {
+function granteeRow(grant: GivenGrant, { status, statusMs }: RowStatus): CtlRow {
   const { feed, lane, terms } = grant;
   return {
     type: 'row',
@@ -334,5 +376,6 @@ function granteeRow(grant: GivenGrant, status: CtlRow['status']): CtlRow {
     expiresMs: endsAtMs(terms) ?? 0,
     perDay: terms.write?.perDay ?? 0,
     term: grant.term,
+    statusMs,
   };
 }

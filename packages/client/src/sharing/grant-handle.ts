@@ -92,6 +92,8 @@ export type GrantAnswers = {
   readonly drop: (wiped: number) => Promise<void>;
   /** The terms as they are now: the owner may have changed them. */
   readonly terms: () => GrantTerms;
+  /** Calls back when the terms have changed. Returns how to stop. */
+  readonly onTerms: (listener: () => void) => () => void;
   /** Tells the owner that the copy is gone since the grant ended. */
   readonly wiped: (wiped: number, reason: 'revoked' | 'expired') => void;
 };
@@ -184,6 +186,7 @@ export function openGrantHandle(
   });
   reader.start();
   lane?.start();
+  const stopTerms = answers.onTerms(reader.termsChanged);
 
   const find = (filter: JsonObject = {}, options: FindOptions = {}): JsonObject[] => {
     const parsed = parseFilter(filter, schema.formats);
@@ -280,6 +283,7 @@ export function openGrantHandle(
     wipe: reader.wipe,
     traffic: link.traffic,
     close: () => {
+      stopTerms();
       lane?.close();
       reader.close();
       link.close();

@@ -75,7 +75,7 @@ export function createGrantLife(
   const { home, keychain } = account;
   const { facts } = grants;
   const stops: (() => void)[] = [];
-  const deps = (): ProofDeps => ({ resolve: account.resolver.resolve, nowMs: clock.nowMs() });
+  const deps = (): ProofDeps => ({ resolve: account.resolver.resolve, nowMs: account.link.nodeMs() });
 
   /** What was released of a grant until now, from this device's agent and the activity noted by it. */
   async function certify(grantId: string): Promise<RevokeCertificate | undefined> {

@@ -70,6 +70,9 @@ export type GrantRunner = {
   readonly start: () => Promise<() => void>;
 };
 
+/** How long a grant waits that the node refuses and the row does not. */
+const REFUSED_PAUSE_MS = 2_000;
+
 /** Creates a runner. */
 export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
   const { platform, keychain, grants, home, store, link, facts, writes, note } = deps;
@@ -94,7 +97,8 @@ export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
     },
     onEnded: (grantId, how) => {
       const grant = grants.get(grantId);
-      if (how !== 'completed' || facts.get(grantId, 'completed') || !grant) return;
+      if (how === 'revoked') return lookAgain(grantId);
+      if (facts.get(grantId, 'completed') || !grant) return;
       facts.note(grantId, 'completed', { at: clock.nowMs() });
       note({ type: 'completion', grantId, grantee: grant.grantee });
     },
@@ -103,6 +107,17 @@ export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
     keyFromMs: deps.keyFromMs,
   });
   home.setFeeds(agent.source);
+
+  /** The node holds the grant to be over. Where its row does not say so, as when an end is put off late, the row is on its way. */
+  function lookAgain(grantId: string): void {
+    if (rowOf(grantId)?.status === 'revoked') return;
+    clock.timer(REFUSED_PAUSE_MS, () => {
+      if (rowOf(grantId)?.status === 'revoked') return;
+      agent.remove(grantId);
+      running.delete(grantId);
+      void follow(grantId);
+    });
+  }
 
   const rowOf = (grantId: string): AccessRow | undefined => home.access.rows.get(grantId);
 

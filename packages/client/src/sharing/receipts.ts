@@ -41,7 +41,7 @@ export function createReceipts(
   const self = { did: account.did, identityKey: account.identityKey.publicKey, sealingKey: account.sealing.publicKey };
   const deps = (): ProofDeps => ({
     resolve: async (did) => (did === account.did ? ok(self) : account.resolver.resolve(did)),
-    nowMs: clock.nowMs(),
+    nowMs: account.link.nodeMs(),
   });
 
   const requestOf = (grant: GivenGrant): Uint8Array | undefined =>

@@ -10,6 +10,7 @@ import {
   toVerifyKey,
 } from '@sluice/core/crypto';
 import {
+  endsAtMs,
   type GrantTerms,
   MAX_REQUEST_ITEMS,
   signAcceptance,
@@ -23,7 +24,7 @@ import { notADid, SluiceError } from '../errors.ts';
 import { type LiveLink, openLiveLink } from '../link/live-link.ts';
 import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
 import type { NodeAddress } from '../platform.ts';
-import { followChangedTerms } from './changed-terms.ts';
+import { followChangedTerms, type KeepTerms } from './changed-terms.ts';
 import { DATASTORE_SYNC, type DatastoreSync, toItem } from './datastore-sync.ts';
 import { createGrantFacts } from './grant-facts.ts';
 import { type GrantAnswers, type GrantHandle, openGrantHandle } from './grant-handle.ts';
@@ -113,22 +114,28 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
     const [first] = grants;
     if (!first) return;
     const acceptedAtMs = clock.nowMs();
-    await sayAccepted(grants, first.receipt, acceptedAtMs, () => {
+    await sayAccepted(grants, bytesToHex(sha256(first.receipt)), acceptedAtMs, () => {
       alongside();
       for (const { grantId } of grants) facts.note(grantId, 'accepted', { at: acceptedAtMs });
     });
+    // Terms that the owner changed before: they are what is accepted.
+    for (const { grantId } of grants) {
+      const item = keychain.get('received', grantId);
+      const held = item && itemToReceived(grantId, item);
+      if (held?.change) await sayAccepted([held], held.change, acceptedAtMs, () => undefined);
+    }
   }
-  /** Sends the signed word that a receipt is accepted. `alongside` is stored with the message; what fails after that, fails for the message alone. */
+  /** Sends the signed word that a receipt, named by its hash, is accepted. `alongside` is stored with the message; what fails after that, fails for the message alone. */
   async function sayAccepted(
     grants: readonly ReceivedGrant[],
-    receipt: Uint8Array,
+    receipt: string,
     acceptedAtMs: number,
     alongside: () => void,
   ): Promise<void> {
     const [first] = grants;
     if (!first) return;
     const ids = grants.map((g) => g.grantId);
-    const acceptance = signAcceptance({ receipt: bytesToHex(sha256(receipt)), grants: ids, acceptedAtMs }, signer);
+    const acceptance = signAcceptance({ receipt, grants: ids, acceptedAtMs }, signer);
     const data = { replyId: first.requestId, grants: ids, acceptance: bytesToBase64url(acceptance) };
     let isKept = false;
     try {
@@ -141,9 +148,24 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
       if (!isKept || !(cause instanceof SluiceError)) throw cause;
     }
   }
-  const terms = followChangedTerms(account, mailbox, loadSchema, (grant, receipt, alongside) =>
-    sayAccepted([grant], receipt, clock.nowMs(), alongside),
-  );
+  /** Who wants to hear of changed terms, by grant. */
+  const termsListeners = new Map<string, () => void>();
+  const tellTerms = (grantId: string): void => termsListeners.get(grantId)?.();
+  keychain.onArrival('received', (grantId) => queueMicrotask(() => account.closed() || tellTerms(grantId)));
+  /** Terms of a grant that the app has not taken, has given up, or lost for good, are known and not accepted. */
+  const keepTerms: KeepTerms = async (grant, { terms, receipt }, keep) => {
+    const { grantId } = grant;
+    const isEnded =
+      facts.get(grantId, 'dropped') || (facts.get(grantId, 'attested') && endsAtMs(terms) === endsAtMs(grant.terms));
+    const store = (): void => {
+      keep();
+      queueMicrotask(() => account.closed() || tellTerms(grantId));
+    };
+    if (facts.get(grantId, 'accepted') && !isEnded)
+      await sayAccepted([grant], bytesToHex(sha256(receipt)), account.link.nodeMs(), store);
+    else account.store.db.transact(store);
+  };
+  const changed = followChangedTerms(account, mailbox, loadSchema, keepTerms);
   const answersOf = (grant: ReceivedGrant): GrantAnswers => ({
     accept: async () => {
       if (facts.get(grant.grantId, 'dropped')) throw new SluiceError('REVOKED');
@@ -156,6 +178,10 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
     terms: () => {
       const item = keychain.get('received', grant.grantId);
       return item ? itemToReceived(grant.grantId, item).terms : grant.terms;
+    },
+    onTerms: (listener) => {
+      termsListeners.set(grant.grantId, listener);
+      return () => void termsListeners.delete(grant.grantId);
     },
     wiped: (wiped, reason) => {
       const data = { grants: [grant.grantId], attestation: attest(grant, wiped, reason) };
@@ -235,7 +261,7 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
       hpke: hpkeKeyPairFromSecret(unpackBytes(asked.hpkeSecret)),
       resolver: account.resolver,
       loadSchema,
-      nowMs: clock.nowMs(),
+      nowMs: account.link.nodeMs(),
     });
     const owner = await account.resolver.resolve(item.from);
     if (!owner.ok) throw new SluiceError('UNKNOWN_DID');
@@ -273,7 +299,7 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
     };
     if (taken.length > 0) await accept(taken, store);
     else account.store.db.transact(store);
-    terms.catchUp(fresh.map(({ grantId }) => grantId));
+    changed.catchUp(fresh.map(({ grantId }) => grantId));
     home.nudge();
   }
 
@@ -363,7 +389,7 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
         ? handleOf(itemToReceived(grantId, item))
         : Promise.reject(new SluiceError('NOT_FOUND', 'There is no such grant'));
     },
-    catchUp: terms.catchUp,
+    catchUp: changed.catchUp,
     close: () => {
       for (const link of links.values()) link.close();
       for (const handle of handles.values())

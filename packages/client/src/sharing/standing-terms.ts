@@ -17,6 +17,8 @@ export type TermsChange = {
   readonly term: number;
   readonly terms: GrantTerms;
   readonly receipt: Uint8Array;
+  /** The hash of the receipt of the terms before. */
+  readonly previous: string;
 };
 
 /** The given grants of an account, each on the terms that stand. */
@@ -48,6 +50,7 @@ export const changesOf = (facts: Pick<GrantFacts, 'all'>, grantId: string): read
     // Facts are the account's own writing, of terms that were parsed.
     terms: fact.terms as unknown as GrantTerms,
     receipt: unpackBytes(fact.receipt),
+    previous: String(fact.previous),
   }));
 
 /** The change that stands; undefined while the terms are those first given. */
@@ -57,17 +60,28 @@ export const latestChange = (facts: Pick<GrantFacts, 'all'>, grantId: string): T
     undefined,
   );
 
+/** Changes that do not stand and that what stands does not follow: another device made one at the same time, and it was overtaken. */
+export function overtakenChanges(facts: Pick<GrantFacts, 'all'>, grantId: string): readonly TermsChange[] {
+  const changes = changesOf(facts, grantId);
+  const byHash = new Map(changes.map((change) => [change.hash, change]));
+  const followed = new Set<string>();
+  for (let at = latestChange(facts, grantId); at && !followed.has(at.hash); at = byHash.get(at.previous))
+    followed.add(at.hash);
+  return changes.filter((change) => !followed.has(change.hash));
+}
+
 /** Notes a change. Result: the hash of its receipt. */
 export function noteChange(
   facts: Pick<GrantFacts, 'note'>,
   grantId: string,
-  change: Pick<TermsChange, 'term' | 'terms' | 'receipt'>,
+  change: Omit<TermsChange, 'hash'>,
 ): string {
   const hash = bytesToHex(sha256(change.receipt));
   const fact: JsonObject = {
     term: change.term,
     terms: change.terms,
     receipt: bytesToBase64url(change.receipt),
+    previous: change.previous,
   };
   facts.note(grantId, `terms/${hash}`, fact);
   return hash;

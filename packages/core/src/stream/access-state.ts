@@ -224,7 +224,14 @@ function joinRow(state: AccessState, next: AccessRow): void {
   if (old.status === 'revoked') return;
   // An end changes nothing else, so that what was open still reads as revoked and not as never given.
   if (next.status === 'revoked') state.rows.set(id, { ...next, ...fixedParts, access: old.access });
-  else state.rows.set(id, { ...(compareRows(next, old) > 0 ? next : old), ...fixedParts });
+  else state.rows.set(id, { ...(compareRows(next, old) > 0 ? next : old), ...fixedParts, ...laterStatus(old, next) });
+}
+
+/** A status is as decided last, whatever else was said of the row since; of two decisions of one instant the pause stands. */
+function laterStatus(a: AccessRow, b: AccessRow): Pick<AccessRow, 'status' | 'statusMs'> {
+  const isLater = b.statusMs > a.statusMs || (b.statusMs === a.statusMs && b.status === 'paused');
+  const { status, statusMs } = isLater ? b : a;
+  return { status, statusMs };
 }
 
 const compareRows = (a: AccessRow, b: AccessRow): number =>

@@ -25,6 +25,7 @@ const add = (n: number, targets: AccessRow['access']): void => {
       expiresMs: 0,
       perDay: 0,
       term: 0,
+      statusMs: 0,
     },
     ...{ writer: writerId(root.publicKey), ms: 1, counter: 0 },
   };

@@ -36,6 +36,8 @@ const rowShape = tuple(
   ['perDay', uint(2 ** 32 - 1)],
   /** Number of the terms that a grantee’s feed is written by; 0 for the first, and for other roles. */
   ['term', uint(2 ** 32 - 1)],
+  /** When it was last decided to pause or to go on, in ms; 0 for never. Whoever decides something else repeats what it knows. */
+  ['statusMs', uint()],
 );
 /**
  * A new key epoch: entries of kind own under an older one are refused from here on. The key is HPKE-sealed to the remaining rows; all who
@@ -79,7 +81,18 @@ export type CtlEntryFailure = { readonly type: 'malformed' } | { readonly type: 
 const encodePublic = (p: CtlPublic): Uint8Array => {
   const value: CborValue =
     p.type === 'row'
-      ? ['row', p.id, p.key, p.role, p.access.map((a) => [a.target, a.verbs]), p.status, p.expiresMs, p.perDay, p.term]
+      ? [
+          'row',
+          p.id,
+          p.key,
+          p.role,
+          p.access.map((a) => [a.target, a.verbs]),
+          p.status,
+          p.expiresMs,
+          p.perDay,
+          p.term,
+          p.statusMs,
+        ]
       : ['epoch', p.epoch, p.commitment, p.keys.map((k) => [k.row, k.sealed])];
   return encodeCbor(value);
 };

@@ -45,6 +45,7 @@ type RowValue = {
   readonly expiresMs: number;
   readonly perDay: number;
   readonly term: number;
+  readonly statusMs: number;
 };
 type EpochValue = {
   readonly type: 'epoch';
@@ -64,6 +65,7 @@ const row = (who: Who, role: Role, more: Partial<RowValue> = {}): RowValue => ({
   expiresMs: 0,
   perDay: 0,
   term: 0,
+  statusMs: 0,
   ...more,
 });
 /** Kind `own` of the space to read and write, and the control log to read. */
@@ -85,6 +87,7 @@ const publicArray = (p: PublicValue): unknown[] =>
         p.expiresMs,
         p.perDay,
         p.term,
+        p.statusMs,
       ]
     : ['epoch', p.epoch, unhex(p.commitment), p.keys.map((k) => [unhex(k.row), unhex(k.sealed)])];
 
@@ -186,7 +189,7 @@ function entriesRefused() {
   const badPublic = (...fields: unknown[]) => write({ ...draft, publicBytes: second.cbor(fields) });
   /** All but one field is as it should be. */
   const badRow = (...fields: unknown[]) =>
-    badPublic('row', ...fields, ...[id, key, 'admin', [], 'active', 0, 0, 0].slice(fields.length));
+    badPublic('row', ...fields, ...[id, key, 'admin', [], 'active', 0, 0, 0, 0].slice(fields.length));
   const r = draft.public as RowValue;
   const [id, key] = [unhex(r.id), unhex(r.key)];
   return [
@@ -211,7 +214,7 @@ function entriesRefused() {
     refused('a row id of 15 bytes', badRow(fill(15, 1)), 'malformed'),
     refused('a negative expiry', badRow(id, key, 'admin', [], 'active', -1), 'malformed'),
     refused('a number of terms of 33 bits', badRow(id, key, 'admin', [], 'active', 0, 0, 2 ** 32), 'malformed'),
-    refused('no number of terms', badPublic('row', id, key, 'admin', [], 'active', 0, 0), 'malformed'),
+    refused('no instant of its status', badPublic('row', id, key, 'admin', [], 'active', 0, 0, 0), 'malformed'),
   ];
 }
 
@@ -308,6 +311,19 @@ function logs() {
   terms.add('device', 62, row('grantee', 'grantee', given));
   terms.add('phone', 61, row('session', 'session', { ...given, term: 9 }));
 
+  const pauses = logOf();
+  pauses.add('root', 10, row('device', 'admin'));
+  pauses.add('root', 11, row('phone', 'admin'));
+  pauses.add('device', 50, row('grantee', 'grantee', given));
+  pauses.add('phone', 60, row('grantee', 'grantee', { ...given, status: 'paused', statusMs: 60 }));
+  pauses.add('device', 70, row('grantee', 'grantee', { ...given, term: 1, expiresMs: 200 }));
+  const resumes = logOf();
+  resumes.add('root', 10, row('device', 'admin'));
+  resumes.add('root', 11, row('phone', 'admin'));
+  resumes.add('device', 50, row('grantee', 'grantee', { ...given, status: 'paused', statusMs: 50 }));
+  resumes.add('phone', 60, row('grantee', 'grantee', { ...given, statusMs: 60 }));
+  resumes.add('device', 70, row('grantee', 'grantee', { ...given, status: 'paused', statusMs: 50, term: 1 }));
+
   return [
     {
       name: 'each signer has one dense chain',
@@ -350,6 +366,23 @@ function logs() {
       epoch: 0,
       access: [ask('grantee', 'feed', 'read', 90, 'allowed', feed)],
       term: 3,
+    },
+    {
+      name: 'a later row that knows nothing of a pause does not end it, and what else it says holds',
+      ...pauses,
+      epoch: 0,
+      access: [
+        ask('grantee', 'feed', 'read', 90, 'paused', feed),
+        ask('grantee', 'feed', 'read', 200, 'revoked', feed),
+      ],
+      term: 1,
+    },
+    {
+      name: 'a later row that knows nothing of a resume does not undo it',
+      ...resumes,
+      epoch: 0,
+      access: [ask('grantee', 'feed', 'read', 90, 'allowed', feed)],
+      term: 1,
     },
   ].map(({ name, steps, epoch, access, ...more }) => ({
     ...{ name, term: 0, ...more },

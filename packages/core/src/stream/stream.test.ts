@@ -124,6 +124,7 @@ describe('control', () => {
     expiresMs: 0,
     perDay: 0,
     term: 0,
+    statusMs: 0,
     ...more,
   });
   type State = ReturnType<typeof createAccessState>;

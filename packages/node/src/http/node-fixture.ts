@@ -217,6 +217,7 @@ export function createTestSpace(
       expiresMs: 0,
       perDay: 0,
       term: 0,
+      statusMs: n,
       ...row,
     } as const;
     const entry = createCtlEntry(root, ctlStreamId(space), at, pub, null);

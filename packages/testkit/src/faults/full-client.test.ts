@@ -221,4 +221,5 @@ const sessionRow = (): CtlPublic => ({
   expiresMs: 0,
   perDay: 0,
   term: 0,
+  statusMs: 0,
 });

@@ -181,4 +181,5 @@ const sessionRow = (key: SigningKey): CtlPublic => ({
   expiresMs: 0,
   perDay: 0,
   term: 0,
+  statusMs: 0,
 });

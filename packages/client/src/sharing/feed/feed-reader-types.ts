@@ -61,5 +61,7 @@ export type FeedReader = {
   readonly wipe: () => number;
   /** Ends the grant from this side: nothing is read any more, and the copy goes. */
   readonly drop: () => number;
+  /** The end may have been put off: a copy that went with the old one is read anew. */
+  readonly termsChanged: () => void;
   readonly close: () => void;
 };

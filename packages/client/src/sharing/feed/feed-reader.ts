@@ -37,7 +37,7 @@ import { changesBetween, type FeedAlarm, type FeedChange } from './feed-change.t
 import type { FeedReader, FeedReaderDeps } from './feed-reader-types.ts';
 import { findRecords } from './find-records.ts';
 import { createCardReader, keepCard } from './kept-cards.ts';
-import { type FeedStatus, loadReaderState, type ReaderState, saveReaderState } from './reader-state.ts';
+import { FRESH, type FeedStatus, loadReaderState, type ReaderState, saveReaderState } from './reader-state.ts';
 
 /** A subscription that the node closes at most so long before the grant's end was closed by that, in ms: its word takes a while. */
 const END_SLACK_MS = 5_000;
@@ -347,6 +347,20 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     life.arm();
   }
 
+  function revive(): void {
+    const { wipeAtMs, ...held } = state;
+    // What is kept for a while after an end is still whole.
+    const next: ReaderState =
+      wipeAtMs === undefined
+        ? { ...FRESH, verdicts: held.verdicts, cards: held.cards }
+        : { ...held, status: held.settledAt === undefined ? 'backfill' : 'live' };
+    saveReaderState(db, rows.row, next);
+    state = next;
+    settled = false;
+    for (const listener of listeners.status) listener(state.status);
+    subscribe();
+  }
+
   function subscribe(): void {
     if (FINAL.has(state.status)) return;
     stop = deps.link.subscribe(
@@ -437,6 +451,10 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
       const held = rows.count();
       end('dropped');
       return held;
+    },
+    termsChanged: () => {
+      if (state.status === 'expired' && (deps.endsAtMs() ?? NEVER) > life.shownMs()) revive();
+      life.arm();
     },
     close: () => {
       life.close();

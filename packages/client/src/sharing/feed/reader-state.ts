@@ -34,7 +34,15 @@ export type ReaderState = {
   readonly wipeAtMs?: number;
 };
 
-const FRESH: ReaderState = { cursor: 0, basis: [], asOfMs: 0, status: 'backfill', verdicts: NO_VERDICTS, cards: {} };
+/** Where a reader stands that has read nothing. */
+export const FRESH: ReaderState = {
+  cursor: 0,
+  basis: [],
+  asOfMs: 0,
+  status: 'backfill',
+  verdicts: NO_VERDICTS,
+  cards: {},
+};
 
 /** Reads where a reader stands. */
 export function loadReaderState(db: StoreDb, feedRow: number): ReaderState {

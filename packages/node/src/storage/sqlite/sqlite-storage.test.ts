@@ -110,6 +110,7 @@ class Fixture {
       expiresMs: 0,
       perDay: 0,
       term: 0,
+      statusMs: 0,
     };
   }
   async create(device: SigningKey) {
