@@ -109,8 +109,8 @@ export const GRANT_RULES = [
     {
       rule: 'dropped row',
       says: 'the row of a grant that was given up ends',
-      find: "if (facts.get(grantId, 'revoked') || facts.get(grantId, 'dropped')) return 'revoked';",
-      replace: "if (facts.get(grantId, 'revoked')) return 'revoked';",
+      find: "const isEnded = facts.get(grantId, 'revoked') || facts.get(grantId, 'dropped');",
+      replace: "const isEnded = facts.get(grantId, 'revoked');",
       named: '[GRANT-45]',
     },
   ]),
