@@ -49,6 +49,7 @@ const BY_CODE: { readonly [code in ClientErrorCode]: number } & { readonly [code
   FIELD_NOT_ALLOWED: EXIT.refused,
   OUTSIDE_FILTER: EXIT.refused,
   OVER_QUOTA: EXIT.refused,
+  PAUSED: EXIT.refused,
   NOT_RECOVERABLE: EXIT.refused,
   ALREADY_ANSWERED: EXIT.refused,
   REV_CONFLICT: EXIT.refused,

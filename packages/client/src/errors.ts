@@ -33,6 +33,10 @@ export const CLIENT_ERRORS = {
     what: 'The node cannot be reached',
     advice: 'What was saved or queued is kept and sent when it is back; try anything else again then.',
   },
+  PAUSED: {
+    what: 'The owner has paused this grant',
+    advice: 'What you hold is as it was then; it goes on when the owner resumes it.',
+  },
   TAMPERED: {
     what: 'The node served data that does not verify, and nothing of it was used',
     advice: 'Do not trust this node; ask its operator, or move to another.',

@@ -36,6 +36,8 @@ export type LoadedSchema = {
   readonly formats: FieldFormats;
   /** Fields that are lists, by dot path. */
   readonly lists: FieldLists;
+  /** The names of its own fields, as far as the schema says them. */
+  readonly fieldNames: ReadonlySet<string>;
   /** Fields that do not merge as `lww`. */
   readonly merges: MergeRules;
   /** Whether each field is valid or not whatever the others hold, so that one can be checked without them. */
@@ -109,6 +111,7 @@ function describeSchema(body: JsonObject, validate: LoadedSchema['validate']): L
     ),
     formats,
     lists: fieldLists(flat),
+    fieldNames: new Set(ownNames(flat)),
     merges: declaredMerges(flat, formats),
     isFieldwise: isFieldwise(flat),
     validate,
@@ -169,4 +172,13 @@ function nameFromId(id: string): string {
   const words = `${host}${pathname.replace(/\/(v[0-9.]+|latest)\/schema\.json$/, '')}`.match(/[A-Za-z0-9]+/g) ?? [];
   const name = words.join('_').replace(/^(?=[0-9])/, 's_');
   return name.length <= 64 ? name : `${name.slice(0, 47)}_${bytesToHex(sha256(utf8ToBytes(id))).slice(0, 16)}`;
+}
+
+/** The names that a schema and its parts for the same record give to fields. */
+function ownNames(schema: JsonObject): readonly string[] {
+  const parts = ['allOf', 'anyOf', 'oneOf', 'if', 'then', 'else'].flatMap((name) => schema[name] ?? []);
+  return [
+    ...Object.keys(isJsonObject(schema.properties) ? schema.properties : {}),
+    ...parts.filter(isJsonObject).flatMap(ownNames),
+  ];
 }

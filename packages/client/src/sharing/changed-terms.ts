@@ -1,6 +1,7 @@
 /** What a grantee makes of the message that its owner changed a grant's terms (spec/grant.md). Must not know how grants are read. */
 
-import { isJsonObject } from '@sluice/core/base';
+import { bytesToHex, isJsonObject } from '@sluice/core/base';
+import { sha256 } from '@sluice/core/crypto';
 import {
   type GrantTerms,
   openReceipt,
@@ -42,7 +43,8 @@ export function followChangedTerms(
     return item && item.session !== true ? itemToReceived(grantId, item) : undefined;
   };
   const isNews = (grant: ReceivedGrant | undefined, change: OpenedReceipt): grant is ReceivedGrant =>
-    grant !== undefined && standsAbove(change, { term: grant.term, hash: grant.change ?? '' });
+    grant !== undefined &&
+    standsAbove(change, { term: grant.term, hash: grant.changed ? bytesToHex(sha256(grant.changed)) : '' });
 
   /** Terms that go beyond what was asked, or do not stand above those known, are not taken. */
   const take = async ({ from, data }: InboxItem): Promise<void> => {
@@ -74,7 +76,7 @@ export function followChangedTerms(
         keychain.put(
           'received',
           grant.grantId,
-          receivedToItem({ ...latest, terms, term: change.term, change: change.hash }),
+          receivedToItem({ ...latest, terms, term: change.term, changed: document }),
         );
     });
     home.nudge();

@@ -12,7 +12,8 @@ describe('facts of grants', () => {
       list: () => [{ id: `${GRANT}/accepted`, item: { at: 1 } }],
       put: (_: string, id: string, item: JsonObject) => void written.push([id, item]),
       onArrival: () => () => undefined,
-    } as Pick<Keychain, 'list' | 'put' | 'onArrival'> as Keychain;
+      onRollback: () => undefined,
+    } as Pick<Keychain, 'list' | 'put' | 'onArrival' | 'onRollback'> as Keychain;
     const facts = createGrantFacts(keychain);
     for (const at of [2, 3]) {
       facts.note(GRANT, 'accepted', { at });

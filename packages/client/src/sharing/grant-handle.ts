@@ -51,6 +51,7 @@ export type GrantHandle = {
   readonly owner: string;
   /** As they are now: the owner may change them, within what was asked. */
   readonly terms: GrantTerms;
+  /** What the owner signed of these terms: a document of type `sluice/receipt/1` (spec/receipt.md). */
   readonly receipt: Uint8Array;
   readonly status: () => GrantHandleStatus;
   /** Calls back for every record that enters, changes or leaves. Returns how to stop. */
@@ -92,6 +93,8 @@ export type GrantAnswers = {
   readonly drop: (wiped: number) => Promise<void>;
   /** The terms as they are now: the owner may have changed them. */
   readonly terms: () => GrantTerms;
+  /** The receipt of these terms. */
+  readonly receipt: () => Uint8Array;
   /** Calls back when the terms have changed. Returns how to stop. */
   readonly onTerms: (listener: () => void) => () => void;
   /** Tells the owner that the copy is gone since the grant ended. */
@@ -228,7 +231,9 @@ export function openGrantHandle(
     get terms() {
       return answers.terms();
     },
-    receipt: grant.receipt,
+    get receipt() {
+      return answers.receipt();
+    },
     status: () => (isOffered() && reader.status() === 'backfill' ? 'offered' : reader.status()),
     changes: reader.onChange,
     onStatus: reader.onStatus,

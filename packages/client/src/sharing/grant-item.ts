@@ -97,8 +97,8 @@ export type ReceivedGrant = {
   readonly receivedAtMs: number;
   /** Of the terms as first given. */
   readonly receipt: Uint8Array;
-  /** Of the terms that stand, where they were changed: SHA-256 of the receipt in hex. */
-  readonly change?: string;
+  /** Of the terms that stand, where they were changed. */
+  readonly changed?: Uint8Array;
 };
 
 const json = (terms: GrantTerms): JsonValue => terms;
@@ -185,7 +185,7 @@ export function receivedToItem(g: ReceivedGrant): JsonObject {
     pairwise: packBytes(g.pairwise.seed.reveal()),
     receivedAt: g.receivedAtMs,
     receipt: packBytes(g.receipt),
-    ...(g.change === undefined ? {} : { change: g.change }),
+    ...(g.changed === undefined ? {} : { changed: packBytes(g.changed) }),
   };
 }
 
@@ -219,6 +219,6 @@ function readReceived(grantId: string, item: JsonObject): ReceivedGrant {
     pairwise: signingKeyFromSeed(unpackBytes(item.pairwise)),
     receivedAtMs: Number(item.receivedAt),
     receipt: unpackBytes(item.receipt),
-    ...(typeof item.change === 'string' ? { change: item.change } : {}),
+    ...(item.changed === undefined ? {} : { changed: unpackBytes(item.changed) }),
   };
 }

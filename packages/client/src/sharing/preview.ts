@@ -89,11 +89,26 @@ export function previewTerms(terms: GrantTerms, filter: Filter, source: PreviewS
 function filterWarnings(terms: GrantTerms, schema: LoadedSchema): readonly string[] {
   const parsed = parseFilter(terms.filter, schema.formats);
   if (!parsed.ok) return [];
-  return listNegations(parsed.value, schema.lists).map(
+  const negations = listNegations(parsed.value, schema.lists).map(
     ({ field, words, instead }) =>
       `${shownText(field)} is a list, and the filter lets records through where ${words}. Only those of which no item is so: ${JSON.stringify(instead)}`,
   );
+  const { fieldNames, title } = schema;
+  const unknown = [...new Set(topFields(terms.filter))].filter(
+    (name) => !fieldNames.has(name) && !name.startsWith('_'),
+  );
+  return [
+    ...negations,
+    ...unknown.map((name) => `The schema ${title} names no field ${shownText(name)}: is it spelt as it should be?`),
+  ];
 }
+
+/** The first names of all paths in a filter. */
+const topFields = (filter: JsonObject): readonly string[] =>
+  Object.entries(filter).flatMap(([name, value]) => {
+    if (!name.startsWith('$')) return [String(name.split('.')[0])];
+    return (Array.isArray(value) ? (value as readonly JsonValue[]) : [value]).filter(isJsonObject).flatMap(topFields);
+  });
 
 /** The preview of an item that is for a schema which no record here has: it is not fetched to look further. */
 export const previewUnknown = (schema: string, who: string): Preview => ({

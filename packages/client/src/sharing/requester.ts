@@ -122,7 +122,7 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
     for (const { grantId } of grants) {
       const item = keychain.get('received', grantId);
       const held = item && itemToReceived(grantId, item);
-      if (held?.change) await sayAccepted([held], held.change, acceptedAtMs, () => undefined);
+      if (held?.changed) await sayAccepted([held], bytesToHex(sha256(held.changed)), acceptedAtMs, () => undefined);
     }
   }
   /** Sends the signed word that a receipt, named by its hash, is accepted. `alongside` is stored with the message; what fails after that, fails for the message alone. */
@@ -166,6 +166,10 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
     else account.store.db.transact(store);
   };
   const changed = followChangedTerms(account, mailbox, loadSchema, keepTerms);
+  const asHeld = (grant: ReceivedGrant): ReceivedGrant => {
+    const item = keychain.get('received', grant.grantId);
+    return item ? itemToReceived(grant.grantId, item) : grant;
+  };
   const answersOf = (grant: ReceivedGrant): GrantAnswers => ({
     accept: async () => {
       if (facts.get(grant.grantId, 'dropped')) throw new SluiceError('REVOKED');
@@ -175,9 +179,10 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
       const data = { grants: [grant.grantId], attestation: attest(grant, wiped, 'dropped') };
       await post(grant, SYNC_DROP, data, 'Given up', () => facts.note(grant.grantId, 'dropped', { at: clock.nowMs() }));
     },
-    terms: () => {
-      const item = keychain.get('received', grant.grantId);
-      return item ? itemToReceived(grant.grantId, item).terms : grant.terms;
+    terms: () => asHeld(grant).terms,
+    receipt: () => {
+      const { changed: latest, receipt } = asHeld(grant);
+      return latest ?? receipt;
     },
     onTerms: (listener) => {
       termsListeners.set(grant.grantId, listener);

@@ -274,6 +274,9 @@ describe('a consent receipt in the structure of ISO/IEC TS 27560', () => {
       { grant_id: FIRST, terms: { ...visits, fields: ['kind'] } },
       { grant_id: SECOND, terms: contacts },
     ]);
+    expect((json.content as { pii_processing: JsonObject }).pii_processing.privacy_notice).toBe(
+      `${String(receipt.payload.shown)} Changed on 2026-04-15T12:00:02.000Z: ${String(vectors.change.payload.shown)}`,
+    );
     const events = (json.content as { event: JsonObject[] }).event;
     expect(events.map((e) => [e.event_time, e.event_state, e.sluice_grant_id]).at(2)).toEqual([
       '2026-04-15T12:00:02.000Z',

@@ -78,7 +78,7 @@ export function toConsentReceipt(parts: ConsentReceiptParts): JsonObject {
   const parties = parts.parties.map(partyOf);
   const content: JsonObject = {
     record: { schema_version: CONSENT_RECEIPT_SCHEMA, record_id: receipt.hash, pii_principal_id: receipt.owner },
-    pii_processing: { privacy_notice: receipt.shown, language: LANGUAGE, purposes },
+    pii_processing: { privacy_notice: noticeOf(receipt, changes), language: LANGUAGE, purposes },
     party_identification: parties,
     event: [
       ...receipt.grants.map((g) =>
@@ -118,6 +118,17 @@ export function toConsentReceipt(parts: ConsentReceiptParts): JsonObject {
       })),
     },
   };
+}
+
+/** What the owner was shown at first, and at each change that stands. */
+function noticeOf(receipt: OpenedReceipt, changes: ConsentReceiptParts['changes']): string {
+  const standing = receipt.grants.flatMap(
+    ({ grantId }) => changes.findLast((change) => change.grants.some((g) => g.grantId === grantId)) ?? [],
+  );
+  return [
+    receipt.shown,
+    ...standing.map((change) => `Changed on ${new Date(change.givenAtMs).toISOString()}: ${change.shown}`),
+  ].join(' ');
 }
 
 /** The terms of a grant that stand after these changes, of which later ones come later. */

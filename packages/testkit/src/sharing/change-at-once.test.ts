@@ -84,6 +84,7 @@ describe('a change of a grant, and something else', () => {
     const both = [shared.owner.account, phone];
     await until(() => both.every((account) => rowOf(account)?.term === 1 && rowOf(account)?.status === 'paused'));
     await until(() => shared.grant.status() === 'paused');
+    await expect(shared.grant.upToDate()).rejects.toMatchObject({ code: 'PAUSED' });
     expect(both.map((account) => viewOf(account).status)).toEqual(['paused', 'paused']);
     await phone.sharing.resume(shared.grant.id);
     await until(() => shared.grant.status() === 'live');
@@ -107,6 +108,8 @@ describe('a change of a grant, and something else', () => {
     shared = { ...shared, grant };
     await sharing().change(given.grantId, { fields: ['content'] });
     await until(() => grant.terms.fields);
+    const marker = await app.account.mailbox.send(owner.account.did, 'inbox/type/message', {}, 'after the terms');
+    await until(() => owner.account.mailbox.get(marker.id));
     expect((await acceptances())?.acceptances).toEqual([]);
     expect(grant.status()).toBe('offered');
     await grant.accept();

@@ -48,6 +48,13 @@ describe('what a preview says', () => {
     });
   });
 
+  it('[GRANT-26] a condition on a field that the schema does not name is pointed out, since a slip there may reveal everything', async () => {
+    const id = await asked({});
+    const filter = { $not: { contnt: 'secret', 'sourceData.x': 1 }, name: 'a' };
+    const [item] = (await owner.account.sharing.preview(id, { filter })).items;
+    expect(item?.warnings).toEqual(['The schema Social post names no field contnt: is it spelt as it should be?']);
+  });
+
   it('[FIL-16] a negation that meets a list says what matches, and how the other is written', async () => {
     const posts = await owner.account.vault.openDatastore('social/post');
     await posts.saveMany([post(1, { tags: ['a'] }), post(2, { tags: ['a', 'b'] }), post(3, { tags: ['b'] }), post(4)]);

@@ -76,6 +76,8 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
   let sweep: Pick<ReaderState, 'cursor' | 'basis' | 'asOfMs'> | undefined;
   const cards = createCardReader(onlyKey);
   let settled = false;
+  /** The node says that the owner has paused the grant; an earlier process may have heard of a pause that is over. */
+  let isPausedNow = false;
   /** The last entry that was read, if it is a checkpoint: it speaks for the feed only when nothing comes after it. */
   let closing: { readonly checkpoint: Checkpoint; readonly end: boolean } | undefined;
   /** The status that was told last. */
@@ -258,6 +260,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     if (!(await deps.takeKeys(page.entries))) return distrust('foreign-signer');
     // The grant may have ended while the keys were looked at.
     if (FINAL.has(state.status)) return;
+    isPausedNow = false;
     const [before, closingBefore] = [state, closing];
     const found: Found = { changes: [], verdicts: [], nodeMs: page.nowMs };
     const held = reading ? new Map([...rows.visible()].map((record) => [String(record._id), record])) : undefined;
@@ -333,6 +336,8 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
   const onClosed = (code: ErrorCode): void => {
     if (code === 'PAUSED') {
       setStatus('paused');
+      isPausedNow = true;
+      waiters.wake();
       cancelRetry = deps.clock.timer(PAUSED_RETRY_MS, subscribe);
     } else if (code === 'REVOKED' || code === 'FORBIDDEN') {
       end((deps.endsAtMs() ?? NEVER) <= life.certainMs() + END_SLACK_MS ? 'expired' : 'revoked');
@@ -426,6 +431,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
       waiters.until(() => {
         if (state.status === 'revoked' || state.status === 'dropped') return new SluiceError('REVOKED');
         if (state.status === 'expired') return new SluiceError('EXPIRED');
+        if (isPausedNow) return new SluiceError('PAUSED');
         return state.status === 'alarm' ? new SluiceError('TAMPERED') : settled && !life.isOver();
       }, timeoutMs),
     settled: (n, timeoutMs) => {
