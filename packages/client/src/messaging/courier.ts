@@ -84,8 +84,12 @@ export function createCourier(account: OpenAccount): Courier {
   let waited: Promise<void> | undefined;
   /** The times of a message by the node's clock, since by one that is far off every recipient would refuse it: as not written yet, or as past its end. */
   const timesOf = async ({ createdAt, expiresAt }: Draft): Promise<{ createdMs: number; expiresMs: number }> => {
-    waited = isTimeClear() ? undefined : (waited ?? nodeSpeaks());
-    await waited;
+    if (!isTimeClear()) {
+      waited ??= nodeSpeaks();
+      await waited;
+    }
+    // What was waited for is of the time before a clock is set again.
+    if (isTimeClear()) waited = undefined;
     const nowMs = clock.nowMs();
     const { fromMs, toMs } = link.nodeSpan() ?? { fromMs: nowMs, toMs: nowMs };
     const isRight = Math.max(Math.abs(fromMs - nowMs), Math.abs(toMs - nowMs)) < SMALL_SKEW_MS;

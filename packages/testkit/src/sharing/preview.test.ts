@@ -19,6 +19,11 @@ describe('what a preview says', () => {
   });
   afterEach(() => net.close());
 
+  /** Days go by when nothing is on its way: what the node said of the time before would be taken for the time after. */
+  const later = async (days: number): Promise<void> => {
+    for (const { account } of [owner, app, owner, app]) await account.synced();
+    offsetMs = days * DAY_MS;
+  };
   const asked = async (item: object): Promise<string> => {
     const pending = await app.account.sharing.request(owner.account.did, {
       schema: 'social/post',
@@ -32,17 +37,17 @@ describe('what a preview says', () => {
   it('[GRANT-26] the rate counts what was inserted and what was modified in 90 days', async () => {
     const posts = await owner.account.vault.openDatastore('social/post');
     await posts.saveMany([post(0), post(2), post(4)]);
-    offsetMs = 100 * DAY_MS;
+    await later(100);
     await posts.save(post(2, { content: 'changed long after it was inserted' }), { force: true });
     await posts.save(post(6));
-    offsetMs = 101 * DAY_MS;
+    await later(101);
     await posts.save(post(6, { content: 'changed again' }), { force: true });
     await posts.save(post(1, { content: 'does not match' }));
     const id = await asked({ filter: { type: 'even' } });
     const preview = await owner.account.sharing.preview(id);
     // Of 2 the change counts, of 6 its insertion and its change; 0 and 4 are older, 1 does not match.
     expect(preview.items[0]).toMatchObject({ matching: 4, rate: { changes: 3, perWeek: 0.2 } });
-    offsetMs = 195 * DAY_MS;
+    await later(195);
     expect((await owner.account.sharing.preview(await asked({}))).items[0]).toMatchObject({
       rate: { changes: 0, perWeek: 0 },
     });

@@ -41,7 +41,7 @@ const HEALED_MS = 420_000;
 const LOOK_MS = 2_000;
 const MAX_STEPS = 60_000;
 /** Seeds from one to the next that ends with new devices: making them takes long. */
-const FRESH_EVERY = 4;
+const FRESH_EVERY = 6;
 /** How old the accounts are when a run begins. */
 const AGE_MS = 30 * 86_400_000;
 
