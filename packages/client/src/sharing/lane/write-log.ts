@@ -35,7 +35,7 @@ export type WriteRecord = {
 export type WriteLog = {
   readonly get: (grantId: string, n: number) => WriteRecord | undefined;
   /** By grant and number. */
-  readonly list: (filter: JsonObject) => readonly WriteRecord[];
+  readonly list: (filter: Partial<Pick<WriteRecord, 'grantId' | 'status'>>) => readonly WriteRecord[];
   readonly put: (records: readonly WriteRecord[]) => void;
   readonly onArrival: (listener: (grantId: string) => void) => () => void;
   /** Tells of each write that has begun to wait for the owner, whichever device received it. */
@@ -53,10 +53,21 @@ export type WriteLogDeps = {
 };
 
 const SHAPE: CollectionShape = {
-  indexes: [{ name: 'grant', fields: ['grantId', 'status'] }],
+  indexes: [{ name: 'grant', fields: ['grantId', 'standing'] }],
   formats: new Map(),
-  merges: new Map(),
+  // A device that has not heard how a write ended must not take that back: of two words the further one stands.
+  merges: new Map([['standing', 'max']]),
 };
+/** How far each status is on the way of a write; it is kept as this number. */
+const STANDING: { readonly [status in WriteRecord['status']]: number } = {
+  waiting: 0,
+  declined: 10,
+  accepted: 11,
+  rejected: 20,
+  applied: 21,
+  undone: 30,
+};
+const STATUS = new Map(Object.entries(STANDING).map(([status, standing]) => [standing, status]));
 
 /** The name of the collection that keeps what was written of a schema. */
 export const writesName = (schema: string): string => `lane-writes/${schema}`;
@@ -87,9 +98,10 @@ export function openWriteLog({ schemas, schemaOf, open }: WriteLogDeps): WriteLo
   return {
     get,
     list: (filter) => {
-      const parsed = parseFilter(filter);
-      if (!parsed.ok) return [];
+      const { status, ...rest } = filter;
       const { grantId } = filter;
+      const parsed = parseFilter(status === undefined ? rest : { ...rest, standing: STANDING[status] });
+      if (!parsed.ok) return [];
       const one = typeof grantId === 'string' ? ofGrant(grantId) : undefined;
       const where = typeof grantId === 'string' ? (one ? [one] : []) : all();
       const found = where.flatMap((collection) => collection.query(parsed.value, 0, {}).records.map(toRecord));
@@ -100,9 +112,9 @@ export function openWriteLog({ schemas, schemaOf, open }: WriteLogDeps): WriteLo
         ofGrant(grantId)?.save(
           records
             .filter((r) => r.grantId === grantId)
-            .map((record) => ({
+            .map(({ status, ...record }) => ({
               id: idOf(grantId, record.n),
-              document: record,
+              document: { ...record, standing: STANDING[status] },
               force: true,
             })),
         );
@@ -116,7 +128,7 @@ export function openWriteLog({ schemas, schemaOf, open }: WriteLogDeps): WriteLo
     onWaiting: (listener) => {
       all();
       return addListener(changed, (_, record) => {
-        if (record.status !== 'waiting') return;
+        if (record.standing !== STANDING.waiting) return;
         // This is said inside the transaction that makes the change, where nobody can decide: told of after it, if it still holds.
         void Promise.resolve().then(() => {
           const write = get(String(record.grantId), Number(record.n));
@@ -129,6 +141,6 @@ export function openWriteLog({ schemas, schemaOf, open }: WriteLogDeps): WriteLo
 
 /** Reads what this log wrote, by whichever device of the owner. */
 function toRecord(document: JsonObject): WriteRecord {
-  const { _id, _rev, insertedAt, modifiedAt, ...record } = document as { readonly [name: string]: JsonValue };
-  return record as unknown as WriteRecord;
+  const { _id, _rev, insertedAt, modifiedAt, standing, ...record } = document as { readonly [name: string]: JsonValue };
+  return { ...record, status: STATUS.get(Number(standing)) } as unknown as WriteRecord;
 }
