@@ -7,8 +7,8 @@ const conditions = ['@sluice/source', 'module', 'node', 'default'];
  * Raise it when the share rises. Generated code, tests, and what only tests use do not count.
  */
 const COVERAGE_FLOOR = {
-  'packages/core/src/**': { lines: 97.8, branches: 95.2, functions: 97.1 },
-  'packages/client/src/**': { lines: 95.3, branches: 84.7, functions: 95.7 },
+  'packages/core/src/**': { lines: 98, branches: 95.6, functions: 97.5 },
+  'packages/client/src/**': { lines: 97, branches: 88.3, functions: 96.4 },
 };
 
 export default defineConfig({
