@@ -289,13 +289,7 @@ export function openLiveLink(
   /** A clock was set, or the machine slept: a new connection tells the time, and the old one may be dead. */
   const asked = <T>(answer: T): T => {
     const isDue = (): boolean => state === 'ready' && time.isDoubtful();
-    if (isDue())
-      queueMicrotask(() => {
-        if (!isDue()) return;
-        // Nothing failed, and what asked waits for the answer.
-        retryMs = FIRST_RETRY_MS;
-        lost();
-      });
+    if (isDue()) queueMicrotask(() => isDue() && lost());
     return answer;
   };
 

@@ -55,7 +55,6 @@ function ofList(node: Node, { lists, below }: Around): AtomNode | undefined {
 
 function listWords({ atom, format }: AtomNode): string {
   if (atom.op === '$ne') return atomWords({ ...atom, op: '$eq' }, format).replace(/^is /, 'is other than ');
-  if (atom.op === '$nin') return atomWords({ ...atom, op: '$in' }, format).replace(/^is one of /, 'is none of ');
   return atomWords(atom, format);
 }
 
