@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ROOT } from './project-files.mjs';
 import { RULES } from './rules-table.mjs';
+import { RULES as SIMULATED } from './simulate-table.mjs';
 import { applyChanges, verdictOf } from './rules-verdict.mjs';
 
 const REQUIRED = [
@@ -14,24 +15,41 @@ const REQUIRED = [
   ...['id choice', 'clock', 'size', 'projection', 'window'],
 ];
 
-describe('the table of rules', () => {
+describe.each([
+  ['the table of rules', RULES],
+  ['the table of the simulation', SIMULATED],
+])('%s', (_, table) => {
   it('holds every rule once, with tests that exist', () => {
-    const names = RULES.map((r) => r.rule);
+    const names = table.map((r) => r.rule);
     expect(new Set(names).size).toBe(names.length);
-    expect(REQUIRED.filter((name) => !names.includes(name))).toEqual([]);
-    const tests = RULES.flatMap((r) => r.tests);
+    const tests = table.flatMap((r) => r.tests);
     expect(tests.filter((test) => !existsSync(join(ROOT, test)))).toEqual([]);
     // A name that no test has would run none, and say nothing.
     const has = (test: string, named: string) => readFileSync(join(ROOT, test), 'utf8').includes(named);
-    const lost = RULES.filter(({ named, tests }) => named && !tests.some((test) => has(test, named)));
+    const lost = table.filter(({ named, tests }) => named && !tests.some((test) => has(test, named)));
     expect(lost.map((r) => r.rule)).toEqual([]);
   });
 
-  it.each(RULES.map((rule) => ({ name: rule.rule, rule })))('finds where to switch off: $name', ({ rule }) => {
+  it.each(table.map((rule) => ({ name: rule.rule, rule })))('finds where to switch off: $name', ({ rule }) => {
     for (const { file, find, replace } of rule.changes) {
       expect(readFileSync(join(ROOT, file), 'utf8').split(find).length - 1, find).toBe(1);
       expect(replace).not.toBe(find);
     }
+  });
+});
+
+it('the table of rules holds those that everything stands on', () => {
+  const names = RULES.map((r) => r.rule);
+  expect(REQUIRED.filter((name) => !names.includes(name))).toEqual([]);
+});
+
+describe('docs/mutations.md', () => {
+  it('names lines that there are', () => {
+    const page = readFileSync(join(ROOT, 'docs/mutations.md'), 'utf8');
+    const named = [...page.matchAll(/`((?:rules|simulate): [^`]+)`/g)].map(([, name]) => name);
+    const names = [...RULES.map((r) => `rules: ${r.rule}`), ...SIMULATED.map((r) => `simulate: ${r.rule}`)];
+    expect(named.length).toBeGreaterThan(14);
+    expect(named.filter((name) => !names.includes(name ?? ''))).toEqual(['rules: NAME', 'simulate: NAME']);
   });
 });
 

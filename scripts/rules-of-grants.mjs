@@ -25,6 +25,14 @@ export const GRANT_RULES = [
       named: '[GRANT-24]',
     },
     {
+      rule: 'given up',
+      says: 'a grant that was given up ends at its owner by itself, whatever the node has heard',
+      find: " || facts.get(grantId, 'dropped');\n    // An expired",
+      replace: ';\n    // An expired',
+      tests: WHO,
+      named: '[GRANT-45]',
+    },
+    {
       rule: 'end of a grant',
       says: 'a grant with an end ends at it, with nobody deciding',
       find: "if (isOver) return 'expired';",
@@ -68,6 +76,14 @@ export const GRANT_RULES = [
     },
   ]),
   ...rulesIn(`${SHARING}/given-grants.ts`, LIFE, [
+    {
+      rule: 'revoke at once',
+      says: 'nothing is sealed from the very moment of a revoke on',
+      find: '      agent.remove(grantId);\n',
+      replace: '',
+      tests: WHO,
+      named: '[GRANT-15]',
+    },
     {
       rule: 'end in the row',
       says: 'the node is told the end of a grant',
@@ -177,6 +193,19 @@ export const GRANT_RULES = [
       says: 'a record is the one that its memo speaks of',
       find: "if (bytesToHex(print) !== bytesToHex(memo.value.print)) return 'cannot-open';",
       replace: '',
+    },
+    {
+      rule: 'sweep',
+      says: 'what the second reading of a feed does not meet is gone',
+      find: 'if (reading && settled) rows.takeOver(second);',
+      replace: 'void second;',
+    },
+    {
+      rule: 'kept cards',
+      says: 'a card counts for the later checkpoints of its device',
+      find: 'if (checkpoint.card) state = {',
+      replace: 'if (!checkpoint.card) state = {',
+      named: '[FEED-19]',
     },
     {
       rule: 'said to have expired',
@@ -321,6 +350,14 @@ export const GRANT_RULES = [
       says: 'a receipt speaks of the very grants that are handed over',
       find: "if (!jsonEquals(opened.value.grants, stated)) throw bad('the receipt is for other grants');",
       replace: 'void [jsonEquals, stated];',
+    },
+    {
+      rule: 'as many as asked',
+      says: 'an answer has one grant for each item that was asked',
+      find: "if (grants.length !== deps.asked.length) throw bad('it holds not one grant for each item that was asked');",
+      replace: '',
+      tests: FORGED,
+      named: '[GRANT-12]',
     },
     {
       rule: 'given for asked',

@@ -8,6 +8,7 @@ const JUDGED = [`${LANE}/judge.test.ts`];
 const HOSTILE = ['packages/testkit/src/proof/hostile-lanes.test.ts'];
 const PLAYED = ['packages/testkit/src/sharing/lane.test.ts'];
 const STREAMS = ['packages/node/src/live/grant-streams.test.ts'];
+const FORKED = ['packages/testkit/src/proof/forked-lane.test.ts'];
 const STORED = [`${NODE}/sqlite-storage.test.ts`];
 
 /** @type {readonly import('./rules-table.mjs').Rule[]} */
@@ -77,7 +78,61 @@ export const LANE_RULES = [
       says: 'another entry under the number of an accepted one is never made',
       find: 'if (!held?.write || !isNamed(stated, held)) continue;',
       replace: 'if (!held?.write) continue;',
-      tests: ['packages/testkit/src/proof/forked-lane.test.ts'],
+      tests: FORKED,
+    },
+    {
+      rule: 'lane yes is to an entry',
+      says: 'what the owner said yes to is judged, and no other entry under its number',
+      find: 'else if (!held || !isNamed(stated, held)) waiting.push(n);',
+      replace: 'else if (!held) waiting.push(n);',
+      tests: FORKED,
+    },
+    {
+      rule: 'lane list is of entries',
+      says: 'the owner is shown what waits, and no other entry under its number',
+      find: 'if (!held?.write || !isNamed(stated, held)) return [];',
+      replace: 'if (!held?.write) return [];',
+      tests: FORKED,
+    },
+    {
+      rule: 'lane is left by what waits',
+      says: 'what waits holds up nothing that comes after it',
+      find: 'const open = [...waiting.filter((n) => !isKept(n)), ...unapplied];',
+      replace: 'const open = [...waiting.filter((n) => !isKept(n) || n), ...unapplied];',
+      tests: PLAYED,
+      named: '[LANE-18]',
+    },
+    {
+      rule: 'lane keeps what is not stored',
+      says: 'what waits leaves the lane when the node has what the owner keeps of it, and not before',
+      find: 'if (kept.has(n) || !isStored || !writes',
+      replace: 'if (kept.has(n) || !writes',
+      tests: PLAYED,
+      named: '[LANE-18]',
+    },
+    {
+      rule: 'lane proposals whole',
+      says: 'of what waits all is kept that it takes to make it',
+      find: 'const lane = { id: write.id, ...(write.base ? { base: write.base } : {}), hash: bytesToHex(held.hash()) };',
+      replace: 'const lane = { id: write.id, hash: bytesToHex(held.hash()) };',
+      tests: PLAYED,
+      named: '[LANE-18]',
+    },
+    {
+      rule: 'lane proposals on their way',
+      says: 'a device that has not got what waits decides nothing about it',
+      find: 'else if (!held || !isNamed(stated, held)) waiting.push(n);',
+      replace: "else if (!held) reject(n, 'DECLINED');\n      else if (!isNamed(stated, held)) waiting.push(n);",
+      tests: PLAYED,
+      named: '[LANE-18]',
+    },
+    {
+      rule: 'lane proposals',
+      says: 'so many writes of one grant wait for the owner and no more',
+      find: 'waiting.length >= MAX_WAITING_WRITES',
+      replace: 'waiting.length >= 1e6 * MAX_WAITING_WRITES',
+      tests: PLAYED,
+      named: '[LANE-19]',
     },
     {
       rule: 'lane policy',
@@ -112,6 +167,19 @@ export const LANE_RULES = [
       named: '[LANE-15]',
     },
   ]),
+  ...rulesIn(
+    `${LANE}/write-log.ts`,
+    ['packages/testkit/src/sharing/lane-verdicts.test.ts'],
+    [
+      {
+        rule: 'lane standing',
+        says: 'what is said of a write only goes on, whichever device says it later',
+        find: "merges: new Map([['standing', 'max']]),",
+        replace: 'merges: new Map(),',
+        named: '[LANE-5]',
+      },
+    ],
+  ),
   ...rulesIn(`${LANE}/lane-writer.ts`, PLAYED, [
     {
       rule: 'lane numbers',

@@ -7,9 +7,12 @@
  * `named`: what is in the names of those of the tests that are run.
  */
 
+import { rulesIn } from './rules-lines.mjs';
 import { AGENT_RULES } from './rules-of-agents.mjs';
+import { CLOCK_RULES } from './rules-of-clocks.mjs';
 import { GRANT_RULES } from './rules-of-grants.mjs';
 import { LANE_RULES } from './rules-of-lanes.mjs';
+import { LOG_RULES } from './rules-of-logs.mjs';
 import { NARROWING_RULES } from './rules-of-narrowing.mjs';
 import { PROOF_RULES } from './rules-of-proofs.mjs';
 import { RECORD_RULES } from './rules-of-records.mjs';
@@ -228,6 +231,11 @@ export const RULES = [
         find: '      agent.remove(grantId);\n',
         replace: '',
       },
+      {
+        file: 'packages/client/src/sharing/grant-runner.ts',
+        find: 'problems.delete(grant.grantId);\n      return agent.remove(grant.grantId);',
+        replace: 'return;',
+      },
     ],
     tests: ['packages/testkit/src/proof/hostile-feed.test.ts'],
   },
@@ -255,6 +263,26 @@ export const RULES = [
     ],
     tests: ['packages/testkit/src/proof/forged-answers.test.ts'],
   },
+  ...rulesIn(
+    'packages/client/src/messaging/inbox-item.ts',
+    ['packages/testkit/src/messaging/inbox.test.ts'],
+    [
+      {
+        rule: 'links that are shown',
+        says: 'a link that is no https address is not shown, whoever sent it',
+        find: 'isWebAddress(link.url)) ? data : rest;',
+        replace: 'isWebAddress(link.url)) || link ? data : rest;',
+        named: '[MSG-31]',
+      },
+      {
+        rule: 'links of https',
+        says: 'an address that a person is offered is one of https',
+        find: "&& new URL(value).protocol === 'https:';",
+        replace: ';',
+        named: '[MSG-31]',
+      },
+    ],
+  ),
   {
     rule: 'clock',
     says: 'the node refuses entries stamped in the future',
@@ -442,4 +470,6 @@ export const RULES = [
   ...GRANT_RULES,
   ...LANE_RULES,
   ...AGENT_RULES,
+  ...CLOCK_RULES,
+  ...LOG_RULES,
 ];

@@ -137,8 +137,8 @@ export const RULES = [
     changes: [
       {
         file: 'packages/client/src/sharing/changed-terms.ts',
-        find: 'grant !== undefined && standsAbove(',
-        replace: 'grant === undefined && standsAbove(',
+        find: 'grant !== undefined &&\n    standsAbove(',
+        replace: 'grant === undefined &&\n    standsAbove(',
       },
     ],
     tests: SIMULATION,
@@ -173,12 +173,12 @@ export const RULES = [
     changes: [
       {
         file: 'packages/client/src/sharing/lane/lane-desk.ts',
-        find: 'joins.push({ change, stamp: stampOf(item) });',
-        replace: 'joins.push({ change, stamp: { ...stampOf(item), counter: Math.floor(clock.nowMs() % 60_000) } });',
+        find: 'joins.push({ change, stamp });',
+        replace: 'joins.push({ change, stamp: { ...stamp, counter: Math.floor(clock.nowMs() % 60_000) } });',
       },
       {
         file: 'packages/client/src/sharing/lane/lane-desk.ts',
-        find: 'if (before && carries(before, stampOf(item))) continue;',
+        find: 'if (before && carries(before, stamp)) continue;',
         replace: 'void carries;',
       },
       {

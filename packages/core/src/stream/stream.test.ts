@@ -240,7 +240,13 @@ describe('control', () => {
         () =>
           apply(
             state,
-            write(state, second, row(who, { role: 'grantee', access: [{ target: Uint8Array.of(1), verbs: 3 }] }), 9),
+            // Resumed, by a device that decided later.
+            write(
+              state,
+              second,
+              row(who, { role: 'grantee', access: [{ target: Uint8Array.of(1), verbs: 3 }], statusMs: 9 }),
+              9,
+            ),
           ),
         () =>
           apply(

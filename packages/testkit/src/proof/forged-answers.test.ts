@@ -120,6 +120,20 @@ describe('between people and apps', () => {
     expect(await answered({})).toMatchObject({ status: 'granted' });
   });
 
+  it('[GRANT-12] an answer to one of two items is refused, though its receipt states as much', async () => {
+    const key = net.platform.random(32);
+    const answered = async (items: number) => {
+      const item = { schema: 'note' };
+      const terms = { items: Array.from({ length: items }, () => item), purpose: 'x' };
+      const pending = await clinic.account.sharing.request(owner.account.did, terms);
+      await answerWith(pending.id, keyCommitment(key), key);
+      return pending.answer();
+    };
+    await expect(answered(2)).rejects.toThrow(/not one grant for each item/);
+    expect(clinic.account.sharing.grants.received()).toEqual([]);
+    expect(await answered(1)).toMatchObject({ status: 'granted' });
+  });
+
   it('[GRANT-6] a grant key that is not the one committed to is refused', async () => {
     const ask = () => clinic.account.sharing.request(owner.account.did, { schema: 'note', purpose: 'x' });
     const key = net.platform.random(32);

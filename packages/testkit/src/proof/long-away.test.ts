@@ -1,12 +1,12 @@
 /** Devices, agents and grantees that were away for a long time, or for good in the middle of their work. */
 
 import { createSystemClock } from '@sluice/core/base';
-import type { Platform, Socket } from '@sluice/client';
 import type { Storage } from '@sluice/node';
 import { afterEach, describe, expect, it } from 'vitest';
 import { deviceOn } from '../messaging/messaging-fixture.ts';
 import { post, sharePosts, until } from '../sharing-fixture.ts';
 import { createTestNetwork, type TestNetwork } from '../test-network.ts';
+import { createWay } from '../way-fixture.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -42,17 +42,20 @@ describe('who was away for long', () => {
       { _id: 'both', text: 'at first', mood: 'at first', place: 'at first' },
       { _id: 'deleted early', text: 'at first' },
       { _id: 'deleted late', text: 'at first' },
+      { _id: 'deleted meanwhile', text: 'at first' },
     ]);
     await laptop.synced();
     await phone.synced();
 
     way.close();
     await phoneNotes.save({ ...(await phoneNotes.get('both')), text: 'phone, day 0', place: 'phone, day 0' });
+    await phoneNotes.save({ ...(await phoneNotes.get('deleted meanwhile')), text: 'phone, day 0' });
     await phoneNotes.delete('deleted early');
     commonMs = 100 * DAY_MS;
     await laptopNotes.save({ ...(await laptopNotes.get('both')), text: 'laptop, day 100', mood: 'laptop, day 100' });
     await laptopNotes.save({ ...(await laptopNotes.get('deleted early')), text: 'laptop, day 100' });
     await laptopNotes.save({ ...(await laptopNotes.get('deleted late')), text: 'laptop, day 100' });
+    await laptopNotes.delete('deleted meanwhile');
     await laptop.synced();
     commonMs = 200 * DAY_MS;
     await phoneNotes.delete('deleted late');
@@ -72,6 +75,7 @@ describe('who was away for long', () => {
       });
       expect(await notes.get('deleted early')).toMatchObject({ text: 'laptop, day 100' });
       expect(await notes.get('deleted late')).toBeUndefined();
+      expect(await notes.get('deleted meanwhile')).toBeUndefined();
     }
     await until(async () => (await grant.datastore().getMany({ name: 'Post 21' })).length === 1);
     expect([alarms, grant.status()]).toEqual([[], 'live']);
@@ -147,30 +151,3 @@ describe('who was away for long', () => {
     expect(grant.status()).toBe('live');
   });
 });
-
-/** The way of one device to the node, which can be closed and opened again. */
-function createWay(
-  net: TestNetwork,
-): Pick<Platform, 'openSocket'> & { readonly close: () => void; readonly open: () => void } {
-  const sockets = new Set<Socket>();
-  let isOpen = true;
-  return {
-    openSocket: (url, events) => {
-      if (!isOpen) {
-        queueMicrotask(events.onClose);
-        return { send: () => undefined, close: () => undefined };
-      }
-      const socket = net.platform.openSocket(url, events);
-      sockets.add(socket);
-      return socket;
-    },
-    close: () => {
-      isOpen = false;
-      for (const socket of sockets) socket.close();
-      sockets.clear();
-    },
-    open: () => {
-      isOpen = true;
-    },
-  };
-}

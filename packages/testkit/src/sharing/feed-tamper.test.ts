@@ -24,11 +24,12 @@ import {
 import { createDeviceCard, openDeviceCard } from '@sluice/core/identity';
 import { ENTRY_KIND, type FeedEntry, type Page } from '@sluice/core/wire';
 import { openDb } from '@sluice/sqlite';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CLIENT_TABLES, type FeedAlarm, type LiveLink, openFeedReader, type SubscriptionEvents } from '@sluice/client';
 
 const OWNER = toDid('did:web:owner.example');
-const clock = createSystemClock();
+let clockMs = 0;
+const clock = createSystemClock(() => clockMs);
 
 describe('a grantee’s reader against tampering', () => {
   const identity = createSigningKey(systemRandom);
@@ -43,13 +44,19 @@ describe('a grantee’s reader against tampering', () => {
   let n = 0;
   let subscriptions: SubscriptionEvents[];
   let alarms: FeedAlarm[];
+  /** What time it may be at the node, and who is told that it has said so. */
+  let span: ReturnType<LiveLink['nodeSpan']>;
+  let heard: (state: 'ready') => void;
+  let readers: { readonly close: () => void }[];
 
   const place = (ms = clock.nowMs()) => ({ writer, n: ++n, hlc: { ms: Math.trunc(ms), counter: n }, epoch: 1 });
-  const put = (id: number, text: string) => {
+  const put = (id: number, text: string, expiresMs?: number) => {
     const tag = new Uint8Array(16).fill(id) as Tag;
-    const plaintext = encodeFeedRecord({ id: `r${id}`, record: { _id: `r${id}`, text } });
+    const ends = expiresMs === undefined ? {} : { expiresMs };
+    const plaintext = encodeFeedRecord({ id: `r${id}`, record: { _id: `r${id}`, text }, ...ends });
     const print = recordPrint(plaintext);
-    return { tag, print, entry: sealFeedPut(keys, place(), tag, plaintext, { print, expiresMs: null }, systemRandom) };
+    const memo = { print, expiresMs: expiresMs ?? null };
+    return { tag, print, entry: sealFeedPut(keys, place(), tag, plaintext, memo, systemRandom) };
   };
   const digestOf = (rows: readonly { tag: Tag; print: Uint8Array }[]): Uint8Array => {
     const digest = createRunningDigest();
@@ -91,8 +98,11 @@ describe('a grantee’s reader against tampering', () => {
       subscriptions.push(events);
       return () => undefined;
     },
-    nodeSpan: () => undefined,
-    onState: () => () => undefined,
+    nodeSpan: () => span,
+    onState: (listener: () => void) => {
+      heard = listener;
+      return () => undefined;
+    },
   } as unknown as LiveLink;
   const newDb = () => {
     const db = openDb(':memory:');
@@ -119,6 +129,7 @@ describe('a grantee’s reader against tampering', () => {
     });
     reader.onAlarm((a) => alarms.push(a));
     reader.start();
+    readers.push(reader);
     return reader;
   };
   const serve = async (p: Page): Promise<void> => subscriptions.at(-1)?.onPage(p, 0);
@@ -126,7 +137,12 @@ describe('a grantee’s reader against tampering', () => {
   beforeEach(() => {
     subscriptions = [];
     alarms = [];
-    n = 0;
+    readers = [];
+    n = clockMs = 0;
+    span = undefined;
+  });
+  afterEach(() => {
+    for (const reader of readers) reader.close();
   });
 
   it('[FEED-2] a changed byte, another header or another stream makes a record unreadable', async () => {
@@ -292,6 +308,40 @@ describe('a grantee’s reader against tampering', () => {
       expect(alarms).toEqual([{ type: 'tampered', what: 'basis' }]);
       expect(reader.count()).toBe(1);
     }
+  });
+
+  it('[GRANT-53] what may be over and may not be is not shown, and not lost', async () => {
+    const db = newDb();
+    const nowMs = Math.trunc(clock.nowMs());
+    const a = put(1, 'a', nowMs + 3_600_000);
+    expect(open(db).count()).toBe(0);
+    await serve(page([a.entry, checkpoint([a])]));
+    span = { fromMs: nowMs, toMs: nowMs + 3_600_001 };
+    const reader = open(db);
+    expect(reader.count()).toBe(0);
+    span = { fromMs: nowMs, toMs: nowMs };
+    heard('ready');
+    expect([reader.count(), reader.get('r1')?.text]).toEqual([1, 'a']);
+  });
+
+  it('[GRANT-53] what is over by the owner’s last word is neither kept nor told of, though a clock is set back and no node says what time it is', async () => {
+    const db = newDb();
+    const reader = open(db);
+    const told: string[] = [];
+    reader.onChange(({ type, id }) => told.push(`${type} ${id}`));
+    const a = put(1, 'a');
+    const asOfMs = clock.nowMs();
+    await serve(page([a.entry, checkpoint([a])]));
+    clockMs = -3_600_000;
+    const later = [put(2, 'b', Math.trunc(asOfMs) - 60_000), put(3, 'c', Math.trunc(asOfMs) + 60_000)];
+    await serve(
+      page(
+        later.map(({ entry }) => entry),
+        3,
+      ),
+    );
+    expect([told, reader.count(), alarms]).toEqual([['put r1', 'put r3'], 2, []]);
+    expect(db.sql('SELECT count(*) AS n FROM feed_row WHERE body IS NOT NULL').get()?.n).toBe(2);
   });
 
   it('[FEED-10] a feed whose head is behind what was read is an alarm', async () => {

@@ -2,8 +2,10 @@
 
 import type { JsonObject, StreamId } from '@sluice/core/base';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { deviceOn } from '../messaging/messaging-fixture.ts';
 import { post, sharePosts, type SharedPosts, until } from '../sharing-fixture.ts';
 import { createTestNetwork, type TestNetwork } from '../test-network.ts';
+import { createWay } from '../way-fixture.ts';
 
 let net: TestNetwork;
 beforeEach(async () => {
@@ -46,6 +48,30 @@ describe('a write of a grantee', () => {
     for (const content of ['one', 'two']) {
       const n = await change(shared, 'Post 3', content);
       expect(await shared.grant.settled(n)).toMatchObject({ accepted: true });
+    }
+  });
+
+  it('[LANE-5] that was made stays so, though a device that has not heard of it declines it later', async () => {
+    const shared = await shareBoth({}, { policy: 'propose' });
+    const { owner, grant } = shared;
+    const way = createWay(net);
+    const phone = await deviceOn(net, owner, 'phone', { openSocket: way.openSocket });
+    try {
+      const n = await change(shared, 'Post 3', 'please');
+      await until(() => [owner.account, phone].every((device) => device.sharing.writes.list().length === 1));
+      way.close();
+      await owner.account.sharing.writes.accept(grant.id, n);
+      expect(await grant.settled(n)).toMatchObject({ accepted: true });
+      await until(() => owner.account.sharing.writes.list(grant.id)[0]?.status === 'applied');
+      await owner.account.synced();
+      await phone.sharing.writes.reject(grant.id, n);
+      way.open();
+      await phone.synced();
+      await owner.account.synced();
+      const standings = [owner.account, phone].map((device) => device.sharing.writes.list(grant.id)[0]?.status);
+      expect([standings, await contentOf(shared, 'post-3')]).toEqual([['applied', 'applied'], 'please']);
+    } finally {
+      await phone.close();
     }
   });
 

@@ -245,7 +245,16 @@ describe('a write of a grantee', () => {
     const first = await change(shared, 'Post 1', 'please');
     const second = await change(shared, 'Post 2', 'this too');
     const { id, n: third } = await grant.datastore().save({ ...post(77), _id: undefined } as never);
-    await until(() => owner.account.sharing.writes.list().length === 3);
+    await shared.posts.save({ ...(await shared.posts.get('post-4')), tags: ['kept', 'gone'] });
+    const tagged = await until(() => grant.datastore().getOne({ tags: 'gone' }));
+    // What the app has not seen, though it was there before, is not the app's to take away.
+    refuses = (part) => part.type === 'feed';
+    await shared.posts.save({ ...(await shared.posts.get('post-4')), tags: ['kept', 'gone', 'unseen'] });
+    const savedMs = net.clock.nowMs();
+    await until(() => net.clock.nowMs() > savedMs + 1);
+    const fourth = (await grant.datastore().save({ ...tagged, tags: ['kept', 'by the app'] })).n ?? 0;
+    refuses = () => false;
+    await until(() => owner.account.sharing.writes.list().length === 4);
     await until(() => inLane() === 0);
     await owner.account.synced();
     await owner.account.close();
@@ -253,17 +262,21 @@ describe('a write of a grantee', () => {
     await phone.synced();
     const { writes } = phone.sharing;
     expect(writes.list().map(({ n, status }) => [n, status])).toEqual(
-      [first, second, third].map((n) => [n, 'waiting']),
+      [first, second, third, fourth].map((n) => [n, 'waiting']),
     );
     await writes.accept(given.grantId, first);
     await writes.reject(given.grantId, second);
     await writes.accept(given.grantId, third ?? 0);
+    await writes.accept(given.grantId, fourth);
     expect(await grant.settled(first)).toMatchObject({ accepted: true });
     expect(await grant.settled(second)).toMatchObject({ accepted: false, code: 'DECLINED' });
     expect(await grant.settled(third ?? 0)).toMatchObject({ accepted: true });
     const posts = await phone.vault.openDatastore('social/post');
     await until(async () => (await posts.get('post-1'))?.content === 'please');
     await until(async () => (await posts.get(`${given.grantId}.${id}`))?.name === 'Post 77');
+    const tagsOf = async (id: string): Promise<string[]> => String((await posts.get(id))?.tags).split(',');
+    await until(async () => (await tagsOf('post-4')).includes('by the app'));
+    expect((await tagsOf('post-4')).sort()).toEqual(['by the app', 'kept', 'unseen']);
     expect((await posts.get('post-2'))?.content).toBe('content 2');
     await until(() => grant.pending().length === 0);
     expect(grant.status()).toBe('live');
@@ -294,8 +307,12 @@ describe('a write of a grantee', () => {
     await net.stopNode();
     for (let i = 0; i < MAX_WAITING_WRITES; i++) await grant.datastore().save({ ...record, content: `proposal ${i}` });
     const tooMany = await change(shared, 'Post 4', 'one too many');
+    const taken = new Promise((resolve) => writes.onWaiting(({ n }) => n === tooMany && resolve('it waits')));
     await net.startNode();
-    expect(await grant.settled(tooMany)).toMatchObject({ accepted: false, code: 'TOO_MANY_WAITING' });
+    expect(await Promise.race([grant.settled(tooMany), taken])).toMatchObject({
+      accepted: false,
+      code: 'TOO_MANY_WAITING',
+    });
     await until(() => waiting.size === MAX_WAITING_WRITES);
     await writes.reject(given.grantId, 1);
     expect(await grant.settled(1)).toMatchObject({ accepted: false, code: 'DECLINED' });

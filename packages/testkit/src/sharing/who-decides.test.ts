@@ -2,6 +2,7 @@
 
 import { bytesToBase64url, equalBytes, type JsonObject } from '@sluice/core/base';
 import { signAttestation, type WipeReason } from '@sluice/core/grant';
+import { encodePush } from '@sluice/core/wire';
 import type { Storage } from '@sluice/node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createJumpClock, type JumpClock } from '../jump-clock.ts';
@@ -97,6 +98,51 @@ describe('a grant', () => {
     release();
     await pausing;
     expect([statusOf(shared), appended]).toEqual(['paused', 0]);
+  });
+
+  it('[GRANT-15] that is being revoked has nothing more sealed for it, from that very moment', async () => {
+    const shared = await sharePosts(net);
+    const { sharing, open } = shared.owner.account;
+    const { home } = open;
+    await until(() => statusOf(shared) === 'live' && sharing.feedsUpToDate());
+    let appended = 0;
+    before = (job) => {
+      appended += job.parts.filter((part) => part.type === 'feed').length;
+      return undefined;
+    };
+    const saving = shared.posts.save(post(20));
+    for (let i = 0; i < 1_000 && home.store.outboxSize() === 0; i++) await undefined;
+    // The record is kept, and the push that is to bring it is not made up yet.
+    expect(home.store.outboxSize()).toBe(1);
+    await Promise.all([sharing.revoke(shared.given.grantId), saving]);
+    await until(() => home.store.outboxSize() === 0);
+    expect([statusOf(shared), appended]).toEqual(['revoked', 0]);
+  });
+
+  it('[GRANT-45] that was given up has nothing more sealed for it, also before the node has heard of that', async () => {
+    const shared = await sharePosts(net);
+    const { owner } = shared;
+    await until(() => statusOf(shared) === 'live' && owner.account.sharing.feedsUpToDate());
+    let release: () => void = () => undefined;
+    let appended = 0;
+    before = (job) => {
+      appended += job.parts.filter((part) => part.type === 'feed').length;
+      if (!job.parts.some((part) => part.type === 'ctl')) return undefined;
+      return new Promise((resolve) => {
+        release = resolve;
+      });
+    };
+    await shared.grant.drop();
+    await until(() => owner.account.sharing.activity.list().some((e) => e.type === 'drop'));
+    const { space } = owner.account.open.home.keys;
+    const head = net.storage.head(space, { type: 'own' });
+    await shared.posts.save(post(20));
+    await until(() => net.storage.head(space, { type: 'own' }) > head);
+    await owner.account.open.link.push(space, encodePush([]));
+    expect([statusOf(shared), appended]).toEqual(['revoked', 0]);
+    expect(owner.account.open.home.access.rows.get(shared.given.grantId)?.status).toBe('active');
+    release();
+    await until(() => owner.account.open.home.access.rows.get(shared.given.grantId)?.status === 'revoked');
   });
 
   it('[GRANT-40] ends at the node by its row, and at the grantee by its terms, with nobody there to say so', async () => {

@@ -396,6 +396,23 @@ describe.each([
     expect(await f.push(device, [f.batch(device, [stored], {}, false, 2000)])).toMatchObject({ ok: true });
   });
 
+  it('[PUSH-8] what was rolled back was never there: nobody is told of it, and no row of it opens anything', async () => {
+    await f.storage.close();
+    f.open({ maxPages: 400 });
+    const told: string[] = [];
+    f.storage.onCommit((touched) => told.push(...touched.map(({ log }) => log)));
+    const other = createSigningKey(systemRandom);
+    const tags = Array.from({ length: 500 }, (_, i) => i);
+    const answers = await Promise.all([
+      f.push(device, [{ type: 'ctl', entries: [f.ctl(device, f.row(other, 'admin'))] }]),
+      f.push(device, [f.batch(device, tags, {}, false, 4000)]),
+    ]);
+    expect([answers, told]).toEqual([[refused('DISK_FULL'), refused('DISK_FULL')], []]);
+    expect(await f.push(device, [f.batch(device, [1])])).toMatchObject({ ok: true });
+    expect(told).toEqual(['own']);
+    expect(await f.push(other, [f.batch(other, [2])])).toEqual(refused('FORBIDDEN'));
+  });
+
   it('[PULL-1] a reader by cursor misses nothing of 16 writers at once', async () => {
     const writers = Array.from({ length: 16 }, () => createSigningKey(systemRandom));
     await f.push(device, [{ type: 'ctl', entries: writers.map((w) => f.ctl(device, f.row(w, 'admin'))) }]);
@@ -416,6 +433,28 @@ describe.each([
     );
     read();
     expect(seen).toEqual(Array.from({ length: 320 }, (_, i) => i + 1));
+  });
+
+  it('[PULL-1] a reader that goes from page to page misses nothing', async () => {
+    await f.push(device, [{ type: 'ctl', entries: [f.ctl(device, f.row(createSigningKey(systemRandom), 'grantee'))] }]);
+    for (let stored = 0; stored < 1200; stored += 400) {
+      const tags = Array.from({ length: 400 }, (_, i) => stored + i);
+      const done = await f.push(device, [f.batch(device, tags), f.feedPart(device, stored, tags)]);
+      expect(done).toMatchObject({ ok: true, value: { parts: [{ type: 'ok' }, { type: 'ok' }] } });
+    }
+    for (const log of [{ type: 'own' }, { type: 'stream', stream: f.feed }] as const) {
+      const seen: number[] = [];
+      let sealed = 0;
+      for (let at = { cursor: 0, more: true }; at.more; ) {
+        const page = f.page(log, at.cursor);
+        seen.push(...page.entries.map((e) => e.seq));
+        for (const seal of page.seals.map(parseSeal)) sealed += seal.ok ? seal.value.count : 0;
+        at = page;
+      }
+      expect(seen).toEqual(Array.from({ length: 1200 }, (_, i) => i + 1));
+      // An entry without its seal is as good as lost.
+      expect(sealed).toBe(log.type === 'own' ? 1200 : 0);
+    }
   });
 
   it('[PULL-3] a reader’s own entries are left out, and the vector still tells how far it came', async () => {
