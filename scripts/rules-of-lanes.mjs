@@ -14,6 +14,18 @@ const STORED = [`${NODE}/sqlite-storage.test.ts`];
 /** @type {readonly import('./rules-table.mjs').Rule[]} */
 export const LANE_RULES = [
   ...rulesIn(
+    `${LANE}/lane-desk.ts`,
+    ['packages/testkit/src/sharing/lane-pace.test.ts'],
+    [
+      {
+        rule: 'lane pace',
+        says: 'what a grantee writes without a pause is decided on together',
+        find: 'of decided.justNow ? [] : replica',
+        replace: 'of replica',
+      },
+    ],
+  ),
+  ...rulesIn(
     'packages/core/src/grant/lane-entry.ts',
     ['packages/testkit/src/proof/hostile-grantees.test.ts'],
     [

@@ -57,6 +57,11 @@ type Held = {
 
 /** Writes decided on in one step. */
 const STEP_WRITES = 500;
+/**
+ * A busy lane is decided on so often, in ms. A verdict and what it makes are a push each, and all feeds of a space go through one: whoever
+ * writes without a pause would keep the others waiting. The first write after a pause is decided on at once.
+ */
+const PACE_MS = 25;
 /** A field that changes hands more often than this within the window goes to and fro. */
 const MAX_ALTERNATIONS = 6;
 const WINDOW_MS = 10 * 60_000;
@@ -69,6 +74,9 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
   /** Waiting writes that the node holds among the owner's own entries. */
   const kept = new Set<number>();
   let ids: Map<string, string> | undefined;
+  /** The last write that was decided on here, and whether that was just now. */
+  let decided = { upTo: 0, justNow: false };
+  let cancelTimer: () => void = () => undefined;
   const stopIds = collection.onChange((change) => {
     if (change.type === 'put') ids?.set(granteeId(change.id), change.id);
   });
@@ -156,7 +164,7 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
         }
       }
     }
-    for (const item of replica.after(stated.upTo, STEP_WRITES)) {
+    for (const item of decided.justNow ? [] : replica.after(stated.upTo, STEP_WRITES)) {
       // What is refused has to be told: more than fits is decided when some of it was seen.
       if (rejected.length >= MAX_KEPT_REJECTIONS) break;
       fresh.push(item);
@@ -192,6 +200,7 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
   };
 
   function act(stated: LaneVerdicts): void {
+    notePace(stated);
     const session = createSession({ ...stated, unapplied: [] });
     const made: WriteRecord[] = [];
     const joins: Parameters<Collection['join']>[0][number][] = [];
@@ -246,6 +255,17 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
       deps.nudge();
     }
     trim(stated);
+  }
+
+  /** What comes meanwhile is decided on together. */
+  function notePace({ upTo }: LaneVerdicts): void {
+    if (upTo <= decided.upTo) return;
+    decided = { upTo, justNow: true };
+    cancelTimer();
+    cancelTimer = clock.timer(PACE_MS, () => {
+      decided = { ...decided, justNow: false };
+      if (replica.at(upTo + 1)) deps.nudge();
+    });
   }
 
   const changeOf = (write: LaneWrite) => ({
@@ -322,6 +342,7 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
     act,
     close: () => {
       stopIds();
+      cancelTimer();
       replica.close();
     },
   };

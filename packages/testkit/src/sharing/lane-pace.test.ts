@@ -1,0 +1,74 @@
+/** How often a busy lane is decided on: what comes in the meantime goes together. */
+
+import { type Clock, createSystemClock, type StreamId } from '@sluice/core/base';
+import { ENTRY_KIND } from '@sluice/core/wire';
+import type { Storage } from '@sluice/node';
+import { expect, it } from 'vitest';
+import { sharePosts, until } from '../sharing-fixture.ts';
+import { createTestNetwork, type Persona } from '../test-network.ts';
+
+const PACE_MS = 25;
+
+/** A clock whose short timers run when the test says so. */
+function createPacedClock(): Clock & { readonly go: () => void } {
+  const system = createSystemClock();
+  const held = new Set<() => void>();
+  return {
+    ...system,
+    timer: (delayMs, run) => {
+      if (delayMs !== PACE_MS) return system.timer(delayMs, run);
+      held.add(run);
+      return () => void held.delete(run);
+    },
+    go: () => {
+      const due = [...held];
+      held.clear();
+      for (const run of due) run();
+    },
+  };
+}
+
+/** How many writes after the first the owner's device has got and not yet dropped. */
+const writesAt = ({ account }: Persona, lane: StreamId): number =>
+  Number(
+    account.open.store.db
+      .sql('SELECT COUNT(*) AS rows FROM entry WHERE n > 1 AND stream = (SELECT id FROM stream WHERE stream = ?)')
+      .get(lane)?.rows,
+  );
+
+it('[LANE-21] decides on what is written without a pause together, and on the first write at once', async () => {
+  const clock = createPacedClock();
+  let verdicts = 0;
+  const wrapStorage = (storage: Storage): Storage => ({
+    ...storage,
+    push: async (job) => {
+      const answer = await storage.push(job);
+      for (const part of job.parts) {
+        if (part.type === 'feed') verdicts += part.headers.filter(({ kind }) => kind === ENTRY_KIND.VERDICT).length;
+      }
+      return answer;
+    },
+  });
+  const net = await createTestNetwork({ wrapStorage, clockOf: (name) => (name === 'poster' ? clock : undefined) });
+  try {
+    const { grant, given, owner } = await sharePosts(net, {
+      access: 'readwrite',
+      write: { operations: ['update'], policy: 'auto' },
+    });
+    const [record] = await grant.datastore().getMany();
+    const write = async (content: string): Promise<number> =>
+      (await grant.datastore().save({ ...record, content })).n ?? 0;
+    expect(await grant.settled(await write('first'))).toMatchObject({ accepted: true });
+    // One says that the write is accepted, one that it is made.
+    await until(() => verdicts === 2);
+    const numbers: number[] = [];
+    for (let i = 0; i < 6; i++) numbers.push(await write(`next ${i}`));
+    await until(() => writesAt(owner, given.lane as StreamId) === 6);
+    expect(verdicts).toBe(2);
+    clock.go();
+    for (const n of numbers) expect(await grant.settled(n)).toMatchObject({ accepted: true });
+    await until(() => verdicts === 4);
+  } finally {
+    await net.close();
+  }
+});
