@@ -1,6 +1,7 @@
 /** Verdicts on what a grantee wrote: each is heard, once, and is the one that was given. */
 
 import type { JsonObject, StreamId } from '@sluice/core/base';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { deviceOn } from '../messaging/messaging-fixture.ts';
 import { post, sharePosts, type SharedPosts, until } from '../sharing-fixture.ts';
@@ -130,5 +131,27 @@ describe('a write of a grantee', () => {
     await net.startNode();
     await until(() => shared.grant.pending().length === 0);
     expect(await contentOf(shared, 'post-5')).toBe('unheard');
+  });
+
+  it('[LANE-17] that moved by one, as did the one before it, is told its own verdict and no other', async () => {
+    const shared = await shareBoth();
+    const second = await net.restore(shared.app, 'second');
+    await second.synced();
+    const other = await second.sharing.grants.open(shared.given.grantId);
+    await other.upToDate();
+    await other.settled(await change({ ...shared, grant: other }, 'Post 9', 'the first of the second device'));
+    await second.close();
+    await shared.grant.settled(await change(shared, 'Post 0', 'takes the number that the second device goes on with'));
+    await net.stopNode();
+    const again = await net.reopen({ ...shared.app, store: join(net.directory, 'second') });
+    const same = await again.sharing.grants.open(shared.given.grantId);
+    const numbers: number[] = [];
+    for (const name of ['Post 1', 'Post 2', 'Post 3'])
+      numbers.push(await change({ ...shared, grant: same }, name, 'by the second device'));
+    await shared.posts.delete('post-3');
+    await net.startNode();
+    const verdicts = await Promise.all(numbers.map((n) => same.settled(n)));
+    expect(verdicts.map(({ accepted }) => accepted)).toEqual([true, true, false]);
+    expect(verdicts.map(({ n }) => n)).toEqual(numbers.map((n) => n + 1));
   });
 });

@@ -36,7 +36,7 @@ import { readLog } from '../../link/read-log.ts';
 import { restageWith } from '../../store/restage.ts';
 import { openSpaceStore } from '../../store/space-store.ts';
 import { getMeta, setMeta, type StoreDb } from '../../store/store-db.ts';
-import { loadMoves, saveMoves } from './moved-numbers.ts';
+import { followMoves, loadMoves, saveMoves } from './moved-numbers.ts';
 
 /** A write that has no effect at the owner yet. `queued`: not at the node. `waiting`: the owner is to look at it. */
 export type PendingWrite = LaneWrite & {
@@ -308,7 +308,7 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
     const unsent = [...kept()].filter(([n]) => n > sentBefore).sort(([a], [b]) => a - b);
     db.sql('DELETE FROM outbox WHERE stream = ?').run(streamRow);
     for (const [n] of unsent) forget(n);
-    for (const [n, { write }] of unsent) renumbered.set(n, add(write, false));
+    followMoves(renumbered, new Map(unsent.map(([n, { write }]) => [n, add(write, false)])));
     saveMoves(db, lane, renumbered);
     renumber = false;
   }
@@ -401,11 +401,7 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
       }
       return news;
     },
-    numberOf: (n) => {
-      let now = n;
-      for (let next = renumbered.get(now); next !== undefined; next = renumbered.get(now)) now = next;
-      return now;
-    },
+    numberOf: (n) => renumbered.get(n) ?? n,
     reload,
     observe: hlc.observe,
     wipe: () => {

@@ -19,3 +19,13 @@ export function loadMoves(db: StoreDb, lane: StreamId): Map<number, number> {
 export function saveMoves(db: StoreDb, lane: StreamId, moves: ReadonlyMap<number, number>): void {
   setMeta(db, nameOf(lane), utf8ToBytes(JSON.stringify([...moves].slice(-MAX_MOVES))));
 }
+
+/**
+ * Follows writes to the numbers they now have, by the numbers they had. Each is kept under the number that it was given first: that may
+ * be one which another write had in between, so that moves are never walked one after the other.
+ */
+export function followMoves(moved: Map<number, number>, moves: ReadonlyMap<number, number>): void {
+  const current = new Set(moved.values());
+  for (const [first, now] of moved) moved.set(first, moves.get(now) ?? now);
+  for (const [n, now] of moves) if (!current.has(n)) moved.set(n, now);
+}
