@@ -7,7 +7,7 @@ import { type CtlRow, VERB } from '@sluice/core/stream';
 import type { OpenAccount } from '../account/account.ts';
 import { packBytes, unpackBytes } from '../account/keychain.ts';
 import type { Context } from '../context.ts';
-import { SluiceError } from '../errors.ts';
+import { isStoreFull, SluiceError } from '../errors.ts';
 import type { ControlChange } from '../space/control-log.ts';
 import type { ActivityLog } from './activity-log.ts';
 import { createGrantFacts, type GrantFacts } from './grant-facts.ts';
@@ -99,7 +99,11 @@ export function createGivenGrants(
     writes,
     groundOf: schemaOf,
     note,
-    onKeyOld: (grantId) => void rotateKey(grantId),
+    onKeyOld: (grantId) =>
+      void rotateKey(grantId).catch((cause: unknown) => {
+        // It is asked for again with the next append.
+        if (!isStoreFull(cause)) throw cause;
+      }),
     keyFromMs,
     // The owner sees the pause in the activity log; it goes on when it is resumed.
     onOscillation: (grantId) => void setPaused(grantId, true).catch(() => undefined),
@@ -143,7 +147,10 @@ export function createGivenGrants(
       if (endMs > nowMs) next = Math.min(next, endMs);
       else {
         note({ type: 'expiry', grantId, grantee });
-        void follow(grantId).then(() => endRow(grantId));
+        // What the node refuses now is tried again at the next connection.
+        follow(grantId)
+          .then(() => endRow(grantId))
+          .catch(() => undefined);
       }
     }
     if (next !== Number.POSITIVE_INFINITY) cancelTimer = clock.timer(next - nowMs, armExpiry);
@@ -318,6 +325,8 @@ export function createGivenGrants(
         await runner.start(),
         keychain.onArrival('grant', armExpiry),
         facts.onFact((grantId, name) => {
+          // From here the time counts after which nothing of it is left.
+          if (name === 'completed') queueMicrotask(() => account.closed() || armExpiry());
           if (!name.startsWith('terms/')) return;
           armExpiry();
           mendRow(grantId);
@@ -328,7 +337,12 @@ export function createGivenGrants(
         }),
         home.onControl(armExpiry),
         facts.onFact((_, name) => name === 'dropped' && sendRows()),
-        link.onState((state) => state === 'ready' && sendRows()),
+        link.onState((state) => {
+          if (state !== 'ready') return;
+          sendRows();
+          // What ended while nobody was here could not be said without the node.
+          armExpiry();
+        }),
       ];
       stop = () => {
         for (const end of ends) end();

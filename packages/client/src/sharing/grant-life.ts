@@ -1,6 +1,14 @@
 /** What an owner decides of a grant once it is given: pause, revoke, new key, and the grantee's writes; and what the grantee answers. */
 
-import { base64urlToBytes, bytesToHex, hexToBytes, type JsonObject, type JsonValue, toRowId } from '@sluice/core/base';
+import {
+  base64urlToBytes,
+  bytesToHex,
+  equalBytes,
+  hexToBytes,
+  type JsonObject,
+  type JsonValue,
+  toRowId,
+} from '@sluice/core/base';
 import {
   openAcceptance,
   openAttestation,
@@ -183,11 +191,19 @@ export function createGrantLife(
     return { undone: saves.length + removes.length };
   }
 
-  /** Two devices that answer one request at once give two grants, and the requester takes one: the other has nobody who reads it. */
+  /**
+   * Two devices that answer one request at once give two grants, and the requester takes one: the other has nobody who reads it. One that
+   * stands alone stays: word that it was taken may have come to its end while no device of the owner was there to hear it.
+   */
   function endUntaken(): void {
-    for (const grant of grants.list())
-      if (grant.isOpen && !facts.get(grant.grantId, 'accepted') && clock.nowMs() - grant.givenAtMs > UNTAKEN_MS)
-        grants.revoke(grant.grantId).catch(() => undefined);
+    const isTaken = (grantId: string): boolean => facts.get(grantId, 'accepted') !== undefined;
+    const all = grants.list();
+    const taken = new Map(all.flatMap((g) => (isTaken(g.grantId) ? [[g.requestId, g] as const] : [])));
+    for (const { grantId, requestId, givenAtMs, isOpen, receipt } of all) {
+      const other = taken.get(requestId);
+      if (!isOpen || isTaken(grantId) || !other || equalBytes(other.receipt, receipt)) continue;
+      if (clock.nowMs() - givenAtMs > UNTAKEN_MS) grants.revoke(grantId).catch(() => undefined);
+    }
   }
 
   const grantsIn = (item: InboxItem): readonly string[] => {

@@ -99,7 +99,7 @@ export function createReceipts(
         ],
         events: given()
           .filter((g) => receipt.value.grants.some((r) => r.grantId === g.grantId))
-          .flatMap((g) => endOf(g, account.did, clock.nowMs())),
+          .flatMap((g) => endOf(g, facts, account.did, clock.nowMs())),
         storage: node.url,
       });
     },
@@ -114,9 +114,15 @@ function granteeParty(did: Did): ConsentParty {
   return { ...party, name: [host, ...path].join('/'), url: `https://${[host, ...path].join('/')}` };
 }
 
-function endOf(grant: GrantView, owner: Did, nowMs: number): readonly ConsentEvent[] {
-  const { grantId, revokedAtMs, terms } = grant;
-  if (revokedAtMs !== undefined) return [{ grantId, atMs: revokedAtMs, state: 'withdrawn', entity: owner }];
-  const endMs = endsAtMs(terms);
-  return endMs !== undefined && endMs <= nowMs ? [{ grantId, atMs: endMs, state: 'expired', entity: owner }] : [];
+/** By whom and why: the row of a grant is revoked too when it is given up, is over by its terms, or was delivered long ago. */
+function endOf(grant: GrantView, facts: GivenGrants['facts'], owner: Did, nowMs: number): readonly ConsentEvent[] {
+  const { grantId, grantee, revokedAtMs, terms } = grant;
+  if (!facts.get(grantId, 'revoked')) {
+    const dropped = facts.get(grantId, 'dropped');
+    if (dropped) return [{ grantId, atMs: Number(dropped.at), state: 'withdrawn', entity: grantee }];
+    const endMs = endsAtMs(terms);
+    if (endMs !== undefined && endMs <= nowMs) return [{ grantId, atMs: endMs, state: 'expired', entity: owner }];
+    if (facts.get(grantId, 'completed')) return [];
+  }
+  return revokedAtMs === undefined ? [] : [{ grantId, atMs: revokedAtMs, state: 'withdrawn', entity: owner }];
 }

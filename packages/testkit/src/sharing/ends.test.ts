@@ -1,0 +1,181 @@
+/** How grants end while somebody is away, and what is then said of it. */
+
+import { SluiceError } from '@sluice/client';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createJumpClock, type JumpClock } from '../jump-clock.ts';
+import { post, sharePosts, type SharedPosts, until } from '../sharing-fixture.ts';
+import { createTestNetwork, type Persona, type TestNetwork } from '../test-network.ts';
+
+const DAY_MS = 86_400_000;
+
+describe('the end of a grant', () => {
+  let net: TestNetwork;
+  let clock: JumpClock;
+  /** Whether the node refuses control entries for now. */
+  let refuses = false;
+  const unhandled: unknown[] = [];
+  const onUnhandled = (cause: unknown): void => void unhandled.push(cause);
+  beforeEach(async () => {
+    refuses = false;
+    unhandled.length = 0;
+    process.on('unhandledRejection', onUnhandled);
+    clock = createJumpClock();
+    net = await createTestNetwork({
+      clock,
+      wrapStorage: (storage) => ({
+        ...storage,
+        push: async (job) =>
+          refuses && job.parts.some((part) => part.type === 'ctl')
+            ? { ok: false, code: 'RATE_LIMITED' }
+            : storage.push(job),
+      }),
+    });
+  });
+  afterEach(async () => {
+    await net.close();
+    process.off('unhandledRejection', onUnhandled);
+  });
+
+  const statusOf = ({ sharing }: Persona['account']): string | undefined => sharing.grants.list()[0]?.status;
+  /** What the receipt says after the consent: each event and who brought it about. */
+  const endsOf = async ({ sharing }: Persona['account'], grantId: string): Promise<readonly string[][]> => {
+    const { content } = await sharing.receipts.export(grantId);
+    const { event } = content as unknown as { event: { event_state: string; event_time: string; entity_id: string }[] };
+    return event.slice(1).map((e) => [e.event_state, e.event_time, e.entity_id]);
+  };
+  const untilTomorrow = (): Promise<SharedPosts> =>
+    sharePosts(net, { duration: { until: new Date(clock.nowMs() + DAY_MS).toISOString() } });
+  const rowOf = ({ open }: Persona['account'], grantId: string): string | undefined =>
+    open.home.access.rows.get(grantId)?.status;
+
+  it('[GRANT-40] [GRANT-46] that came while no device of the owner was there is made up for, and so is the purge', async () => {
+    const { owner, given } = await untilTomorrow();
+    await owner.account.synced();
+    await owner.account.close();
+    clock.jump(2 * DAY_MS);
+    const later = await net.reopen(owner);
+    await until(() => rowOf(later, given.grantId) === 'revoked');
+    expect(statusOf(later)).toBe('expired');
+    await later.synced();
+    await later.close();
+    clock.jump(40 * DAY_MS);
+    const last = await net.reopen(owner);
+    await until(() => statusOf(last) === 'purged');
+  });
+
+  it('[RCPT-9] by its terms is said to be that, also when nothing of its feed is left', async () => {
+    const { owner, given } = await untilTomorrow();
+    const { duration } = given.terms;
+    const expired = [['consent expired', (duration as { until: string }).until, owner.account.did]];
+    clock.jump(2 * DAY_MS);
+    await until(() => statusOf(owner.account) === 'expired');
+    expect(await endsOf(owner.account, given.grantId)).toEqual(expired);
+    clock.jump(40 * DAY_MS);
+    await until(() => statusOf(owner.account) === 'purged');
+    expect(await endsOf(owner.account, given.grantId)).toEqual(expired);
+  });
+
+  it('[RCPT-9] of a delivery made once is no withdrawal, and that of a grant that was given up is its grantee’s', async () => {
+    const once = await sharePosts(net, { duration: 'once' });
+    const { owner, app } = once;
+    await until(() => statusOf(owner.account) === 'completed');
+    clock.jump(31 * DAY_MS);
+    await until(() => statusOf(owner.account) === 'purged');
+    expect(await endsOf(owner.account, once.given.grantId)).toEqual([]);
+    const { given, grant } = await sharePosts(net, {}, owner, app);
+    await grant.drop();
+    await until(() => rowOf(owner.account, given.grantId) === 'revoked');
+    expect(await endsOf(owner.account, given.grantId)).toEqual([
+      ['consent withdrawn', expect.any(String), app.account.did],
+    ]);
+  });
+
+  it('[GRANT-40] that the node does not take at once is sent again', async () => {
+    const { owner, given } = await untilTomorrow();
+    await owner.account.synced();
+    refuses = true;
+    clock.jump(DAY_MS + 1_000);
+    await until(() => statusOf(owner.account) === 'expired');
+    await owner.account.synced();
+    refuses = false;
+    await net.stopNode();
+    await net.startNode();
+    await until(() => rowOf(owner.account, given.grantId) === 'revoked');
+    expect(unhandled).toEqual([]);
+  });
+
+  it('[FEED-26] a key that the disk had no room for is made with a later append', async () => {
+    const { owner, given, posts, grant } = await sharePosts(net);
+    const { keychain } = owner.account.open;
+    clock.jump(31 * DAY_MS);
+    const put = vi.spyOn(keychain, 'put').mockImplementation(() => {
+      throw new SluiceError('STORE_FULL');
+    });
+    await posts.save(post(50));
+    await until(() => put.mock.calls.length > 0);
+    put.mockRestore();
+    await owner.account.synced();
+    await posts.save(post(51));
+    await until(() => keychain.list('grant-fact').some(({ id }) => id.startsWith(`${given.grantId}/key/`)));
+    await until(async () => (await grant.datastore().count()) === 12);
+    expect(unhandled).toEqual([]);
+  });
+});
+
+describe('a grant that nobody says to have taken', () => {
+  let net: TestNetwork;
+  let clock: JumpClock;
+  beforeEach(async () => {
+    clock = createJumpClock();
+    net = await createTestNetwork({ clock });
+  });
+  afterEach(() => net.close());
+  const DURING_MS = 15 * DAY_MS;
+
+  it('stands when its grantee took it while no device of the owner was there to hear of it', async () => {
+    const owner = await net.person('poster');
+    const app = await net.app('https://reader.example');
+    const posts = await owner.account.vault.openDatastore('social/post');
+    await posts.save(post(1));
+    const pending = await app.account.sharing.request(owner.account.did, { schema: 'social/post', purpose: 'a test' });
+    await until(() => owner.account.mailbox.get(pending.id));
+    await app.account.close();
+    await owner.account.sharing.consent(pending.id);
+    await until(() => owner.account.sharing.feedsUpToDate());
+    await owner.account.synced();
+    await owner.account.close();
+    const reader = await net.reopen(app);
+    const answer = await reader.sharing.pending(pending.id).answer();
+    const [grant] = answer.status === 'granted' ? answer.grants : [];
+    await grant?.upToDate();
+    clock.jump(DURING_MS);
+    const later = await net.reopen(owner);
+    await later.synced();
+    const again = await later.vault.openDatastore('social/post');
+    await again.save(post(2));
+    await until(async () => (await grant?.datastore().count()) === 2);
+    expect(later.sharing.grants.list()).toMatchObject([{ isOpen: true }]);
+  });
+
+  it('ends after two weeks when another answer to the same request was taken', async () => {
+    const owner = await net.person('poster');
+    const phone = await net.restore(owner, 'phone');
+    const app = await net.app('https://reader.example');
+    const pending = await app.account.sharing.request(owner.account.did, { schema: 'social/post', purpose: 'a test' });
+    await until(() => owner.account.mailbox.get(pending.id) && phone.mailbox.get(pending.id));
+    const both = await Promise.all([owner.account, phone].map(({ sharing }) => sharing.consent(pending.id)));
+    expect(both.flat()).toHaveLength(2);
+    await pending.answer();
+    const { keychain } = owner.account.open;
+    await until(() => keychain.list('grant-fact').some(({ id }) => id.endsWith('/accepted')));
+    const open = (account: Persona['account']): number =>
+      account.sharing.grants.list().filter(({ isOpen }) => isOpen).length;
+    await until(() => open(owner.account) === 2);
+    await owner.account.synced();
+    await owner.account.close();
+    await phone.close();
+    clock.jump(DURING_MS);
+    const later = await net.reopen(owner);
+    await until(() => open(later) === 1);
+  });
+});
