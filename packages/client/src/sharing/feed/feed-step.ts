@@ -97,10 +97,10 @@ export function nextStep(deps: StepDeps, work: Work, round: Round): Staged | Loo
   const expired = finished ? sent.expired(asOfMs, STEP_RECORDS) : [];
   const verdicts = finished ? grant.desk?.next(progress.verdicts) : undefined;
   if (verdicts) entries.push(sealVerdicts(keys, place(), rule.tagKey, verdicts, random));
-  const card = cardName(deps.card);
   const closes = finished && (entries.length > 0 || expired.length > 0 || grant.once || !progress.closed);
   if (entries.length === 0 && !closes) return { dues: found.dues, ls: batch.advance(found.taken), finished };
   const basis = round.basisOf(grant.collection);
+  const card = cardName(deps.card);
   const gone = [...found.gone, ...expired];
   if (closes) {
     const sum = { ...sent.sumAfter(found.puts, gone), basis };
