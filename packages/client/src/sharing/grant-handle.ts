@@ -71,7 +71,7 @@ export type GrantHandle = {
   readonly lastSeen: () => { readonly atMs?: number; readonly pendingSinceMs?: number };
   /** Calls back for every verdict on an own write. */
   readonly onVerdict: (callback: (verdict: WriteVerdict) => void) => () => void;
-  /** Resolves with the verdict on one write. Errors: REVOKED, OFFLINE after `timeoutMs`. */
+  /** Resolves with the verdict on one write; refusals are known of the last 10,000. Errors: REVOKED, OFFLINE after `timeoutMs`. */
   readonly settled: (n: number, timeoutMs?: number) => Promise<WriteVerdict>;
   /** Takes narrowed terms; nothing flows before. A grant on the terms that were asked needs none. */
   readonly accept: () => Promise<void>;

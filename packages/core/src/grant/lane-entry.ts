@@ -44,6 +44,21 @@ const laneTag = (key: AeadKey, n: number): Tag => toTag(hmacSha256(key, utf8ToBy
 /** A fresh id for a record that a grantee makes. Shape: `w` and 22 characters, which no id of another record in a grant has. */
 export const isLaneRecordId = (id: string): boolean => NEW_RECORD.test(id);
 
+/** Names no record: a fresh id is random. */
+const NO_RECORD = `w${'A'.repeat(22)}`;
+
+/** What says up to which number verdicts were seen, and nothing else. It changes nothing and gets no verdict. Source: spec/lane.md LANE-11. */
+export const acknowledgementOf = (seen: number): LaneWrite => ({
+  id: NO_RECORD,
+  operation: 'delete',
+  set: {},
+  remove: [],
+  seen,
+});
+
+/** Whether a write only says what was seen. */
+export const isAcknowledgement = ({ id, operation }: LaneWrite): boolean => id === NO_RECORD && operation === 'delete';
+
 /** Seals one write. The header's tag and kind follow from it. */
 export function sealLaneWrite(
   key: AeadKey,

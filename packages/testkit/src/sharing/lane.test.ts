@@ -406,9 +406,9 @@ describe('a write of a grantee', () => {
     expect(shared.grant.status()).toBe('live');
   });
 
-  it('[LANE-12] that is refused is told so, also when a thousand are refused while the grantee is away', async () => {
+  it('[LANE-11] [LANE-12] that is refused is told so, also when a thousand are refused while the grantee is away, and for good', async () => {
     const shared = await shareBoth();
-    const { grant } = shared;
+    const { grant, owner } = shared;
     const record = await find(shared, 'Post 3');
     await net.stopNode();
     const verdicts: WriteVerdict[] = [];
@@ -420,6 +420,16 @@ describe('a write of a grantee', () => {
     expect(await grant.settled(last)).toMatchObject({ accepted: true });
     const refused = verdicts.filter((v) => v.n <= 1_100 && v.code === 'NOT_FOUND');
     expect(refused).toHaveLength(1_100);
+    // What told the owner which refusals were seen is no write, neither here nor there.
+    await until(() => grant.pending().length === 0);
+    expect(verdicts).toHaveLength(1_101);
+    expect(owner.account.sharing.writes.list(grant.id)).toHaveLength(1_101);
+    // The owner had to forget the first ones before it could say the last.
+    const first = { n: 1, accepted: false, code: 'NOT_FOUND' };
+    expect(await grant.settled(1)).toMatchObject(first);
+    await shared.app.account.close();
+    const again = await (await net.reopen(shared.app)).sharing.grants.open(grant.id);
+    expect(await again.settled(1)).toMatchObject(first);
   }, 60_000);
 
   it('[LANE-13] that says nothing new writes nothing', async () => {

@@ -8,6 +8,7 @@ import type { AeadKey, GrantSecret, StreamTagKey } from '@sluice/core/crypto';
 import {
   bornRecordId,
   feedTag,
+  isAcknowledgement,
   isLaneRecordId,
   laneEntryHash,
   type LaneVerdicts,
@@ -168,7 +169,9 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
       // What is refused has to be told: more than fits is decided when some of it was seen.
       if (rejected.length >= MAX_KEPT_REJECTIONS) break;
       fresh.push(item);
-      const verdict = session.judgeHeld(heldOf(item));
+      const held = heldOf(item);
+      if (held.write && isAcknowledgement(held.write)) continue;
+      const verdict = session.judgeHeld(held);
       if (typeof verdict === 'string') {
         reject(item.n, verdict);
         continue;

@@ -17,6 +17,8 @@ import {
 } from '@sluice/core/base';
 import { type AeadKey, type SigningKey, writerId } from '@sluice/core/crypto';
 import {
+  acknowledgementOf,
+  isAcknowledgement,
   type LaneVerdicts,
   type LaneWrite,
   MAX_KEPT_REJECTIONS,
@@ -36,7 +38,7 @@ import { readLog } from '../../link/read-log.ts';
 import { restageWith } from '../../store/restage.ts';
 import { openSpaceStore } from '../../store/space-store.ts';
 import { getMeta, setMeta, type StoreDb } from '../../store/store-db.ts';
-import { followMoves, loadMoves, saveMoves } from './moved-numbers.ts';
+import { followMoves, loadNotes, saveNotes } from './kept-notes.ts';
 
 /** A write that has no effect at the owner yet. `queued`: not at the node. `waiting`: the owner is to look at it. */
 export type PendingWrite = LaneWrite & {
@@ -88,6 +90,8 @@ export type LaneWriter = {
   readonly decide: (verdicts: LaneVerdicts) => readonly WriteVerdict[];
   /** The number that a write has now: another device of this account may have taken the first one. */
   readonly numberOf: (n: number) => number;
+  /** Why a write was refused, if it was: also long after the owner has said it. */
+  readonly refusalOf: (n: number) => Rejection | undefined;
   /** Takes note of an instant of the owner's: what is written from now on is later. */
   readonly observe: (instant: Hlc) => void;
   /** Reads the local store again, after a rollback. */
@@ -131,7 +135,9 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
   /** Numbers of ours are taken. */
   let renumber = false;
   /** Which number a write has now that was given another before. */
-  const renumbered = loadMoves(db, lane);
+  const renumbered = loadNotes(db, 'moved', lane);
+  /** Why a write was refused: the owner says it until it hears that it was seen. */
+  let refused = loadNotes(db, 'refused', lane);
   /** Writes whose verdict was told. */
   const told = new Set<number>();
   let sentBefore = 0;
@@ -165,6 +171,9 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
   const reload = (): void => {
     opened = undefined;
     listed = undefined;
+    refused = loadNotes(db, 'refused', lane);
+    // A verdict that could not be stored was not told either.
+    told.clear();
   };
 
   const sentUpTo = (): number =>
@@ -309,7 +318,7 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
     db.sql('DELETE FROM outbox WHERE stream = ?').run(streamRow);
     for (const [n] of unsent) forget(n);
     followMoves(renumbered, new Map(unsent.map(([n, { write }]) => [n, add(write, false)])));
-    saveMoves(db, lane, renumbered);
+    saveNotes(db, 'moved', lane, renumbered);
     renumber = false;
   }
 
@@ -347,11 +356,10 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
   const seenOf = ({ upTo, waiting }: LaneVerdicts): number =>
     waiting.reduce((least, n) => Math.min(least, n - 1), upTo);
 
-  /** A write to nothing, which says how far verdicts were seen. */
+  /** Says how far verdicts were seen. */
   function acknowledge(): void {
     if (closed || db.sql('SELECT 1 FROM outbox WHERE stream = ?').get(streamRow)) return;
-    const id = `w${bytesToBase64url(deps.random(16))}`;
-    add({ id, operation: 'delete', set: {}, remove: [], seen: seenOf(deps.verdicts()) });
+    add(acknowledgementOf(seenOf(deps.verdicts())));
     nudge();
   }
 
@@ -370,6 +378,7 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
       if (listed && listed.verdicts === verdicts && listed.sent === sent) return listed.writes;
       const stateOf = verdictsByNumber(verdicts);
       const writes = [...kept()]
+        .filter(([, { write }]) => !isAcknowledgement(write))
         .sort(([a], [b]) => a - b)
         .map(([n, { header, write }]): PendingWrite => {
           const verdict = n <= sent ? stateOf(n) : 'open';
@@ -394,14 +403,18 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
         const verdict = verdictOfNext(n);
         if (verdict === 'open' || verdict === 'waiting') continue;
         const accepted = verdict === 'accepted' || verdict === 'applied';
-        if (!told.has(n)) news.push({ n, id: write.id, accepted, ...(accepted ? {} : { code: verdict as Rejection }) });
+        const isNews = !told.has(n) && !isAcknowledgement(write);
+        if (isNews) news.push({ n, id: write.id, accepted, ...(accepted ? {} : { code: verdict }) });
         told.add(n);
+        if (!accepted) refused.set(n, verdict);
         // An accepted write is shown until the feed shows it.
         if (verdict !== 'accepted') forget(n);
       }
+      if (news.some(({ accepted }) => !accepted)) saveNotes(db, 'refused', lane, refused);
       return news;
     },
     numberOf: (n) => renumbered.get(n) ?? n,
+    refusalOf: (n) => refused.get(n),
     reload,
     observe: hlc.observe,
     wipe: () => {

@@ -1,7 +1,7 @@
 /** A grantee's own pending writes over what the owner reveals: what it has written shows at once, and goes when it is refused. */
 
 import { type JsonObject, jsonEquals, type JsonValue } from '@sluice/core/base';
-import { type LaneVerdicts, type Rejection, verdictOf } from '@sluice/core/grant';
+import { type LaneVerdicts, verdictOf } from '@sluice/core/grant';
 import type { LaneWriter, PendingWrite, WriteVerdict } from './lane-writer.ts';
 
 /** Pending writes as a reader sees them. */
@@ -66,11 +66,11 @@ export function createOverlay(lane: LaneWriter, schema: string): Overlay {
       const n = lane.numberOf(given);
       // What the node has not taken from here is not what was decided under this number.
       if (lane.pending().some((write) => write.n === n && write.state === 'queued')) return undefined;
-      const verdict = verdictOf(verdicts, n);
+      const verdict = lane.refusalOf(n) ?? verdictOf(verdicts, n);
       if (verdict === 'open' || verdict === 'waiting') return undefined;
       const accepted = verdict === 'accepted' || verdict === 'applied';
       const id = lane.pending().find((write) => write.n === n)?.id ?? '';
-      return { n, id, accepted, ...(accepted ? {} : { code: verdict as Rejection }) };
+      return { n, id, accepted, ...(accepted ? {} : { code: verdict }) };
     },
   };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { followMoves } from './moved-numbers.ts';
+import { followMoves } from './kept-notes.ts';
 
 const moved = (...moves: readonly (readonly [number, number])[][]): Record<number, number> => {
   const all = new Map<number, number>();
