@@ -122,6 +122,11 @@ export type SluiceErrorCode = ClientErrorCode | `NODE_${ErrorCode}`;
 /** Tells whether the local disk was full, which passes: nothing was stored, and the same may be tried again. */
 export const isStoreFull = (cause: unknown): boolean => cause instanceof SluiceError && cause.code === 'STORE_FULL';
 
+/** For work that nobody waits for and that is done again later: only a full disk is passed over. */
+export function unlessFull(cause: unknown): void {
+  if (!isStoreFull(cause)) throw cause;
+}
+
 /** What every public method of the SDK rejects with. */
 export class SluiceError extends Error {
   readonly code: SluiceErrorCode;

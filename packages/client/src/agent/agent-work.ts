@@ -3,7 +3,7 @@
 import type { JsonObject } from '@sluice/core/base';
 import { type SigningKey, toEpochKey, toTagSecret } from '@sluice/core/crypto';
 import { createKeychain, type Keychain, keychainShape, unpackBytes } from '../account/keychain.ts';
-import { SluiceError } from '../errors.ts';
+import { SluiceError, unlessFull } from '../errors.ts';
 import { openLiveLink } from '../link/live-link.ts';
 import type { OpenedStore, Platform } from '../platform.ts';
 import { createSchemaLoader, type LoadedSchema } from '../schema/index.ts';
@@ -171,8 +171,13 @@ export function openAgentWork({ platform, store, device, enrolment }: AgentWorkD
   const saySeen = (): void => {
     cancelSeen();
     if (closed) return;
-    handed.put('seen', 'me', { at: clock.nowMs() });
-    home.nudge();
+    try {
+      handed.put('seen', 'me', { at: clock.nowMs() });
+      home.nudge();
+    } catch (cause) {
+      // It says so next time.
+      unlessFull(cause);
+    }
     cancelSeen = clock.timer(SEEN_MS, saySeen);
   };
 

@@ -7,7 +7,7 @@ import { type CtlRow, VERB } from '@sluice/core/stream';
 import type { OpenAccount } from '../account/account.ts';
 import { packBytes, unpackBytes } from '../account/keychain.ts';
 import type { Context } from '../context.ts';
-import { isStoreFull, SluiceError } from '../errors.ts';
+import { SluiceError, unlessFull } from '../errors.ts';
 import type { ControlChange } from '../space/control-log.ts';
 import type { ActivityLog } from './activity-log.ts';
 import { createGrantFacts, type GrantFacts } from './grant-facts.ts';
@@ -55,6 +55,8 @@ export type GivenGrants = {
 
 /** A row is brought to the same terms so often at most, from one start to the next. */
 const MAX_MENDED = 5;
+/** How long the end of a grant waits when the local disk is full, in ms. */
+const FULL_PAUSE_MS = 1_000;
 /** How long what is left of an ended grant is kept: 30 days in ms. */
 const PURGE_MS = 30 * 24 * 3_600_000;
 
@@ -100,10 +102,8 @@ export function createGivenGrants(
     groundOf: schemaOf,
     note,
     onKeyOld: (grantId) =>
-      void rotateKey(grantId).catch((cause: unknown) => {
-        // It is asked for again with the next append.
-        if (!isStoreFull(cause)) throw cause;
-      }),
+      // One that cannot be kept now is asked for again with the next append.
+      void rotateKey(grantId).catch(unlessFull),
     keyFromMs,
     // The owner sees the pause in the activity log; it goes on when it is resumed.
     onOscillation: (grantId) => void setPaused(grantId, true).catch(() => undefined),
@@ -132,16 +132,26 @@ export function createGivenGrants(
     return view(grant);
   };
 
-  /** A grant ends by its terms with nobody deciding anything: it stops here, and the node forgets what its feed held. */
   function armExpiry(): void {
     cancelTimer();
     const nowMs = clock.nowMs();
+    let waitMs = FULL_PAUSE_MS;
+    try {
+      waitMs = endDue(nowMs) - nowMs;
+    } catch (cause) {
+      unlessFull(cause);
+    }
+    if (waitMs !== Number.POSITIVE_INFINITY) cancelTimer = clock.timer(waitMs, armExpiry);
+  }
+
+  /** A grant ends by its terms with nobody deciding anything: it stops here, and the node forgets what its feed held. Returns when there is something to do next. */
+  function endDue(nowMs: number): number {
     let next = Number.POSITIVE_INFINITY;
     for (const grant of standing.list()) {
       const { grantId, grantee } = grant;
       const endMs = endsAtMs(grant.terms);
       const purgeMs = purgeAtMs(grantId, endMs);
-      if (purgeMs !== undefined && purgeMs <= nowMs) void purge(grant);
+      if (purgeMs !== undefined && purgeMs <= nowMs) purge(grant).catch(unlessFull);
       else if (purgeMs !== undefined) next = Math.min(next, purgeMs);
       if (endMs === undefined || rowOf(grantId)?.status === 'revoked') continue;
       if (endMs > nowMs) next = Math.min(next, endMs);
@@ -153,7 +163,7 @@ export function createGivenGrants(
           .catch(() => undefined);
       }
     }
-    if (next !== Number.POSITIVE_INFINITY) cancelTimer = clock.timer(next - nowMs, armExpiry);
+    return next;
   }
 
   /** When what is left of an ended grant goes; undefined while it has not ended, or when it is gone. */

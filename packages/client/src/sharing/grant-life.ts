@@ -21,7 +21,7 @@ import { certificateToJson } from '@sluice/core/grant';
 import { sha256, toVerifyKey, writerId } from '@sluice/core/crypto';
 import { isDeleted, stampOfField } from '@sluice/core/record';
 import type { OpenAccount } from '../account/account.ts';
-import { SluiceError } from '../errors.ts';
+import { SluiceError, unlessFull } from '../errors.ts';
 import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
 import type { ActivityLog } from './activity-log.ts';
 import { type ChangeOutcome, createTermsChange } from './change-terms.ts';
@@ -225,13 +225,13 @@ export function createGrantLife(
     if (!opened.ok) return;
     for (const id of opened.value.grants) facts.note(id, 'accepted', { at: opened.value.acceptedAtMs });
   };
-  const onDrop = (item: InboxItem): void => {
+  const onDrop = async (item: InboxItem): Promise<void> => {
     for (const id of grantsIn(item)) {
       if (facts.get(id, 'dropped')) continue;
       facts.note(id, 'dropped', { at: clock.nowMs() });
       log.note({ type: 'drop', grantId: id, grantee: item.from });
     }
-    void onWiped(item);
+    await onWiped(item);
   };
   const onWiped = async (item: InboxItem): Promise<void> => {
     const { attestation } = item.data;
@@ -278,9 +278,10 @@ export function createGrantLife(
         stops.push(mailbox.on(type, handle));
         for (const item of mailbox.list({ type })) handle(item);
       };
-      follow(SYNC_ACCEPT, (item) => void onAccept(item));
-      follow(SYNC_DROP, onDrop);
-      follow(SYNC_WIPED, (item) => void onWiped(item));
+      // What cannot be noted now is looked at again at the next start: the message is kept.
+      follow(SYNC_ACCEPT, (item) => void onAccept(item).catch(unlessFull));
+      follow(SYNC_DROP, (item) => void onDrop(item).catch(unlessFull));
+      follow(SYNC_WIPED, (item) => void onWiped(item).catch(unlessFull));
     },
     close: () => {
       for (const stop of stops.splice(0)) stop();

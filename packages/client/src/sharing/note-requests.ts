@@ -1,5 +1,6 @@
 /** Notes in the activity log every synchronization request that arrives. Must not know what a request says. */
 
+import { unlessFull } from '../errors.ts';
 import type { Mailbox, InboxItem } from '../messaging/mailbox.ts';
 import type { ActivityLog } from './activity-log.ts';
 import { DATASTORE_SYNC } from './datastore-sync.ts';
@@ -15,7 +16,15 @@ export function noteRequests(
     const { id, from, data } = item;
     note({ type: 'request', requestId: id, grantee: from, purpose: String(data.purpose ?? '').slice(0, MAX_PURPOSE) });
   };
-  for (const type of [SYNC_REQUEST, DATASTORE_SYNC]) mailbox.on(type, noteOne);
+  const noteNow = (item: InboxItem): void => {
+    try {
+      noteOne(item);
+    } catch (cause) {
+      // It is noted at the next start.
+      unlessFull(cause);
+    }
+  };
+  for (const type of [SYNC_REQUEST, DATASTORE_SYNC]) mailbox.on(type, noteNow);
   return {
     catchUp: () => {
       for (const item of mailbox.list({ type: { $in: [SYNC_REQUEST, DATASTORE_SYNC] } }))

@@ -2,6 +2,7 @@
 
 import { SluiceError } from '@sluice/client';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { fillDisk, freeDisk, saveUntilFull } from '../faults/full-disk.ts';
 import { createJumpClock, type JumpClock } from '../jump-clock.ts';
 import { post, sharePosts, type SharedPosts, until } from '../sharing-fixture.ts';
 import { createTestNetwork, type Persona, type TestNetwork } from '../test-network.ts';
@@ -18,7 +19,7 @@ describe('the end of a grant', () => {
   beforeEach(async () => {
     refuses = false;
     unhandled.length = 0;
-    process.on('unhandledRejection', onUnhandled);
+    for (const name of ['unhandledRejection', 'uncaughtException']) process.on(name, onUnhandled);
     clock = createJumpClock();
     net = await createTestNetwork({
       clock,
@@ -33,7 +34,7 @@ describe('the end of a grant', () => {
   });
   afterEach(async () => {
     await net.close();
-    process.off('unhandledRejection', onUnhandled);
+    for (const name of ['unhandledRejection', 'uncaughtException']) process.off(name, onUnhandled);
   });
 
   const statusOf = ({ sharing }: Persona['account']): string | undefined => sharing.grants.list()[0]?.status;
@@ -102,6 +103,38 @@ describe('the end of a grant', () => {
     await net.startNode();
     await until(() => rowOf(owner.account, given.grantId) === 'revoked');
     expect(unhandled).toEqual([]);
+  });
+
+  it('[FLT-4] that comes on a full disk is noted when there is room', async () => {
+    const { owner, given } = await untilTomorrow();
+    await owner.account.synced();
+    const notes = await owner.account.vault.openDatabase('notes');
+    await net.stopNode();
+    fillDisk(owner.account);
+    await saveUntilFull(notes, 'note', 40);
+    expect(() => clock.jump(DAY_MS + 1_000)).not.toThrow();
+    expect(statusOf(owner.account)).toBe('expired');
+    freeDisk(owner.account);
+    await net.startNode();
+    const { activity } = owner.account.sharing;
+    await until(() => activity.list({ grantId: given.grantId }).some(({ type }) => type === 'expiry'));
+    await until(() => rowOf(owner.account, given.grantId) === 'revoked');
+    expect(unhandled).toEqual([]);
+  });
+
+  it('[GRANT-45] by its grantee, that the owner’s disk had no room for, is taken up at the next start', async () => {
+    const { owner, given, grant } = await sharePosts(net);
+    const { open, mailbox } = owner.account;
+    const put = vi.spyOn(open.keychain, 'put').mockImplementation(() => {
+      throw new SluiceError('STORE_FULL');
+    });
+    await grant.drop();
+    await until(() => put.mock.calls.length > 0 && mailbox.list({ type: 'inbox/type/syncDrop' }).length > 0);
+    put.mockRestore();
+    expect(unhandled).toEqual([]);
+    await owner.account.close();
+    const later = await net.reopen(owner);
+    await until(() => rowOf(later, given.grantId) === 'revoked');
   });
 
   it('[FEED-26] a key that the disk had no room for is made with a later append', async () => {

@@ -30,7 +30,7 @@ import {
 import { createHlc, type Hlc } from '@sluice/core/record';
 import { sealHash } from '@sluice/core/stream';
 import { decodeHeader, type Entry, encodePush, type ErrorCode, type Header } from '@sluice/core/wire';
-import { isStoreFull, SluiceError } from '../../errors.ts';
+import { isStoreFull, SluiceError, unlessFull } from '../../errors.ts';
 import { addListener } from '../../listeners.ts';
 import { type LiveLink, LinkOffline, LinkRefusal } from '../../link/live-link.ts';
 import { createWaiters } from '../../waiters.ts';
@@ -359,7 +359,12 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
   /** Says how far verdicts were seen. */
   function acknowledge(): void {
     if (closed || db.sql('SELECT 1 FROM outbox WHERE stream = ?').get(streamRow)) return;
-    add(acknowledgementOf(seenOf(deps.verdicts())));
+    try {
+      add(acknowledgementOf(seenOf(deps.verdicts())));
+    } catch (cause) {
+      // The next verdicts ask for it again.
+      return unlessFull(cause);
+    }
     nudge();
   }
 
