@@ -22,9 +22,12 @@ export const bundledAliases: ReadonlyMap<string, string> = new Map(catalog.map((
 /** Issues reported for one record at most. */
 export const MAX_ISSUES = 20;
 
+// The compiler's output has no types of its own; each is such a function.
+const validators = compiled as unknown as { readonly [id: string]: Validator };
+
 /** Validators by `$id`. Issues name places and rules, never values of a record. */
 export const bundledValidators: ReadonlyMap<string, (value: unknown) => SchemaIssue[]> = new Map(
-  Object.entries(compiled as unknown as Record<string, Validator>).map(([id, validate]) => [
+  Object.entries(validators).map(([id, validate]) => [
     id,
     (value: unknown): SchemaIssue[] =>
       validate(value)

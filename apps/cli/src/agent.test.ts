@@ -34,14 +34,15 @@ describe('an always-on agent on the command line', () => {
     await running.said(/"event":"waiting"/);
     expect((await shell.run(['vault', 'agents'])).out).toContain('sluice agent init');
     expect((await shell.run(['vault', 'agent', 'add', 'nonsense', '--types', 'note'])).code).toBe(EXIT.usage);
-    const added = await shell.json(['vault', 'agent', 'add', request, '--types', 'note', '--name', 'The box']);
+    expect((await shell.run(['vault', 'agent', 'add', request, '--types', 'note'])).err).toContain('Pass --yes');
+    const added = await shell.json(['vault', 'agent', 'add', request, '--types', 'note', '--name', 'The box', '--yes']);
     expect(added).toMatchObject({ agent });
     await running.said(/"ready":true/);
     await running.said(/"status":"live"/);
 
     const asking = shell.start(['app', 'sync', did, '--schema', 'note', '--purpose', 'To follow']);
     const [, id = ''] = await asking.said(/Request (\w+); waiting/);
-    const [given] = await shell.json<{ grantId: string }[]>(['vault', 'approve', id]);
+    const [given] = await shell.json<{ grantId: string }[]>(['vault', 'approve', id, '--yes']);
     await running.said(new RegExp(`"event":"grant","grantId":"${given?.grantId}"`));
     const grants = await shell.run(['vault', 'grants']);
     expect(grants.err).toMatch(/Always-on agent “The box”, last heard of 20.*Last brought up to date 20/s);

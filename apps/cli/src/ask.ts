@@ -43,6 +43,13 @@ export async function readPhrase(io: Io, file: string | undefined): Promise<stri
   return answer;
 }
 
+/** Asks before something is given away. Where nobody can be asked, only `--yes` agrees: a consent is never taken from silence. */
+export async function agreed(io: Io, question: string, isSure: boolean | undefined): Promise<void> {
+  if (!isSure && !io.canAsk)
+    throw new UsageError('Nobody can be asked here, and nothing was changed. Pass --yes to agree.');
+  return confirmed(io, question, isSure);
+}
+
 /** Asks before something that cannot be undone. Where nobody can be asked, running the command is the answer. */
 export async function confirmed(io: Io, question: string, isSure: boolean | undefined): Promise<void> {
   if (isSure || !io.canAsk) return;

@@ -126,7 +126,7 @@ describe('the command line against a real node', () => {
     const mixed = await shell.run(['vault', 'import', '--schema', 'note', file('notes.jsonl', lines.join('\n'))]);
     expect(mixed.code).toBe(EXIT.partial);
     expect(mixed.out).toMatch(
-      /^ {5}2 {2}note\nleft out: .*notes\.jsonl line 2: not JSON\nleft out: note: .*: \/content must be string\n$/,
+      /^ {5}2 {2}note\nleft out: .*notes\.jsonl line 2: not JSON\nleft out: note: .*notes\.jsonl line 3: \/content must be string\n$/,
     );
     expect(mixed.err).toBe('');
 
@@ -296,7 +296,7 @@ describe('the command line against a real node', () => {
     const asking = shell.start(['app', 'connect', '--context', 'Star Miner', '--out', out]);
     await asking.said(/Waiting up to ten minutes/);
     expect(readFileSync(out, 'utf8')).toMatch(/^sluice:connect#[A-Za-z0-9_-]+\n$/);
-    expect(await shell.json(['vault', 'approve', out])).toMatchObject({ origin: 'https://clinic.example' });
+    expect(await shell.json(['vault', 'approve', out, '--yes'])).toMatchObject({ origin: 'https://clinic.example' });
     const [, session = ''] = await asking.said(/sluice app silo (\w+) SCHEMA/);
     expect((await asking.ended).code).toBe(EXIT.ok);
     await shell.json(['app', 'silo', session, 'game/save', '--save'], { input: '{"name":"Slot 1","level":7}' });
@@ -331,9 +331,12 @@ describe('the command line against a real node', () => {
     expect([stopped.code, stopped.err]).toEqual([EXIT.interrupted, expect.stringContaining(`sluice app answer ${id}`)]);
     const requests = await shell.run(['vault', 'requests'], { columns: 80 });
     expect(requests.out).toMatch(/clinic\.example may read your Notes/);
-    for (const line of requests.out.split('\n')) expect(line.length).toBeLessThanOrEqual(80 + 30);
+    for (const line of requests.out.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
     expect((await shell.run(['vault', 'share', id.slice(0, 6)])).err).toContain('sluice vault approve');
-    const [given] = await shell.json<{ grantId: string }[]>(['vault', 'approve', id.slice(0, 6)]);
+    const silent = await shell.run(['vault', 'approve', id.slice(0, 6)]);
+    expect([silent.code, silent.err]).toEqual([EXIT.usage, expect.stringContaining('Pass --yes to agree')]);
+    expect(await shell.json(['vault', 'grants'])).toEqual([]);
+    const [given] = await shell.json<{ grantId: string }[]>(['vault', 'approve', id.slice(0, 6), '--yes']);
     const grantId = given?.grantId ?? '';
     const short = grantId.slice(0, 8);
     expect(await shell.json(['app', 'grants'])).toMatchObject([
@@ -406,17 +409,20 @@ describe('the command line against a real node', () => {
     expect(requests.out).toMatch(/now: \d+ of \d+ records.*; about [\d.]+ changes a week/);
     const refused = await shell.run(['vault', 'approve', id.slice(0, 6), '--fields', 'content', '--yes']);
     expect(refused.err).toContain('title is required');
-    const [given] = await shell.json<{ grantId: string }[]>(['vault', 'approve', id.slice(0, 6), '--fields', 'title']);
+    const approve = ['vault', 'approve', id.slice(0, 6), '--fields', 'title', '--yes'];
+    const [given] = await shell.json<{ grantId: string }[]>(approve);
     const short = String(given?.grantId).slice(0, 8);
     expect(await shell.json(['vault', 'grants'])).toEqual(
       expect.arrayContaining([expect.objectContaining({ grantId: given?.grantId, status: 'offered' })]),
     );
     await shell.json(['app', 'accept', short]);
-    const change = ['vault', 'change', short, '--transform', 'content=drop', '--once', '--yes'];
-    expect(await shell.json(change)).toMatchObject({ records: { removed: 0 }, fields: { added: [], removed: [] } });
+    const late = await shell.run(['vault', 'change', short, '--until', '2020-01-01', '--yes']);
+    expect(late.err).toMatch(/^sluice: duration\.until is 2020-01-01T23:59:59\.999Z, which has passed[^\n]*\n$/);
     expect((await shell.run(['vault', 'change', short, '--fields', 'title,other', '--yes'])).err).toContain(
       'not asked for',
     );
+    const change = ['vault', 'change', short, '--transform', 'content=drop', '--once', '--yes'];
+    expect(await shell.json(change)).toMatchObject({ records: { removed: 0 }, fields: { added: [], removed: [] } });
     const { records } = await shell.json<{ records: object[] }>(['app', 'records', short]);
     expect(records.map((r) => Object.keys(r))).toContainEqual(expect.arrayContaining(['title']));
     expect(JSON.stringify(records)).not.toContain('secret');

@@ -54,6 +54,7 @@ const BY_CODE: { readonly [code in ClientErrorCode]: number } & { readonly [code
   ALREADY_ANSWERED: EXIT.refused,
   REV_CONFLICT: EXIT.refused,
   REVOKED: EXIT.refused,
+  COMPLETED: EXIT.refused,
   DISCONNECTED: EXIT.refused,
   NODE_FORBIDDEN: EXIT.refused,
   NODE_REVOKED: EXIT.refused,

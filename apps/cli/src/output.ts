@@ -1,6 +1,7 @@
 /** What a command says: lines for people, or one JSON value a line for programs. */
 
 import type { Io } from './io.ts';
+import { cut, filled, widthOf, wrapped } from './text-width.ts';
 
 export type Progress = { readonly to: (done: number, total?: number) => void; readonly end: () => void };
 export type Output = {
@@ -15,6 +16,8 @@ export type Output = {
   readonly table: (head: readonly string[], rows: readonly (readonly string[])[], empty: string) => string;
   /** Cuts a line to the terminal's width; elsewhere it stays whole. */
   readonly fit: (line: string) => string;
+  /** Breaks a line at the terminal's width and loses nothing of it; elsewhere it stays one line. All lines are indented by `indent`. */
+  readonly wrap: (line: string, indent?: string) => string;
 };
 
 const REDRAW_MS = 80;
@@ -25,7 +28,7 @@ export function createOutput(json: boolean, io: Io, nowMs: () => number = () => 
   const width = (): number => (io.outIsTerminal ? io.columns() : Number.POSITIVE_INFINITY);
   return {
     json,
-    result: (value, human) => io.out(`${json ? JSON.stringify(value) : human()}\n`),
+    result: (value, human) => io.out(`${json ? escaped(JSON.stringify(value)) : human()}\n`),
     note: (text) => {
       if (!json) io.err(`${text}\n`);
     },
@@ -49,6 +52,7 @@ export function createOutput(json: boolean, io: Io, nowMs: () => number = () => 
     },
     table: (head, rows, empty) => (rows.length === 0 ? empty : table([head, ...rows], width())),
     fit: (line) => cut(line, width()),
+    wrap: (line, indent) => wrapped(line, width(), indent),
   };
 }
 
@@ -63,11 +67,12 @@ const LEAST = 8;
 /** From this many times the width on, cut columns would say nothing. */
 const CROWDED = 1.15;
 
-/** Rows as a table of aligned columns. Where it is too wide, the widest columns are cut; much too wide, each row becomes a block. */
+/** Rows as a table of aligned columns. Where it is too wide, the widest columns are cut; with too many of them, each row becomes a block. */
 export function table(rows: readonly (readonly string[])[], width = Number.POSITIVE_INFINITY): string {
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((r) => (r[i] ?? '').length)));
+  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((r) => widthOf(r[i] ?? ''))));
   const whole = (): number => widths.reduce((sum, w) => sum + w + GAP, -GAP);
-  if (whole() > width * CROWDED) return blocks(rows, width);
+  const least = widths.reduce((sum, w) => sum + Math.min(w, Math.trunc(width / 2)) + GAP, -GAP);
+  if (least > width * CROWDED) return blocks(rows, width);
   while (whole() > width && Math.max(...widths) > LEAST) {
     const widest = widths.indexOf(Math.max(...widths));
     widths[widest] = Math.max(LEAST, (widths[widest] ?? 0) - (whole() - width > 8 ? 4 : 1));
@@ -75,7 +80,7 @@ export function table(rows: readonly (readonly string[])[], width = Number.POSIT
   return rows
     .map((row) =>
       row
-        .map((cell, i) => cut(cell, widths[i] ?? 0).padEnd(widths[i] ?? 0))
+        .map((cell, i) => filled(cut(cell, widths[i] ?? 0), widths[i] ?? 0))
         .join(' '.repeat(GAP))
         .trimEnd(),
     )
@@ -83,20 +88,29 @@ export function table(rows: readonly (readonly string[])[], width = Number.POSIT
 }
 
 function blocks([head = [], ...rows]: readonly (readonly string[])[], width: number): string {
-  const names = Math.max(...head.map((name) => name.length));
+  const names = Math.max(...head.map(widthOf));
   return rows
-    .map((row) => row.map((cell, i) => cut(`${(head[i] ?? '').padEnd(names)}  ${cell}`, width)).join('\n'))
+    .map((row) => row.map((cell, i) => cut(`${filled(head[i] ?? '', names)}  ${cell}`, width)).join('\n'))
     .join('\n\n');
 }
 
-const cut = (text: string, width: number): string =>
-  text.length > width ? `${text.slice(0, Math.max(0, width - 1))}\u2026` : text;
+/** Where an invisible joiner belongs: between emoji that are drawn as one, and in scripts that cannot be written without. */
+const JOINED =
+  '(?<=[\\p{Extended_Pictographic}\\p{Emoji_Modifier}\\ufe0f])\\u200d(?=\\p{Extended_Pictographic})|' +
+  '(?<=[\\p{Script=Arab}\\p{Script=Beng}\\p{Script=Deva}\\p{Script=Gujr}\\p{Script=Knda}\\p{Script=Mlym}\\p{Script=Orya}\\p{Script=Sinh}\\p{Script=Taml}\\p{Script=Telu}])[\\u200c\\u200d](?=[\\p{L}\\p{M}])';
+const OBEYED = new RegExp(`(${JOINED})|[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]`, 'gu');
 
 /** Text from elsewhere, made safe for a terminal: control characters are shown, not sent. */
-export const plain = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]/gu, '\u{FFFD}');
+export const plain = (text: string): string => text.replace(OBEYED, (_, joiner?: string) => joiner ?? '\u{FFFD}');
 
 /** JSON from elsewhere on one line, safe for a terminal. */
 export const plainJson = (value: unknown): string => plain(JSON.stringify(value));
+
+/** The same JSON, with every character escaped that a terminal obeys or hides: it stays another's very words, and harms no screen. */
+export const escaped = (json: string): string =>
+  json.replace(/[^\P{C}\n]/gu, (c) =>
+    Array.from({ length: c.length }, (_, i) => `\\u${c.charCodeAt(i).toString(16).padStart(4, '0')}`).join(''),
+  );
 
 /** Letters of an id shown to people; any unique beginning of an id is accepted. */
 const SHOWN = 12;
@@ -121,7 +135,10 @@ export const schemaName = (id: string): string =>
   /^https:\/\/schemas\.sluice\.example\/(.+)\/v[^/]+\/schema\.json$/.exec(id)?.[1] ?? plain(id);
 
 /** An instant as text, in UTC. */
-export const when = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+export const when = (ms: number): string => seconds(new Date(ms).toISOString());
+
+/** An instant in UTC without its milliseconds. */
+export const seconds = (iso: string): string => iso.replace(/\.\d+Z$/, 'Z');
 
 /** A number of things in words. */
 export const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;

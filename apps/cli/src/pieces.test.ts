@@ -9,7 +9,8 @@ import { EXIT, EXIT_MEANINGS, tellError, UsageError } from './exit-codes.ts';
 import { lockFolder } from './folder-lock.ts';
 import { type Io, systemIo } from './io.ts';
 import { createProgram, run } from './main.ts';
-import { createOutput, plain, schemaName, table, who } from './output.ts';
+import { createOutput, escaped, plain, schemaName, table, who } from './output.ts';
+import { cut, widthOf, wrapped } from './text-width.ts';
 
 const SYSTEM_IO = systemIo();
 
@@ -115,13 +116,49 @@ describe('output', () => {
     expect(createOutput(false, quietIo().io).table(['n'], [], 'Nothing yet. Do this.')).toBe('Nothing yet. Do this.');
     expect(table([['a'], ['long']])).toBe('a\nlong');
     const crowded = [['1', 'x'.repeat(60), 'y'.repeat(60)]];
-    expect(createOutput(false, io).table(['n', 'a', 'bee'], crowded, 'none')).toBe(
-      `n    1\na    ${'x'.repeat(44)}…\nbee  ${'y'.repeat(44)}…`,
+    const blocks = createOutput(false, quietIo({ outIsTerminal: true, columns: () => 40 }).io);
+    expect(blocks.table(['n', 'a', 'bee', 'c'], [['1', ...'xyz'].map((c) => c.repeat(30))], 'none')).toBe(
+      `n    ${'1'.repeat(30)}\na    ${'x'.repeat(30)}\nbee  ${'y'.repeat(30)}\nc    ${'z'.repeat(30)}`,
     );
+    const long = createOutput(false, io).table(['n', 'a', 'bee'], crowded, 'none').split('\n');
+    expect(long).toHaveLength(2);
+    for (const line of long) expect(line.length).toBeLessThanOrEqual(50);
+  });
+
+  it('columns stand in line whatever the writing, since wide characters count twice and marks not at all', () => {
+    const names = ['Zoe\u0308', '张伟', 'محمد', '👨\u200d👩\u200d👧', '❤\ufe0f', '🇳🇱', '👍🏽', 'ｗｉｄｅ'];
+    expect(names.map(widthOf)).toEqual([3, 4, 4, 2, 2, 2, 2, 8]);
+    const lines = table(names.map((name) => [name, '|'])).split('\n');
+    expect(new Set(lines.map((line) => widthOf(line.slice(0, line.indexOf('|')))))).toEqual(new Set([10]));
+    expect([cut('张伟是谁', 6), cut('张伟是谁', 8), cut('a\u0308bc', 2)]).toEqual(['张伟…', '张伟是谁', 'a\u0308…']);
+  });
+
+  it('what is agreed to is wrapped and never cut', () => {
+    const text =
+      'clinic.example may read 张伟是谁，不知道，没有人知道 and https://clinic.example/a/very/long/path/that/goes/on';
+    const lines = wrapped(text, 24, '  ').split('\n');
+    for (const line of lines) expect(widthOf(line)).toBeLessThanOrEqual(24);
+    expect(lines[0]).toBe('  clinic.example may');
+    expect(lines.slice(1).every((line) => line.startsWith('    '))).toBe(true);
+    expect(lines.join('').replaceAll(' ', '')).toBe(text.replaceAll(' ', ''));
+    expect([wrapped('张伟是', 1), wrapped('', 10, '> '), wrapped('a b', 80)]).toEqual(['张伟\n  是', '> ', 'a b']);
+    expect(createOutput(false, quietIo().io).wrap(text)).toBe(text);
+  });
+
+  it('joiners stay where writing needs them, and are shown where they would hide', () => {
+    for (const text of ['👨\u200d👩\u200d👧', '🧑🏽\u200d⚕\ufe0f', 'می\u200cخواهم', 'क्\u200dष'])
+      expect(plain(text)).toBe(text);
+    expect(plain('pay\u200dpal\u200c')).toBe('pay\uFFFDpal\uFFFD');
   });
 
   it('text from elsewhere cannot steer a terminal', () => {
-    expect(plain('a\u001b[31mb\u202e')).toBe('a\uFFFD[31mb\uFFFD');
+    expect(plain('a\u001b[31mb\u202e\u2028\u009b')).toBe('a\uFFFD[31mb\uFFFD\uFFFD\uFFFD');
+    const json = JSON.stringify({ a: 'x\u009b2J\u202e\u{E0041}' }, null, 1);
+    expect(escaped(json)).toMatch(/^[\n -~]+$/);
+    expect(JSON.parse(escaped(json))).toEqual(JSON.parse(json));
+    const { io, out } = quietIo();
+    createOutput(true, io).result({ a: '\u009b2J' }, () => '');
+    expect(out).toEqual(['{"a":"\\u009b2J"}\n']);
     expect(who('did:web:clinic.example%1B')).not.toContain('\u001b');
     expect(schemaName('https://schemas.sluice.example/social/contact/v0.1.0/schema.json')).toBe('social/contact');
   });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { writeDevHosts } from '@sluice/client/node';
 import { createClaims, dim, heading } from './claims.ts';
 import { readDemoOptions } from './demo-options.ts';
-import { startProcess } from './process-link.ts';
+import { type ProcessLink, startProcess } from './process-link.ts';
 import type { Stage } from './stage.ts';
 import { playConnect } from './play-connect.ts';
 import { playEnd } from './play-end.ts';
@@ -27,7 +27,7 @@ const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const directory = mkdtempSync(join(tmpdir(), 'sluice-demo-'));
 const devHosts = join(directory, 'dev-hosts');
 const claims = createClaims(print);
-const started: { readonly stop: () => Promise<void> }[] = [];
+const started: ProcessLink[] = [];
 
 const start = async (name: string, script: string, args: readonly string[]) => {
   const link = await startProcess(name, new URL(script, import.meta.url), args);
@@ -69,7 +69,7 @@ try {
     did,
     phrase,
     app,
-    all: () => started as never,
+    all: () => started,
     asOfMs,
     startPerson: (name, store, at) => start(name, `./person-process.${ext}`, [store, devHosts, String(at)]),
   };

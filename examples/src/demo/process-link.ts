@@ -61,6 +61,7 @@ export function serveSteps(
 ): void {
   process.on('message', (message: Step) => {
     const step = steps[message.step];
+    // Both ends are this program, which gives each step what it takes; a type common to all steps there is none.
     const run = step ? step(message.args as never) : Promise.reject(new Error(`there is no step ${message.step}`));
     run.then(
       (value) => process.send?.({ ok: true, value: value ?? null }),

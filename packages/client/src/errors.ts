@@ -92,6 +92,10 @@ export const CLIENT_ERRORS = {
     what: 'The access was revoked, and nothing new can be read or written with it',
     advice: 'Ask the owner for new access.',
   },
+  COMPLETED: {
+    what: 'The grant was for one delivery, which was made, and it is complete',
+    advice: 'What was delivered stays; make a new request for more.',
+  },
   DISCONNECTED: { what: 'The session has ended', advice: 'Connect again.' },
   CLOSED: { what: 'This object was closed', advice: 'Open it again to go on.' },
   NOT_ALLOWED: { what: 'This account may not do that', advice: 'Use the account that owns it.' },
@@ -100,7 +104,7 @@ export const CLIENT_ERRORS = {
     advice: 'Look at terms.write of the grant, or ask for other terms.',
   },
   FIELD_NOT_ALLOWED: {
-    what: 'The terms of this grant do not let set this field',
+    what: 'The terms of this grant do not let this field be changed',
     advice: 'Leave the field as it is, or ask for other terms.',
   },
   OUTSIDE_FILTER: {

@@ -66,6 +66,7 @@ type DatabaseSync = {
   close(): void;
 };
 
+/** Named as text, since the types of Node do not have it in all versions; what is used of either driver is declared above. */
 const driver = (await import('node:sqlite' as string).catch(() => import('@photostructure/sqlite'))) as unknown as {
   DatabaseSync: new (path: string) => DatabaseSync;
 };

@@ -6,7 +6,7 @@ import { withAccount } from '../account.ts';
 import { whole, withExamples } from '../arguments.ts';
 import { orStopped, stillStands, untilStopped } from '../long-running.ts';
 import { receivedGrant, takeUpAnswers } from '../received-grant.ts';
-import { plainJson, schemaName, short, when, who } from '../output.ts';
+import { counted, plainJson, schemaName, short, when, who } from '../output.ts';
 import type { Settings } from '../settings.ts';
 import { type AskOptions, addAskOptions, toRequestItem } from '../terms-options.ts';
 import { durationWords, fieldWords } from '../terms-words.ts';
@@ -176,7 +176,10 @@ function addRecords(app: Command, settings: () => Settings): void {
 async function printGrant(s: Settings, grant: GrantHandle): Promise<void> {
   const records = await grant.datastore().getMany({}, { limit: ALL });
   s.output.result({ grantId: grant.id, status: grant.status(), records }, () =>
-    [`grant ${short(grant.id)} is ${grant.status()}, ${records.length} records`, ...records.map(plainJson)].join('\n'),
+    [
+      `grant ${short(grant.id)} is ${grant.status()}, ${counted(records.length, 'record')}`,
+      ...records.map(plainJson),
+    ].join('\n'),
   );
 }
 

@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import { withAccount } from '../account.ts';
 import { instant, needId, whole, withExamples } from '../arguments.ts';
 import { UsageError } from '../exit-codes.ts';
-import { plain, schemaName, short, when, who } from '../output.ts';
+import { counted, escaped, plain, schemaName, short, when, who } from '../output.ts';
 import type { Settings } from '../settings.ts';
 
 export function addVaultActivity(vault: Command, settings: () => Settings): void {
@@ -116,12 +116,6 @@ function addReceipt(vault: Command, settings: () => Settings): void {
   withExamples(command, 'vault receipt 2ef1c1', 'vault receipt 2ef1c1 --out receipt.json');
 }
 
-/** The same JSON, with every character escaped that a terminal obeys or hides: what is shown is a stranger's words, and must stay their very words. */
-const escaped = (json: string): string =>
-  json.replace(/[^\P{C}\n]/gu, (c) =>
-    Array.from({ length: c.length }, (_, i) => `\\u${c.charCodeAt(i).toString(16).padStart(4, '0')}`).join(''),
-  );
-
 /** An app by its DID or its host. */
 function didOf(given: string): Did {
   const did = given.startsWith('did:') ? given : `did:web:${given}`;
@@ -149,11 +143,11 @@ function about(event: ActivityEvent): string {
     case 'verdict':
       return `${event.operation} of ${plain(event.recordId)} ${event.accepted ? 'accepted' : 'refused'} (${short(event.grantId)})`;
     case 'undo':
-      return `${event.undone} writes undone (${short(event.grantId)})`;
+      return `${counted(event.undone, 'write')} undone (${short(event.grantId)})`;
     case 'overtaken':
       return `a change gave way to another device's, made at the same time (${short(event.grantId)})`;
     case 'attestation':
-      return `says that it wiped ${event.wiped} records, ${event.reason} (${short(event.grantId)})`;
+      return `says that it wiped ${counted(event.wiped, 'record')}, ${event.reason} (${short(event.grantId)})`;
     default:
       return short(event.grantId);
   }

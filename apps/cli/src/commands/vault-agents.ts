@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { withAccount } from '../account.ts';
 import { agentDocument, agentLink } from '../agent-documents.ts';
 import { listOf, needId, withExamples } from '../arguments.ts';
-import { confirmed } from '../ask.ts';
+import { agreed, confirmed } from '../ask.ts';
 import { plain, schemaName, short, when } from '../output.ts';
 import type { Settings } from '../settings.ts';
 
@@ -55,7 +55,7 @@ function addAdd(agent: Command, settings: () => Settings): void {
       const s = settings();
       const request = agentDocument('request', given);
       await withAccount(s, 'vault', async (account) => {
-        await confirmed(
+        await agreed(
           s.io,
           `Let the agent “${plain(options.name)}” read and write all your records of ${options.types.map(plain).join(', ')}?`,
           options.yes,

@@ -4,7 +4,7 @@ import { type Account, type Conflict, type Database, SluiceError } from '@sluice
 import type { Command } from 'commander';
 import { withAccount } from '../account.ts';
 import { findId, withExamples } from '../arguments.ts';
-import { plain, schemaName, short } from '../output.ts';
+import { plain, schemaName, seconds, short } from '../output.ts';
 import type { Settings } from '../settings.ts';
 
 type Found = Conflict & { readonly schema: string };
@@ -23,7 +23,7 @@ export function addVaultConflicts(vault: Command, settings: () => Settings): voi
             ['key', 'lost at', 'record', 'field', 'lost', 'kept'],
             conflicts.map((c) => [
               short(c.key),
-              c.lostAt.replace(/\.\d+Z$/, 'Z'),
+              seconds(c.lostAt),
               `${schemaName(c.schema)} ${short(c.id)}`,
               plain(c.field),
               textOf(c.lost),

@@ -12,7 +12,9 @@ import type { Settings } from '../settings.ts';
 
 type Format = 'fhir' | 'jsonl';
 type Options = { readonly format?: Format; readonly schema?: string };
-type Import = { readonly bySchema: Map<string, JsonObject[]>; readonly problems: readonly string[] };
+/** A record and where it stands, if a person would look for it there. */
+type Found = { readonly record: JsonObject; readonly place?: string };
+type Import = { readonly bySchema: Map<string, Found[]>; readonly problems: readonly string[] };
 type Datastore = Awaited<ReturnType<Account['vault']['openDatastore']>>;
 
 /** Records saved between two looks at the progress bar and at signals. */
@@ -102,20 +104,20 @@ function readImport(s: Settings, file: string, options: Options): Import {
   if (format === 'jsonl' && options.schema === undefined)
     throw new UsageError(`--schema says what the records of ${file} are, e.g. --schema social/contact.`);
   const text = readText(s.io, file);
-  const bySchema = new Map<string, JsonObject[]>();
-  const add = (schema: string, record: JsonObject): void => {
+  const bySchema = new Map<string, Found[]>();
+  const add = (schema: string, found: Found): void => {
     const list = bySchema.get(schema);
-    if (list) list.push(record);
-    else bySchema.set(schema, [record]);
+    if (list) list.push(found);
+    else bySchema.set(schema, [found]);
   };
   if (options.schema !== undefined && format === 'jsonl') {
-    const { records, problems } = readJsonLines(text);
-    for (const record of records) add(options.schema, record);
+    const { records, lines, problems } = readJsonLines(text);
+    for (const [i, record] of records.entries()) add(options.schema, { record, place: `${file} line ${lines[i]}` });
     return { bySchema, problems: problems.map((p) => `${file} line ${p.line}: ${p.reason}`) };
   }
   const bundle = readFhirBundle(text);
   if (!bundle.ok) throw new SluiceError('BAD_BUNDLE', `${file} cannot be imported: ${REASONS[bundle.error.type]}.`);
-  for (const { schema, record } of bundle.value.records) add(schema, record);
+  for (const { schema, record } of bundle.value.records) add(schema, { record });
   const problems = bundle.value.problems.map(
     (p) => `${file} entry ${p.index}${p.ref === undefined ? '' : ` (${p.ref.slice(0, 60)})`}: ${p.reason}`,
   );
@@ -123,7 +125,7 @@ function readImport(s: Settings, file: string, options: Options): Import {
 }
 
 function merge(read: readonly Import[]): Import {
-  const bySchema = new Map<string, JsonObject[]>();
+  const bySchema = new Map<string, Found[]>();
   for (const one of read)
     for (const [schema, records] of one.bySchema) bySchema.set(schema, [...(bySchema.get(schema) ?? []), ...records]);
   return { bySchema, problems: read.flatMap((r) => r.problems) };
@@ -132,20 +134,28 @@ function merge(read: readonly Import[]): Import {
 /** Saves what is valid of a step; one bad record must not keep the others out. */
 async function saveGood(
   datastore: Datastore,
-  records: readonly JsonObject[],
+  found: readonly Found[],
   rejected: (reason: string) => void,
 ): Promise<number> {
   try {
-    return (await datastore.saveMany(records, { force: true })).length;
+    return (
+      await datastore.saveMany(
+        found.map(({ record }) => record),
+        { force: true },
+      )
+    ).length;
   } catch (cause) {
     if (!(cause instanceof SluiceError) || cause.code !== 'INVALID_RECORD') throw cause;
-    if (records.length === 1) {
+    const [first] = found;
+    if (first && found.length === 1) {
       const [issue] = cause.issues;
-      rejected(`${String(records[0]?._id)}: ${issue ? `${issue.path} ${issue.message}` : cause.message}`);
+      rejected(
+        `${first.place ?? String(first.record._id)}: ${issue ? `${issue.path} ${issue.message}` : cause.message}`,
+      );
       return 0;
     }
     let saved = 0;
-    for (const record of records) saved += await saveGood(datastore, [record], rejected);
+    for (const one of found) saved += await saveGood(datastore, [one], rejected);
     return saved;
   }
 }

@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import { withAccount } from '../account.ts';
 import { findId, needId, whole, withExamples } from '../arguments.ts';
 import { DoneInPart } from '../exit-codes.ts';
-import { plain, schemaName, short, when, who } from '../output.ts';
+import { escaped, plain, schemaName, short, when, who } from '../output.ts';
 import type { Settings } from '../settings.ts';
 
 /** How a connect request travels as a link; what follows is base64url. It holds nothing secret. */
@@ -71,8 +71,8 @@ function addInbox(vault: Command, settings: () => Settings): void {
         s.output.result(item, () =>
           [
             `${kindOf(item)} from ${item.from}, ${when(item.sentAt)}, ${statusOf(item)}`,
-            plain(item.message),
-            JSON.stringify(item.data, null, 2),
+            s.output.wrap(plain(item.message)),
+            escaped(JSON.stringify(item.data, null, 2)),
             ...(item.status === undefined && VERBS[item.type] !== undefined
               ? [`To answer: ${nextStep(item)}, or sluice vault decline ${short(item.id)}`]
               : []),

@@ -6,7 +6,7 @@ import { accountOptions, orRelease, sendAll, whileCounting, withAccount } from '
 import { withExamples } from '../arguments.ts';
 import { readPhrase } from '../ask.ts';
 import { untilStopped } from '../long-running.ts';
-import { plain, who } from '../output.ts';
+import { counted, plain, seconds, who } from '../output.ts';
 import type { Settings } from '../settings.ts';
 
 const RESTORE_MS = 10 * 60_000;
@@ -81,7 +81,7 @@ function addRestore(vault: Command, settings: () => Settings): void {
       s.output.result(
         { did: records.did },
         () =>
-          `${records.did}\nis on this device now, with ${records.collections} collections. To see them: sluice vault records`,
+          `${records.did}\nis on this device now, with ${counted(records.collections, 'collection')}. To see them: sluice vault records`,
       );
     });
   withExamples(
@@ -107,7 +107,7 @@ function addStatus(vault: Command, settings: () => Settings): void {
           [
             account.did,
             `node     ${node.url}`,
-            ...devices.map((d) => `device   ${plain(d.name)}, since ${d.addedAt}`),
+            ...devices.map((d) => `device   ${plain(d.name)}, since ${seconds(d.addedAt)}`),
             ...silos.map((c) => `silo     ${plain(c.name)} of ${who(c.app)}`),
           ].join('\n'),
         );

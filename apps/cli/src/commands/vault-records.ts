@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { withAccount } from '../account.ts';
 import { findId, jsonObject, needId, whole, withExamples } from '../arguments.ts';
 import { confirmed } from '../ask.ts';
-import { plain, plainJson, schemaName, short } from '../output.ts';
+import { escaped, plain, plainJson, schemaName, seconds, short } from '../output.ts';
 import type { Settings } from '../settings.ts';
 
 type ListOptions = {
@@ -62,7 +62,7 @@ function addRecords(vault: Command, settings: () => Settings): void {
           const ids = (await datastore.getMany({}, { limit: ALL })).map((r) => String(r._id));
           const found = needId(ids, id, 'record', `List them with sluice vault records ${schema}.`);
           const record = await datastore.get(found);
-          return s.output.result(record, () => JSON.stringify(record, null, 2));
+          return s.output.result(record, () => escaped(JSON.stringify(record, null, 2)));
         }
         const sort = sortOf(options.sort);
         const records = await datastore.getMany(filter, { limit: options.limit, ...sort });
@@ -72,7 +72,7 @@ function addRecords(vault: Command, settings: () => Settings): void {
             ? records.map(plainJson).join('\n')
             : s.output.table(
                 ['id', 'modified', 'what'],
-                records.map((r) => [short(String(r._id)), String(r.modifiedAt).replace(/\.\d+Z$/, 'Z'), summary(r)]),
+                records.map((r) => [short(String(r._id)), seconds(String(r.modifiedAt)), summary(r)]),
                 options.filter === undefined ? 'No records of this schema yet.' : 'No record matches the filter.',
               ),
         );

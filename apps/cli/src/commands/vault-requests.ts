@@ -5,9 +5,9 @@ import { isJsonObject, type JsonObject } from '@sluice/core/base';
 import type { Command } from 'commander';
 import { withAccount } from '../account.ts';
 import { findId, needId, withExamples } from '../arguments.ts';
-import { confirmed } from '../ask.ts';
+import { agreed } from '../ask.ts';
 import { UsageError } from '../exit-codes.ts';
-import { plain, plainJson, schemaName, short, when, who } from '../output.ts';
+import { counted, plain, plainJson, schemaName, seconds, short, when, who } from '../output.ts';
 import type { Settings } from '../settings.ts';
 import { addNarrowingOptions, type TermsOptions, toNarrowing } from '../terms-options.ts';
 import { messageFor, messageIds, readRequest } from './vault-inbox.ts';
@@ -39,8 +39,8 @@ function addRequests(vault: Command, settings: () => Settings): void {
               .map((r) =>
                 [
                   `${short(r.id)}  ${r.kind} request of ${who(r.from)}, open until ${r.until}`,
-                  `  for: ${plain(r.purpose)}`,
-                  ...r.lines.map((l) => s.output.fit(`  ${plain(l)}`)),
+                  s.output.wrap(`for: ${plain(r.purpose)}`, '  '),
+                  ...r.lines.map((l) => lineOf(s, l, '  ')),
                   `  To answer: sluice vault ${r.kind === 'sync' ? 'approve' : 'share'} ${short(r.id)}, or decline ${short(r.id)}`,
                 ].join('\n'),
               )
@@ -76,11 +76,16 @@ async function syncRequests(account: Account): Promise<Described[]> {
   return open;
 }
 
+/** Samples are cut to a line; what the person is asked to agree to is always shown whole. */
+const lineOf = ({ output }: Settings, line: string, indent = ''): string =>
+  SAMPLE.test(line) ? output.fit(indent + plain(line)) : output.wrap(plain(line), indent);
+const SAMPLE = /^(e\.g\.|fits:) /;
+
 const previewLines = (preview: RequestPreview): string[] => [
   ...preview.items.flatMap((p) => [
     p.sentence,
     ...p.warnings.map((warning) => `note: ${warning}`),
-    `now: ${p.matching} of ${p.total} records${p.span ? `, from ${p.span.from} to ${p.span.to}` : ''}; about ${p.rate.perWeek} changes a week`,
+    `now: ${p.matching} of ${counted(p.total, 'record')}${p.span ? `, from ${seconds(p.span.from)} to ${seconds(p.span.to)}` : ''}; about ${counted(p.rate.perWeek, 'change')} a week`,
     ...p.sample.map((r) => `e.g. ${plainJson(shown(r))}`),
   ]),
   ...preview.receives.map((g) => `has already: ${g.sentence}`),
@@ -160,8 +165,11 @@ type Approval = Narrowing & { readonly yes?: boolean };
 
 async function approveSync(s: Settings, account: Account, id: string, { yes, ...narrowing }: Approval): Promise<void> {
   const preview = await account.sharing.preview(id, narrowing);
-  if (s.io.canAsk && !yes) for (const line of previewLines(preview)) s.output.note(s.output.fit(plain(line)));
-  await confirmed(s.io, `Reveal this to ${who(preview.from)}?`, yes);
+  if (s.io.canAsk && !yes) {
+    s.output.note(s.output.wrap(`for: ${plain(preview.purpose)}`));
+    for (const line of previewLines(preview)) s.output.note(lineOf(s, line));
+  }
+  await agreed(s.io, `Reveal this to ${who(preview.from)}?`, yes);
   const given = await account.sharing.consent(id, narrowing);
   if (given.some((g) => g.narrowed))
     s.output.note('This is less than was asked: nothing is sent before it is accepted.');
@@ -171,7 +179,7 @@ async function approveSync(s: Settings, account: Account, id: string, { yes, ...
     given.map((g) => ({ grantId: g.grantId, schema: g.terms.schema })),
     () =>
       [
-        ...preview.items.map((i) => `${plain(i.sentence)} ${i.matching} records now.`),
+        ...preview.items.map((i) => s.output.wrap(`${plain(i.sentence)} ${counted(i.matching, 'record')} now.`)),
         ...given.map((g) => `To end it: sluice vault revoke ${short(g.grantId)}`),
       ].join('\n'),
   );
@@ -192,11 +200,11 @@ function addChange(vault: Command, settings: () => Settings): void {
         const { after, difference } = await account.sharing.previewChange(grantId, narrowing);
         const { records, fields } = difference;
         for (const line of [after.sentence, ...after.warnings.map((warning) => `note: ${warning}`)])
-          s.output.note(s.output.fit(plain(line)));
+          s.output.note(s.output.wrap(plain(line)));
         s.output.note(
-          `${records.added} records more, ${records.removed} fewer, ${records.changed} otherwise; fields more: ${fields.added.join(', ') || 'none'}, fewer: ${fields.removed.join(', ') || 'none'}`,
+          `${counted(records.added, 'record')} more, ${records.removed} fewer, ${records.changed} otherwise; fields more: ${fields.added.join(', ') || 'none'}, fewer: ${fields.removed.join(', ') || 'none'}`,
         );
-        await confirmed(s.io, 'Change the grant so?', options.yes);
+        await agreed(s.io, 'Change the grant so?', options.yes);
         const { status } = await account.sharing.change(grantId, narrowing);
         const isSent = (await sendFeeds(s, account)) && status === 'changed';
         s.output.result({ grantId, status, ...difference }, () =>
@@ -217,7 +225,7 @@ async function sendFeeds(s: Settings, account: Account): Promise<boolean> {
 
 async function approveConnect(s: Settings, account: Account, document: Uint8Array, yes?: boolean): Promise<void> {
   const request = await account.connect.inspect(document);
-  await confirmed(s.io, `Let ${request.origin} keep its own silo “${plain(request.context)}” with you?`, yes);
+  await agreed(s.io, `Let ${request.origin} keep its own silo “${plain(request.context)}” with you?`, yes);
   const session = await account.connect.approve(document);
   s.output.result(
     { ...session, origin: request.origin },

@@ -166,8 +166,10 @@ export function createConnect(account: OpenAccount): Connect {
     if (!asked) throw new SluiceError('NOT_FOUND', 'There is no such request');
     const hash = hexToBytes(id);
     while (clock.nowMs() < Number(asked.expiresAt)) {
+      if (account.closed()) throw new SluiceError('CLOSED');
       const left = Math.max(1, Math.min(LONG_POLL_S, Math.ceil((Number(asked.expiresAt) - clock.nowMs()) / 1000)));
       const sealed = await account.http.takeDrop(hash, left);
+      if (account.closed()) throw new SluiceError('CLOSED');
       if (!sealed.ok) throw new SluiceError(sealed.error.type === 'offline' ? 'OFFLINE' : `NODE_${sealed.error.code}`);
       if (!sealed.value) continue;
       const answered = await openConnectAnswer(
@@ -179,7 +181,6 @@ export function createConnect(account: OpenAccount): Connect {
       );
       if (!answered.ok) {
         await new Promise<void>((resolve) => clock.timer(JUNK_PAUSE_MS, resolve));
-        if (account.closed()) throw new SluiceError('CLOSED');
         continue;
       }
       if (answered.value.type === 'declined') return { status: 'declined' };

@@ -133,9 +133,10 @@ describe('JSON lines', () => {
       '{"mobile":5}',
       '{"_id":"3"}',
     ];
-    const { records, problems } = readJsonLines(lines.join('\n'), { schema: 'social/contact' });
-    expect(records.map((r) => r._id)).toEqual(['1', '2', '3']);
-    expect(problems).toEqual([
+    const read = readJsonLines(lines.join('\n'), { schema: 'social/contact' });
+    expect(read.records.map((r) => r._id)).toEqual(['1', '2', '3']);
+    expect(read.lines).toEqual([1, 5, 9]);
+    expect(read.problems).toEqual([
       { line: 3, reason: 'not JSON' },
       { line: 4, reason: 'not a JSON object' },
       { line: 6, reason: 'its _id is not text' },
@@ -150,6 +151,7 @@ describe('JSON lines', () => {
     expect([records, problems]).toEqual([[{ _id: '1' }], [{ line: 1, reason: 'too-large' }]]);
     expect(readJsonLines('{"_id":"1"}', { maxBytes: 5 })).toEqual({
       records: [],
+      lines: [],
       problems: [{ line: 1, reason: 'too-large' }],
     });
   });

@@ -17,6 +17,8 @@ export type JsonLinesOptions = {
 /** What a file of JSON lines holds. */
 export type JsonLines = {
   readonly records: readonly JsonObject[];
+  /** The line of each record, counted from 1. */
+  readonly lines: readonly number[];
   /** Lines that were left out, counted from 1. */
   readonly problems: readonly { readonly line: number; readonly reason: string }[];
 };
@@ -30,7 +32,7 @@ export type JsonLines = {
 export function readJsonLines(text: string, options: JsonLinesOptions = {}): JsonLines {
   const maxBytes = options.maxBytes ?? MAX_IMPORT_BYTES;
   if (text.length * 3 > maxBytes && new TextEncoder().encode(text).length > maxBytes)
-    return { records: [], problems: [{ line: 1, reason: 'too-large' }] };
+    return { records: [], lines: [], problems: [{ line: 1, reason: 'too-large' }] };
   const check = options.validate ?? bundledCheck(options.schema);
   const records: JsonObject[] = [];
   const problems: { line: number; reason: string }[] = [];
@@ -47,7 +49,7 @@ export function readJsonLines(text: string, options: JsonLinesOptions = {}): Jso
       records.push(read);
     }
   }
-  return { records, problems };
+  return { records, lines: [...lineById.values()], problems };
 }
 
 function readLine(line: string, check: NonNullable<JsonLinesOptions['validate']>): JsonObject | string {

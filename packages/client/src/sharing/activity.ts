@@ -125,6 +125,7 @@ export function activityToJson(activity: Activity): JsonObject {
 
 /** Reads an event that `activityToJson` wrote. */
 export function jsonToActivity(json: JsonObject): Activity {
+  // Our own writing, sealed until now: it was an Activity before it was kept.
   if (json.type !== 'release') return json as unknown as Activity;
   const releases = json.releases as unknown as readonly (Omit<GrantRelease, 'puts'> & {
     readonly puts: readonly (string | readonly [id: string, expiresMs: number])[];

@@ -2,20 +2,40 @@
 
 import { bytesToBase64url, bytesToHex, hexToBytes, ok } from '@sluice/core/base';
 import { sha256 } from '@sluice/core/crypto';
-import { openReceipt, signReceipt } from '@sluice/core/grant';
+import { type GrantTerms, openReceipt, signReceipt } from '@sluice/core/grant';
 import type { OpenAccount } from '../account/account.ts';
 import { SluiceError } from '../errors.ts';
 import type { Mailbox } from '../messaging/mailbox.ts';
 import type { ActivityLog } from './activity-log.ts';
 import { consentSentence, displayName } from './consent-sentence.ts';
 import type { GivenGrants } from './given-grants.ts';
+import type { GrantView } from './grant-item.ts';
 import { type Narrowing, narrow } from './narrowing.ts';
 import { latestChange, noteChange } from './standing-terms.ts';
 import { SYNC_TERMS } from './sync-request.ts';
-import { assertEndsLater, isNarrowed } from './terms.ts';
+import { assertEndsLater, isNarrowed, type LoadSchema } from './terms.ts';
 
 /** `changed`: the node holds everybody to the new terms. `pending`: it will as soon as it can be reached; nothing is sealed here by the old ones. */
 export type ChangeOutcome = { readonly status: 'changed' | 'pending' };
+
+/**
+ * The terms that a change would leave, for its preview and for itself. Errors: BAD_REQUEST (beyond what was asked, or over before it begins),
+ * BAD_FILTER, and by which a grant that has ended says so: COMPLETED, EXPIRED, REVOKED.
+ */
+export async function changedTerms(
+  grant: GrantView,
+  narrowing: Narrowing,
+  loadSchema: LoadSchema,
+  nowMs: number,
+): Promise<GrantTerms> {
+  const { isOpen, status } = grant;
+  if (!isOpen && status === 'completed') throw new SluiceError('COMPLETED');
+  if (!isOpen)
+    throw new SluiceError(status === 'expired' ? 'EXPIRED' : 'REVOKED', `A grant that is ${status} cannot be changed`);
+  const terms = await narrow(grant.asked, grant.terms, narrowing, loadSchema);
+  assertEndsLater([terms], nowMs);
+  return terms;
+}
 
 /** Creates the change of given grants. */
 export function createTermsChange(
@@ -31,10 +51,8 @@ export function createTermsChange(
 
   return async (grantId, narrowing) => {
     const grant = grants.get(grantId);
-    if (!grant.isOpen) throw new SluiceError('REVOKED', `A grant that is ${grant.status} cannot be changed`);
     const { schema } = await grants.schemaOf(grant);
-    const terms = await narrow(grant.asked, grant.terms, narrowing, async () => schema);
-    assertEndsLater([terms], clock.nowMs());
+    const terms = await changedTerms(grant, narrowing, async () => schema, clock.nowMs());
     if (!isNarrowed(grant.terms, terms)) return { status: 'changed' };
     const parties = { owner: account.did, grantee: grant.grantee };
     const first = await openReceipt(grant.receipt, parties, {

@@ -32,7 +32,7 @@ describe('the sentence an owner reads', () => {
         ],
         duration: { until: '2026-10-15T14:00:00+02:00' },
       },
-      'clinic.example may read your Visit records (all, only the year of born, kind, note, price rounded to 0.5, a pseudonym for ssn, without note.author, of which you may leave out note, ssn), from now until 2026-10-15 12:00 UTC, unless you revoke it before.',
+      'clinic.example may read your Visit records (all, only kind, note, the year of born, price rounded to 0.5, a pseudonym for ssn, without note.author, of which you may leave out note, ssn), from now until 2026-10-15 12:00 UTC, unless you revoke it before.',
     ],
     [
       { fields: [{ path: 'ssn', transform: 'drop' }], frequency: 'P1W', retention: 'P1Y6M' },

@@ -29,7 +29,10 @@ export function consentSentence(terms: GrantTerms, schema: LoadedSchema, who: st
 }
 
 function fieldWords(fields: readonly FieldTerm[]): string {
-  const shown = fields.filter((term) => !isDrop(term));
+  // What is changed comes last, so that nobody reads its words as if they were said of the fields behind it.
+  const shown = fields
+    .filter((term) => !isDrop(term))
+    .toSorted((a, b) => Number(transformOf(a) !== undefined) - Number(transformOf(b) !== undefined));
   const dropped = fields.filter(isDrop).map(pathOf);
   const optional = fields.filter(isOptional).map(pathOf);
   return [

@@ -10,10 +10,11 @@ import type { Context } from '../context.ts';
 import { SluiceError, type SluiceErrorCode } from '../errors.ts';
 import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
 import type { ActivityLog } from './activity-log.ts';
+import { changedTerms } from './change-terms.ts';
 import type { GivenGrants } from './given-grants.ts';
 import { type GivenGrant, givenToItem } from './grant-item.ts';
 import { consentSentence, displayName } from './consent-sentence.ts';
-import { type Narrowing, narrow, narrowItems } from './narrowing.ts';
+import { type Narrowing, narrowItems } from './narrowing.ts';
 import {
   type Difference,
   differenceOf,
@@ -236,7 +237,7 @@ export function createConsent(
     previewChange: async (grantId, narrowing) => {
       const grant = grants.list().find((g) => g.grantId === grantId);
       if (!grant) throw new SluiceError('NOT_FOUND', 'There is no such grant');
-      const terms = await narrow(grant.asked, grant.terms, narrowing, loadSchema);
+      const terms = await changedTerms(grant, narrowing, loadSchema, clock.nowMs());
       const source = await sourceOf(terms, grant.collection);
       const before = { terms: grant.terms, filter: filterOf(grant.terms, source.schema) };
       const after = { terms, filter: filterOf(terms, source.schema) };

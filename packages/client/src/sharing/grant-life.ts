@@ -50,7 +50,7 @@ export type GrantLife = {
    * Changes what a grant gives: less, or again more, up to what was asked and never beyond; only what differs moves. It is a consent of its
    * own, with a receipt that names the one before.
    *
-   * Errors: NOT_FOUND, BAD_REQUEST (beyond what was asked), BAD_FILTER, REVOKED.
+   * Errors: NOT_FOUND, BAD_REQUEST (beyond what was asked), BAD_FILTER, COMPLETED, EXPIRED, REVOKED (it has ended so).
    */
   readonly change: (grantId: string, narrowing: Narrowing) => Promise<ChangeOutcome>;
   /** Starts a new key for a grant, which reaches the grantee in the feed. Errors: NOT_FOUND. */

@@ -221,7 +221,7 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
 
   const answerOf = (id: string): PendingRequest => ({ id, answer: () => waitForAnswer(id) });
 
-  /** Resolves by a grant, a decline, or this requester's own clock. */
+  /** Resolves by a grant, a decline, or this requester's own clock; rejects with CLOSED when the account is closed. */
   function waitForAnswer(id: string): Promise<RequestAnswer> {
     const asked = keychain.get('request', id);
     if (!asked) return Promise.reject(new SluiceError('NOT_FOUND', 'There is no such request'));
@@ -231,6 +231,7 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
         done = true;
         stopGrants();
         stopStatus();
+        stopLink();
         cancel();
         end();
       };
@@ -248,6 +249,10 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
       const cancel = clock.timer(Math.max(0, Number(asked.expiresAt) - clock.nowMs()), () =>
         finish(() => resolve({ status: 'expired' })),
       );
+      // A wait that outlives its account would keep the process alive until the request expires.
+      const stopLink = account.link.onState((state) => {
+        if (state === 'closed') finish(() => reject(new SluiceError('CLOSED')));
+      });
       for (const item of mailbox.list({ type: { $in: [SYNC_GRANT, STATUS] } })) settle(item);
     });
   }

@@ -91,18 +91,24 @@ describe('a clock that is wrong', () => {
     const sender = await net.person('sender');
     const recipient = await net.person('recipient');
     await sender.account.close();
-    // The recipient is found before the node has said anything.
-    let isFound: () => void = () => undefined;
-    const found = new Promise<void>((resolve) => {
-      isFound = () => setTimeout(resolve, 20);
+    // The node says nothing before the message waits for it to say what time it is.
+    let isAsked: () => void = () => undefined;
+    const asked = new Promise<void>((resolve) => {
+      isAsked = resolve;
     });
-    const { fetchText, openSocket } = net.platform;
+    const { openSocket } = net.platform;
     const again = await reopenOn(net, sender, {
       clock: createSystemClock(DAY_MS),
-      fetchText: (...call) => fetchText(...call).finally(isFound),
       openSocket: (url, events) =>
-        openSocket(url, { ...events, onMessage: (bytes) => void found.then(() => events.onMessage(bytes)) }),
+        openSocket(url, { ...events, onMessage: (bytes) => void asked.then(() => events.onMessage(bytes)) }),
     });
+    const { link } = again.open;
+    const { ready } = link;
+    const askingFirst: typeof ready = (timeoutMs) => {
+      isAsked();
+      return ready(timeoutMs);
+    };
+    Object.assign(link, { ready: askingFirst });
     try {
       const sent = await again.mailbox.send(recipient.account.did, 'inbox/type/message', { a: 1 }, 'hello');
       expect(await until(() => recipient.account.mailbox.get(sent.id))).toMatchObject({ message: 'hello' });

@@ -147,6 +147,9 @@ describe('feeds between an owner and a grantee', () => {
     await posts.save(post(50));
     await owner.account.synced();
     expect(await grant.datastore().count()).toBe(10);
+    const { change, previewChange } = owner.account.sharing;
+    for (const asked of [change, previewChange])
+      await expect(asked(grant.id, { filter: { type: 'odd' } })).rejects.toMatchObject({ code: 'COMPLETED' });
   });
 
   it('[FEED-13] from the revoke on the node serves nothing, and the owner’s own writes go on', async () => {

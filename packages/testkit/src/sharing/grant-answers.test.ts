@@ -35,6 +35,13 @@ describe('the answer to a synchronization request', () => {
       (cause: unknown) => (cause instanceof SluiceError ? `${cause.code}: ${cause.message}` : String(cause)),
     );
 
+  it('ends the waiting for it when the account is closed, and keeps nothing running', async () => {
+    const pending = await ask();
+    const answer = codeOf(pending.answer());
+    await app.account.close();
+    expect(await answer).toMatch(/^CLOSED/);
+  });
+
   /** Has the owner consent to one request, and answers another with what was made of that answer. */
   const answerWith = async (change: (data: JsonObject) => JsonObject): Promise<string> => {
     const first = await ask();

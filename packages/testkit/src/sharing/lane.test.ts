@@ -126,6 +126,11 @@ describe('a write of a grantee', () => {
       code: 'FIELD_NOT_ALLOWED',
       message: expect.stringContaining('do not let set name; allowed are content, type'),
     });
+    const { name: __, ...nameless } = record;
+    await expect(store.save(nameless)).rejects.toMatchObject({
+      code: 'FIELD_NOT_ALLOWED',
+      message: expect.stringContaining('do not let remove name, which this record leaves out; allowed are content'),
+    });
     await expect(store.save({ ...record, type: 'even' })).rejects.toMatchObject({
       code: 'OUTSIDE_FILTER',
       message: expect.stringContaining('is for records where type is "odd"'),

@@ -132,6 +132,9 @@ describe('what a preview says', () => {
       fields: { added: [], removed: [] },
     });
     await expect(previewChange(grantId, { fields: ['content', 'type'] })).rejects.toThrow('type was not asked for');
+    await expect(previewChange(grantId, { duration: { until: '2020-01-01T00:00:00.000Z' } })).rejects.toThrow(
+      /has passed/,
+    );
     await expect(previewChange('00'.repeat(16), {})).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 });

@@ -45,11 +45,18 @@ export function assertWritable(terms: GrantTerms, schema: LoadedSchema, draft: D
       `The terms of this grant do not let ${operation}; allowed are ${rule.operations.join(', ')}`,
     );
   if (operation === 'delete') return;
-  const stray = [...Object.keys(set), ...remove].filter((name) => !maySet(rule, terms.fields, name));
-  if (stray.length > 0)
+  const strayOf = (names: readonly string[]): readonly string[] =>
+    names.filter((name) => !maySet(rule, terms.fields, name)).map((name) => shownText(name));
+  const [strayToSet, strayToRemove] = [strayOf(Object.keys(set)), strayOf(remove)];
+  const not = [
+    ...(strayToSet.length > 0 ? [`set ${strayToSet.join(', ')}`] : []),
+    // Who saves a record without a field that it has may not mean to remove it.
+    ...(strayToRemove.length > 0 ? [`remove ${strayToRemove.join(', ')}, which this record leaves out`] : []),
+  ];
+  if (not.length > 0)
     throw new SluiceError(
       'FIELD_NOT_ALLOWED',
-      `The terms of this grant do not let set ${stray.map((name) => shownText(name)).join(', ')}; allowed are ${
+      `The terms of this grant do not let ${not.join(', nor ')}; allowed are ${
         rule.fields?.join(', ') ?? 'the fields that are seen whole'
       }`,
     );
