@@ -99,6 +99,8 @@ export type GrantAnswers = {
   readonly onTerms: (listener: () => void) => () => void;
   /** Tells the owner that the copy is gone since the grant ended. */
   readonly wiped: (wiped: number, reason: 'revoked' | 'expired') => void;
+  /** The handle was closed: whoever opens the grant again gets another. */
+  readonly closed: () => void;
 };
 
 const UP_TO_DATE_MS = 60_000;
@@ -190,6 +192,7 @@ export function openGrantHandle(
   reader.start();
   lane?.start();
   const stopTerms = answers.onTerms(reader.termsChanged);
+  let closed = false;
 
   const find = (filter: JsonObject = {}, options: FindOptions = {}): JsonObject[] => {
     const parsed = parseFilter(filter, schema.formats);
@@ -288,10 +291,13 @@ export function openGrantHandle(
     wipe: reader.wipe,
     traffic: link.traffic,
     close: () => {
+      if (closed) return;
+      closed = true;
       stopTerms();
       lane?.close();
       reader.close();
       link.close();
+      answers.closed();
     },
   };
 }

@@ -194,6 +194,7 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
       // What the store cannot take now is not promised; the copy is gone all the same.
       post(grant, SYNC_WIPED, data, 'The copy is wiped', done).catch(() => undefined);
     },
+    closed: () => void handles.delete(grant.grantId),
   });
 
   const handleOf = (grant: ReceivedGrant): Promise<GrantHandle> => {

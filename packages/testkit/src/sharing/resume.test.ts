@@ -30,3 +30,16 @@ it('[FEED-14] a grantee that was away for one change of thousands receives that 
   const { received, sent } = resumed.traffic();
   expect(received + sent).toBeLessThan(MAX_BYTES);
 });
+
+it('[FEED-14] a grant that was closed is opened again in the same process, and goes on', async () => {
+  const net = await createTestNetwork({ synchronous: 'NORMAL' });
+  onTestFinished(() => net.close());
+  const { app, posts, grant } = await sharePosts(net);
+  grant.close();
+  await posts.save(post(10));
+  const again = await app.account.sharing.grants.open(grant.id);
+  // A second close of the first is none of this one.
+  grant.close();
+  expect(await app.account.sharing.grants.open(grant.id)).toBe(again);
+  await until(async () => (await again.datastore().count()) === 11);
+});
