@@ -1,6 +1,7 @@
 /** Verdicts on what a grantee wrote: each is heard, once, and is the one that was given. */
 
-import type { JsonObject, StreamId } from '@sluice/core/base';
+import { bytesToHex, type JsonObject, type StreamId } from '@sluice/core/base';
+import { ENTRY_KIND } from '@sluice/core/wire';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { deviceOn } from '../messaging/messaging-fixture.ts';
@@ -153,5 +154,57 @@ describe('a write of a grantee', () => {
     const verdicts = await Promise.all(numbers.map((n) => same.settled(n)));
     expect(verdicts.map(({ accepted }) => accepted)).toEqual([true, true, false]);
     expect(verdicts.map(({ n }) => n)).toEqual(numbers.map((n) => n + 1));
+  });
+
+  it('[LANE-5] that was accepted by a device that is gone is made by one that hears of the verdict before the write', async () => {
+    await net.close();
+    let said = 0;
+    let hidden: string | undefined;
+    net = await createTestNetwork({
+      wrapStorage: (storage) => ({
+        ...storage,
+        push: async (job) => {
+          const outcome = await storage.push(job);
+          const isVerdict = job.parts.some(
+            (p) => p.type === 'feed' && p.headers.some((h) => h.kind === ENTRY_KIND.VERDICT),
+          );
+          if (!isVerdict || hidden !== undefined) return outcome;
+          said++;
+          return new Promise(() => undefined);
+        },
+        readPage: (query) => {
+          const page = storage.readPage(query);
+          const isHidden = query.log.type === 'stream' && bytesToHex(query.log.stream) === hidden;
+          return isHidden
+            ? {
+                ...page,
+                entries: [],
+                seals: [],
+                dead: [],
+                holes: [],
+                vector: [],
+                more: false,
+                head: query.after,
+                cursor: query.after,
+              }
+            : page;
+        },
+      }),
+    });
+    const shared = await shareBoth();
+    const { owner, given } = shared;
+    const n = await change(shared, 'Post 3', 'by the app');
+    await until(() => said === 1);
+    await owner.account.close();
+    hidden = bytesToHex(given.lane as StreamId);
+    const phone = await net.restore(owner, 'phone');
+    await until(() => phone.sharing.grants.list()[0]?.status === 'live');
+    hidden = '';
+    await net.stopNode();
+    await net.startNode();
+    const posts = await phone.vault.openDatastore('social/post');
+    await until(async () => (await posts.get('post-3'))?.content === 'by the app');
+    expect(await shared.grant.settled(n)).toMatchObject({ accepted: true });
+    await until(() => shared.grant.pending().length === 0);
   });
 });

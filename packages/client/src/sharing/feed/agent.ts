@@ -98,7 +98,10 @@ export function createAgent(deps: AgentDeps): Agent {
       }
       const step = nextStep(deps, work, round);
       if (step && 'entries' in step) staged.push(step);
-      else if (step) looked(work, step);
+      else if (step) {
+        looked(work, step);
+        actSoon(work);
+      }
     }
     lastTurn = staged.length >= MAX_FEEDS_A_PUSH ? (staged.at(-1)?.work.grant.grantId ?? '') : '';
     armTimer();
@@ -144,6 +147,24 @@ export function createAgent(deps: AgentDeps): Agent {
       });
     if (!finished) engine.nudge();
   }
+
+  /**
+   * What the feed says of writes may have had no effect here yet: the device that said it ended, the disk was full, or the write comes later.
+   * After the push that is being made: what takes effect now is no part of it.
+   */
+  const actSoon = (work: Work): void => {
+    const { desk, grantId } = work.grant;
+    if (!desk) return;
+    queueMicrotask(() => {
+      if (works.get(grantId) !== work || work.ended || work.doubtful) return;
+      try {
+        desk.act(work.progress.verdicts);
+      } catch (cause) {
+        if (!isStoreFull(cause)) throw cause;
+        clock.timer(PAUSE_MS, engine.nudge);
+      }
+    });
+  };
 
   const noteDues = (work: Work, dues: Staged['dues']): void => {
     for (const { tag, atMs } of dues) work.dues.note(tag, atMs);
