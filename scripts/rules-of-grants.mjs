@@ -274,7 +274,7 @@ export const GRANT_RULES = [
       rule: 'release is noted first',
       says: 'what is revealed is noted, durably, before it is',
       find: 'if (releases.length > 0) deps.onRelease(releases);',
-      replace: 'if (releases.length > 0) setTimeout(() => deps.onRelease(releases), 5);',
+      replace: 'if (releases.length > 0) setTimeout(() => deps.onRelease(releases), 1_000);',
       tests: WHO,
       named: '[ACT-3]',
     },
