@@ -111,7 +111,7 @@ export const GRANT_RULES = [
     {
       rule: 'purge',
       says: 'thirty days after its end nothing is left of a grant',
-      find: 'if (purgeMs !== undefined && purgeMs <= nowMs) void purge(grant);',
+      find: 'if (purgeMs !== undefined && purgeMs <= nowMs) purge(grant).catch(unlessFull);',
       replace: 'if (purgeMs !== undefined && purgeMs <= nowMs) void [purge, grant];',
       named: '[GRANT-46]',
     },
