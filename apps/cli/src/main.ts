@@ -7,8 +7,9 @@ import { addNodeCommand } from './commands/node.ts';
 import { addVaultCommands } from './commands/vault.ts';
 import { DoneInPart, EXIT, EXIT_MEANINGS, tellError } from './exit-codes.ts';
 import { type Io, systemIo } from './io.ts';
-import { plain } from './output.ts';
+import { escaped, plain } from './output.ts';
 import { type GlobalOptions, readSettings, type Settings } from './settings.ts';
+import { wrapped } from './text-width.ts';
 
 const HELP = `
 Try it out, each line in a terminal of its own:
@@ -32,7 +33,7 @@ export function createProgram(io: Io): Command {
     )
     .version('0.1.0')
     .option('--home <dir>', 'folder of stores and dev hosts (default: $SLUICE_HOME or ~/.sluice)')
-    .option('--store <dir>', 'folder of this account (default: vault or app in the home folder)')
+    .option('--store <dir>', 'folder of this account (default: vault, app or agent in the home folder)')
     .option('--dev', 'names such as node.sluice.test stand for servers on this machine')
     .option('--as-of <iso>', 'present time of a running clock; only with --dev')
     .option('--passphrase-file <file>', 'file with the passphrase (or SLUICE_PASSPHRASE, or asked for)')
@@ -84,7 +85,8 @@ export async function run(argv: readonly string[], io: Io = systemIo()): Promise
       return EXIT.usage;
     }
     const told = tellError(cause);
-    io.err(isJson() ? `${JSON.stringify(told)}\n` : `sluice: ${plain(told.message)}\n`);
+    const width = io.errIsTerminal ? io.columns() : Number.POSITIVE_INFINITY;
+    io.err(`${isJson() ? escaped(JSON.stringify(told)) : wrapped(`sluice: ${plain(told.message)}`, width)}\n`);
     return told.exitCode;
   }
 }

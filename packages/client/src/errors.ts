@@ -94,7 +94,7 @@ export const CLIENT_ERRORS = {
   },
   COMPLETED: {
     what: 'The grant was for one delivery, which was made, and it is complete',
-    advice: 'What was delivered stays; make a new request for more.',
+    advice: 'What was delivered stays; more takes a new request.',
   },
   DISCONNECTED: { what: 'The session has ended', advice: 'Connect again.' },
   CLOSED: { what: 'This object was closed', advice: 'Open it again to go on.' },

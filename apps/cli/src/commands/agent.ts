@@ -113,7 +113,7 @@ async function stay(s: Settings, agent: AlwaysOnAgent, work: AgentWork): Promise
 
 const STATUS: { readonly [status: string]: string } = {
   live: 'connected: in step with the node',
-  offline: 'the node is away; trying again',
+  offline: 'not connected to the node; trying',
   revoked: 'shut out by the owner',
   stopped: 'stopped: the node served something that does not verify',
 };

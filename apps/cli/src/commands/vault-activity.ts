@@ -9,6 +9,7 @@ import { instant, needId, whole, withExamples } from '../arguments.ts';
 import { UsageError } from '../exit-codes.ts';
 import { counted, escaped, plain, schemaName, short, when, who } from '../output.ts';
 import type { Settings } from '../settings.ts';
+import { fieldWords } from '../terms-words.ts';
 
 export function addVaultActivity(vault: Command, settings: () => Settings): void {
   addActivity(vault, settings);
@@ -85,7 +86,7 @@ function addReport(vault: Command, settings: () => Settings): void {
         s.output.result(report, () =>
           [
             `${who(report.grantee)} at ${when(report.atMs)}: ${report.grants.length === 0 ? 'no grants' : ''}`.trimEnd(),
-            ...report.grants.flatMap(describe),
+            ...report.grants.flatMap(describe).map(({ text, indent }) => s.output.wrap(text, indent)),
           ].join('\n'),
         );
       });
@@ -141,7 +142,7 @@ function about(event: ActivityEvent): string {
         .map((r) => `${r.puts.length} out, ${r.deletes.length} taken back (${short(r.grantId)})`)
         .join('; ');
     case 'verdict':
-      return `${event.operation} of ${plain(event.recordId)} ${event.accepted ? 'accepted' : 'refused'} (${short(event.grantId)})`;
+      return `${event.accepted ? 'accepted' : 'refused'} ${event.operation} of ${plain(short(event.recordId))} (${short(event.grantId)})`;
     case 'undo':
       return `${counted(event.undone, 'write')} undone (${short(event.grantId)})`;
     case 'overtaken':
@@ -153,16 +154,22 @@ function about(event: ActivityEvent): string {
   }
 }
 
-function describe(grant: GrantReport): readonly string[] {
+type Line = { readonly text: string; readonly indent: string };
+
+function describe(grant: GrantReport): readonly Line[] {
   const { terms } = grant;
-  const fields = terms?.fields?.map((f) => (typeof f === 'string' ? f : f.path)).join(', ') ?? 'all fields';
-  return [
-    `  ${terms ? schemaName(terms.schema) : 'given before the log begins'} (${short(grant.grantId)}), ${grant.status}: ${terms ? plain(fields) : ''}`.trimEnd(),
-    `    held ${grant.held.length}: ${idList(grant.held)}`.trimEnd(),
-    ...(grant.takenBack.length > 0 ? [`    taken back ${grant.takenBack.length}: ${idList(grant.takenBack)}`] : []),
-    ...(grant.writes.length > 0 ? [`    wrote ${idList(grant.writes.map((w) => w.recordId))}`] : []),
-    ...grant.wiped.map((w) => `    says that it wiped ${w.count} (${w.reason}) at ${when(w.atMs)}`),
+  // With what was changed of them: a grantee that got a pseudonym does not know the field.
+  const fields = terms?.fields ? fieldWords(terms.fields).replaceAll(',', ', ') : 'all fields';
+  const head = terms
+    ? `${schemaName(terms.schema)} (${short(grant.grantId)}), ${grant.status}: ${plain(fields)}`
+    : `given before the log begins (${short(grant.grantId)}), ${grant.status}`;
+  const details = [
+    `held ${grant.held.length}: ${idList(grant.held)}`.trimEnd(),
+    ...(grant.takenBack.length > 0 ? [`taken back ${grant.takenBack.length}: ${idList(grant.takenBack)}`] : []),
+    ...(grant.writes.length > 0 ? [`wrote ${idList(grant.writes.map((w) => w.recordId))}`] : []),
+    ...grant.wiped.map((w) => `says that it wiped ${w.count} (${w.reason}) at ${when(w.atMs)}`),
   ];
+  return [{ text: head, indent: '  ' }, ...details.map((text) => ({ text, indent: '    ' }))];
 }
 
 /** Ids in a line for people; a program takes `--json`, which has them all. */

@@ -50,7 +50,7 @@ function addAdd(agent: Command, settings: () => Settings): void {
     .requiredOption('--types <list>', 'types of records it reads and writes, separated by commas', listOf)
     .option('--name <text>', 'what you call it', 'Agent')
     .option('--out <file>', 'write the answer to this file, for an agent that waits at no node')
-    .option('--yes', 'do not ask')
+    .option('--yes', 'agree without being asked; needed where nobody can be')
     .action(async (given: string, options: { types: string[]; name: string; out?: string; yes?: boolean }) => {
       const s = settings();
       const request = agentDocument('request', given);

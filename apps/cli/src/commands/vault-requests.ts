@@ -137,7 +137,7 @@ const isCredential = (schema: unknown): boolean => schemaName(String(schema)).st
 function addApprove(vault: Command, settings: () => Settings): void {
   const command = addNarrowingOptions(vault.command('approve <request>'))
     .description('agree to a sync request (an id), as it is or to less of it, or let an app connect (a link or a file)')
-    .option('--yes', 'do not ask')
+    .option('--yes', 'agree without being asked; needed where nobody can be')
     .action(async (target: string, options: Narrow) => {
       const s = settings();
       const narrowing = toNarrowing(options);
@@ -190,7 +190,7 @@ async function approveSync(s: Settings, account: Account, id: string, { yes, ...
 function addChange(vault: Command, settings: () => Settings): void {
   const command = addNarrowingOptions(vault.command('change <grant>'))
     .description('give less by a grant, or more again, up to what was asked')
-    .option('--yes', 'do not ask')
+    .option('--yes', 'agree without being asked; needed where nobody can be')
     .action(async (target: string, options: Narrow) => {
       const s = settings();
       const narrowing = toNarrowing(options);
@@ -202,7 +202,7 @@ function addChange(vault: Command, settings: () => Settings): void {
         for (const line of [after.sentence, ...after.warnings.map((warning) => `note: ${warning}`)])
           s.output.note(s.output.wrap(plain(line)));
         s.output.note(
-          `${counted(records.added, 'record')} more, ${records.removed} fewer, ${records.changed} otherwise; fields more: ${fields.added.join(', ') || 'none'}, fewer: ${fields.removed.join(', ') || 'none'}`,
+          `records: ${records.added} more, ${records.removed} fewer, ${records.changed} changed; fields more: ${fields.added.join(', ') || 'none'}, fewer: ${fields.removed.join(', ') || 'none'}`,
         );
         await agreed(s.io, 'Change the grant so?', options.yes);
         const { status } = await account.sharing.change(grantId, narrowing);

@@ -14,7 +14,7 @@ export function addVaultStanding(vault: Command, settings: () => Settings): void
     name: string,
     description: string,
     act: (account: Account, grantId: string) => Promise<void>,
-    done: string,
+    done: (id: string) => string,
   ): void => {
     const command = vault
       .command(`${name} <grant>`)
@@ -26,7 +26,8 @@ export function addVaultStanding(vault: Command, settings: () => Settings): void
           await act(account, grant.grantId);
           s.output.result(
             { grantId: grant.grantId, done: name },
-            () => `The grant of ${schemaName(grant.terms.schema)} to ${who(grant.grantee)} ${done}`,
+            () =>
+              `The grant of ${schemaName(grant.terms.schema)} to ${who(grant.grantee)} ${done(short(grant.grantId))}`,
           );
         });
       });
@@ -36,13 +37,13 @@ export function addVaultStanding(vault: Command, settings: () => Settings): void
     'pause',
     'stop a grant for a while: nothing is sent, served or accepted',
     (account, id) => account.sharing.pause(id),
-    'is paused. To go on: sluice vault resume',
+    (id) => `is paused. To go on: sluice vault resume ${id}`,
   );
   simple(
     'resume',
     'go on with a paused grant; only what has changed on the whole is sent',
     (account, id) => account.sharing.resume(id),
-    'goes on.',
+    () => 'goes on.',
   );
   simple(
     'new-key',
@@ -51,7 +52,7 @@ export function addVaultStanding(vault: Command, settings: () => Settings): void
       await account.sharing.rotateKey(id);
       await account.synced();
     },
-    'has a new key from its next change on.',
+    () => 'has a new key from its next change on.',
   );
   addCertificate(vault, settings);
 }
