@@ -3,7 +3,7 @@ import { failureReport } from './report.ts';
 import { simulate, type SimulationResult } from './simulation.ts';
 
 /** How long seeds are run for, in s, and how many there are at least. */
-const BUDGET_S = Number(process.env.SLUICE_SIM_SECONDS ?? 90);
+const BUDGET_S = Number(process.env.SLUICE_SIM_SECONDS ?? 180);
 const LEAST_SEEDS = Number(process.env.SLUICE_SIM_SEEDS ?? 300);
 const LIMIT_MS = 900_000;
 
