@@ -1,4 +1,4 @@
-/** Two grants with random filters over random edits and clocks: each grantee holds what its filter and fields let through, at every instant. */
+/** Grants with random filters and fields over random edits and clocks: each grantee holds what its filter and fields let through, at every instant. */
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -12,6 +12,7 @@ import { naiveMatches } from '../filter/naive.oracle.ts';
 import { probesOf, type World, windowWorlds, worlds } from '../filter/world.oracle.ts';
 import type { Entry } from '../wire/entry.ts';
 import { diffRecord, type FeedRule, feedTag } from './feed-diff.ts';
+import { type FieldTerm, parseFields } from './field-term.ts';
 import { type FeedKeys, type Memo, openFeedDelete, openFeedPut, sealFeedDelete, sealFeedPut } from './feed-entry.ts';
 import { project } from './projection.ts';
 
@@ -27,7 +28,7 @@ type Grant = {
   readonly held: Map<string, { readonly record: JsonObject; readonly expiresMs: number | undefined }>;
 };
 
-function grantOf(world: World, fields: readonly string[] | undefined): Grant {
+function grantOf(world: World, fields: readonly FieldTerm[] | undefined): Grant {
   const parsed = parseFilter(world.filter, world.formats);
   if (!parsed.ok) throw new Error('the filter is not valid');
   const secret = toGrantSecret(systemRandom(32));
@@ -92,17 +93,44 @@ const edits = fc.array(
   { minLength: 2, maxLength: 12 },
 );
 
+const paths = fc.constantFrom(
+  'a',
+  'x',
+  'day',
+  'when',
+  'deep',
+  'deep.x',
+  'deep.at',
+  'list',
+  'list.x',
+  'list.day',
+  'schema.no',
+);
+const transforms = fc.constantFrom('drop', 'year', 'pseudonym', { round: 5 }, undefined);
+/** What of a record a grant reveals, and how; undefined for all of it. What no grant may say counts as that. */
+const fieldTerms = fc
+  .array(fc.record({ path: paths, transform: transforms }, { requiredKeys: ['path'] }), { maxLength: 4 })
+  .map((terms) => terms.map(({ path, transform }) => (transform === undefined ? path : { path, transform })));
+const fieldsOf = (terms: readonly unknown[], { formats }: World): readonly FieldTerm[] | undefined => {
+  const parsed = parseFields(terms, formats);
+  return parsed.ok ? parsed.value : undefined;
+};
+
 describe('feeds of one owner', () => {
   it('[FEED-5] [FEED-6] [FEED-7] [FEED-25] prop: each grantee’s view is what its filter and fields let through, and it opens nothing of the other’s', () => {
     const cases = fc.tuple(
       fc.oneof(worlds, windowWorlds),
       fc.array(fc.oneof(worlds, windowWorlds), { minLength: 4, maxLength: 4 }),
       edits,
+      fc.array(fc.tuple(fieldTerms, fc.boolean()), { minLength: 2, maxLength: 4 }),
     );
+    let withFields = 0;
     fc.assert(
-      fc.property(cases, ([world, others, script]) => {
-        const mine = grantOf(world, undefined);
-        const theirs = grantOf({ ...world, filter: { $not: world.filter } }, ['a', 'deep.x', 'list']);
+      fc.property(cases, ([world, others, script, terms]) => {
+        const grants = terms.map(([fields, isOther]) =>
+          grantOf(isOther ? { ...world, filter: { $not: world.filter } } : world, fieldsOf(fields, world)),
+        );
+        withFields += grants.filter(({ rule }) => rule.fields).length;
         const node: Entry[] = [];
         const records = new Map<string, JsonObject>();
         let nowMs = world.nowMs;
@@ -113,7 +141,7 @@ describe('feeds of one owner', () => {
             nowMs = probes[pick % Math.max(1, probes.length)] ?? nowMs + 1;
           } else if (what === 'delete') records.delete(id);
           else records.set(id, [world, ...others][pick % 5]?.record ?? {});
-          for (const grant of [mine, theirs]) {
+          for (const grant of grants) {
             if (what !== 'wait') step(grant, id, records.get(id), nowMs, node);
             // With an agent up, what time brings in is looked at when its instant has come, one after the other.
             for (let due = soonest(grant, nowMs); due; due = soonest(grant, nowMs))
@@ -122,14 +150,13 @@ describe('feeds of one owner', () => {
           }
         }
         for (const entry of node) {
-          const opens = [mine, theirs].filter(
-            ({ keys }) => openFeedPut(keys, entry).ok || openFeedDelete(keys, entry).ok,
-          );
+          const opens = grants.filter(({ keys }) => openFeedPut(keys, entry).ok || openFeedDelete(keys, entry).ok);
           expect(opens).toHaveLength(1);
         }
       }),
       { numRuns: 400 },
     );
+    expect(withFields).toBeGreaterThan(100);
   });
 });
 
