@@ -100,4 +100,28 @@ export const TERMS_RULES = [
     ],
     tests: ['packages/testkit/src/sharing/change.test.ts'],
   },
+  {
+    rule: 'changes in turn',
+    says: 'of two changes that one device makes at once neither is lost',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/change-terms.ts',
+        find: 'inTurn(grantId, () => change(grantId, narrowing))',
+        replace: 'change(grantId, narrowing)',
+      },
+    ],
+    tests: ['packages/testkit/src/sharing/change.test.ts'],
+  },
+  {
+    rule: 'nothing after the close',
+    says: 'a grant that the node holds to be over is not looked at again once its account is closed',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/grant-runner.ts',
+        find: '[...stops, ...looks.values()]',
+        replace: 'stops',
+      },
+    ],
+    tests: ['packages/testkit/src/sharing/ends.test.ts'],
+  },
 ];

@@ -6,6 +6,7 @@ import { type GrantTerms, openReceipt, signReceipt } from '@sluice/core/grant';
 import type { OpenAccount } from '../account/account.ts';
 import { SluiceError } from '../errors.ts';
 import type { Mailbox } from '../messaging/mailbox.ts';
+import { createTurns } from '../turns.ts';
 import type { ActivityLog } from './activity-log.ts';
 import { consentSentence, displayName } from './consent-sentence.ts';
 import type { GivenGrants } from './given-grants.ts';
@@ -49,7 +50,7 @@ export function createTermsChange(
   // This account's own word needs no looking up.
   const self = { did: account.did, identityKey: account.identityKey.publicKey, sealingKey: account.sealing.publicKey };
 
-  return async (grantId, narrowing) => {
+  const change = async (grantId: string, narrowing: Narrowing): Promise<ChangeOutcome> => {
     const grant = grants.get(grantId);
     const { schema } = await grants.schemaOf(grant);
     const terms = await changedTerms(grant, narrowing, async () => schema, clock.nowMs());
@@ -103,4 +104,7 @@ export function createTermsChange(
     }
     return { status: (await row) ? 'changed' : 'pending' };
   };
+  // A change says what differs from the terms as they are: of two at once the second is of what the first has left.
+  const inTurn = createTurns();
+  return (grantId, narrowing) => inTurn(grantId, () => change(grantId, narrowing));
 }

@@ -15,6 +15,7 @@ import type { OpenedStore, Platform } from '../platform.ts';
 import type { LoadedSchema } from '../schema/index.ts';
 import type { SpaceEngine } from '../space/space-engine.ts';
 import type { Collection } from '../store/collection.ts';
+import { createTurns } from '../turns.ts';
 import type { ActivityLog } from './activity-log.ts';
 import { type Agent, createAgent } from './feed/agent.ts';
 import type { LaneDesk } from './feed/feed-work.ts';
@@ -81,8 +82,10 @@ export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
   const problems = new Map<string, string>();
   /** Grants at work, by id: on which terms. */
   const running = new Map<string, string>();
-  /** When the last call to run a grant is done, by id. */
-  const turns = new Map<string, Promise<void>>();
+  const inTurn = createTurns();
+  /** How to call off that a grant is looked at again, by id. */
+  const looks = new Map<string, () => void>();
+  let isStopped = false;
 
   const agent: Agent = createAgent({
     db: store.db,
@@ -110,13 +113,16 @@ export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
 
   /** The node holds the grant to be over. Where its row does not say so, as when an end is put off late, the row is on its way. */
   function lookAgain(grantId: string): void {
-    if (rowOf(grantId)?.status === 'revoked') return;
-    clock.timer(REFUSED_PAUSE_MS, () => {
+    if (rowOf(grantId)?.status === 'revoked' || isStopped) return;
+    looks.get(grantId)?.();
+    const cancel = clock.timer(REFUSED_PAUSE_MS, () => {
+      looks.delete(grantId);
       if (rowOf(grantId)?.status === 'revoked') return;
       agent.remove(grantId);
       running.delete(grantId);
       void follow(grantId);
     });
+    looks.set(grantId, cancel);
   }
 
   const rowOf = (grantId: string): AccessRow | undefined => home.access.rows.get(grantId);
@@ -244,15 +250,7 @@ export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
     home.nudge();
   };
   /** One grant is run by one call at a time, in their order: two at once would open two desks on its lane. */
-  const run = (grant: GivenGrant): Promise<void> => {
-    const { grantId } = grant;
-    const turn = (turns.get(grantId) ?? Promise.resolve()).then(() => runNow(grant));
-    const end = turn.catch(() => undefined);
-    turns.set(grantId, end);
-    return turn.finally(() => {
-      if (turns.get(grantId) === end) turns.delete(grantId);
-    });
-  };
+  const run = (grant: GivenGrant): Promise<void> => inTurn(grant.grantId, () => runNow(grant));
   const follow = (grantId: string): Promise<void> => {
     const grant = grants.get(grantId);
     return grant ? run(grant) : Promise.resolve();
@@ -280,7 +278,8 @@ export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
         writes.onArrival(home.nudge),
       ];
       return () => {
-        for (const stop of stops) stop();
+        isStopped = true;
+        for (const stop of [...stops, ...looks.values()]) stop();
       };
     },
   };

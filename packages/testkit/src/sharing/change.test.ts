@@ -196,6 +196,16 @@ describe('a change of what is given', () => {
     expect(grant?.terms.fields).toEqual(['content']);
   });
 
+  it('[GRANT-47] two changes that one device makes at once both hold', async () => {
+    const { grant, owner } = shared;
+    const until1 = new Date(net.clock.nowMs() + 3_600_000).toISOString();
+    const made = [change(grant.id, { filter: { type: 'odd' } }), change(grant.id, { duration: { until: until1 } })];
+    expect(await Promise.all(made)).toEqual([{ status: 'changed' }, { status: 'changed' }]);
+    const [given] = owner.account.sharing.grants.list();
+    expect(given).toMatchObject({ term: 2, terms: { duration: { until: until1 } } });
+    expect(JSON.stringify(given?.terms.filter)).toContain('odd');
+  });
+
   it('[GRANT-47] two devices that change one grant at once, with the node away, come to the same terms, and so does the grantee', async () => {
     const { grant, owner } = shared;
     const tablet = await net.restore(owner, 'tablet');

@@ -137,6 +137,31 @@ describe('the end of a grant', () => {
     await until(() => rowOf(later, given.grantId) === 'revoked');
   });
 
+  it('[GRANT-50] that was put off, and that the node holds to be over still, is looked at by no account that is closed', async () => {
+    const { owner, given, posts } = await untilTomorrow();
+    await owner.account.synced();
+    refuses = true;
+    const { sharing } = owner.account;
+    const inTwoDays = new Date(clock.nowMs() + 2 * DAY_MS).toISOString();
+    await expect(sharing.change(given.grantId, { duration: { until: inTwoDays } })).rejects.toThrow();
+    /** What is to happen two seconds from now. */
+    const due = new Set<() => void>();
+    const { timer } = clock;
+    vi.spyOn(clock, 'timer').mockImplementation((delayMs, run) => {
+      const done = (then: () => void) => () => {
+        due.delete(run);
+        then();
+      };
+      if (delayMs === 2_000) due.add(run);
+      return done(timer(delayMs, done(run)));
+    });
+    clock.jump(DAY_MS + 60_000);
+    await posts.save(post(50));
+    await until(() => due.size > 0);
+    await owner.account.close();
+    expect(due.size).toBe(0);
+  });
+
   it('[FEED-26] a key that the disk had no room for is made with a later append', async () => {
     const { owner, given, posts, grant } = await sharePosts(net);
     const { keychain } = owner.account.open;
