@@ -156,6 +156,7 @@ export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
     if (!lane || !terms.write) return undefined;
     const replica = openLaneReplica({
       db: store.db,
+      clock,
       link,
       space: home.keys.space,
       lane,

@@ -8,15 +8,17 @@ import { sharePosts, until } from '../sharing-fixture.ts';
 import { createTestNetwork, type Persona } from '../test-network.ts';
 
 const PACE_MS = 25;
+const TRIM_MS = 250;
+const WRITE = { access: 'readwrite', write: { operations: ['update'], policy: 'auto' } } as const;
 
-/** A clock whose short timers run when the test says so. */
-function createPacedClock(): Clock & { readonly go: () => void } {
+/** A clock whose timers of one length run when the test says so. */
+function createPacedClock(heldMs: number): Clock & { readonly go: () => void } {
   const system = createSystemClock();
   const held = new Set<() => void>();
   return {
     ...system,
     timer: (delayMs, run) => {
-      if (delayMs !== PACE_MS) return system.timer(delayMs, run);
+      if (delayMs !== heldMs) return system.timer(delayMs, run);
       held.add(run);
       return () => void held.delete(run);
     },
@@ -37,7 +39,7 @@ const writesAt = ({ account }: Persona, lane: StreamId): number =>
   );
 
 it('[LANE-21] decides on what is written without a pause together, and on the first write at once', async () => {
-  const clock = createPacedClock();
+  const clock = createPacedClock(PACE_MS);
   let verdicts = 0;
   const wrapStorage = (storage: Storage): Storage => ({
     ...storage,
@@ -51,10 +53,7 @@ it('[LANE-21] decides on what is written without a pause together, and on the fi
   });
   const net = await createTestNetwork({ wrapStorage, clockOf: (name) => (name === 'poster' ? clock : undefined) });
   try {
-    const { grant, given, owner } = await sharePosts(net, {
-      access: 'readwrite',
-      write: { operations: ['update'], policy: 'auto' },
-    });
+    const { grant, given, owner } = await sharePosts(net, WRITE);
     const [record] = await grant.datastore().getMany();
     const write = async (content: string): Promise<number> =>
       (await grant.datastore().save({ ...record, content })).n ?? 0;
@@ -68,6 +67,32 @@ it('[LANE-21] decides on what is written without a pause together, and on the fi
     clock.go();
     for (const n of numbers) expect(await grant.settled(n)).toMatchObject({ accepted: true });
     await until(() => verdicts === 4);
+  } finally {
+    await net.close();
+  }
+});
+
+it('[LANE-3] is trimmed at the node at once, and then every quarter of a second', async () => {
+  const clock = createPacedClock(TRIM_MS);
+  let trims = 0;
+  const wrapStorage = (storage: Storage): Storage => ({
+    ...storage,
+    push: async (job) => {
+      trims += job.parts.filter((part) => part.type === 'trim').length;
+      return storage.push(job);
+    },
+  });
+  const net = await createTestNetwork({ wrapStorage, clockOf: (name) => (name === 'poster' ? clock : undefined) });
+  try {
+    const { grant } = await sharePosts(net, WRITE);
+    const [record] = await grant.datastore().getMany();
+    for (const content of ['one', 'two', 'three']) {
+      await grant.datastore().save({ ...record, content });
+      await until(() => grant.pending().length === 0);
+    }
+    expect(trims).toBe(1);
+    clock.go();
+    await until(() => trims === 2);
   } finally {
     await net.close();
   }

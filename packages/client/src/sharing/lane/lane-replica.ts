@@ -1,6 +1,6 @@
 /** The owner's copy of one lane: checked page by page, kept sealed until it is decided and trimmed. Must not know what is decided. */
 
-import { equalBytes, type SpaceId, type StreamId, toWriterId } from '@sluice/core/base';
+import { type Clock, equalBytes, type SpaceId, type StreamId, toWriterId } from '@sluice/core/base';
 import { toVerifyKey, type VerifyKey, writerId } from '@sluice/core/crypto';
 import { checkPage, type Tampering } from '@sluice/core/stream';
 import { encodePush, type Entry, type Header, type Page } from '@sluice/core/wire';
@@ -13,6 +13,7 @@ export type LaneItem = { readonly n: number; readonly header: Header; readonly e
 /** What a replica needs. */
 export type LaneReplicaDeps = {
   readonly db: StoreDb;
+  readonly clock: Clock;
   readonly link: LiveLink;
   readonly space: SpaceId;
   readonly lane: StreamId;
@@ -36,9 +37,12 @@ export type LaneReplica = {
   readonly close: () => void;
 };
 
+/** A busy lane is trimmed at the node so often, in ms: a commit there for each write would cost as much as the write. */
+const TRIM_MS = 250;
+
 /** Opens the copy of a lane. */
 export function openLaneReplica(deps: LaneReplicaDeps): LaneReplica {
-  const { db, link, space, lane } = deps;
+  const { db, clock, link, space, lane } = deps;
   // Numbers, pins and cursor of a lane are its own, apart from those of the space.
   const self = toWriterId(new Uint8Array(lane));
   const store = openSpaceStore(db, space, self);
@@ -54,6 +58,20 @@ export function openLaneReplica(deps: LaneReplicaDeps): LaneReplica {
   for (const { header, entry } of store.scan(streamRow)) keep({ n: header.n, header, entry });
   let stop: () => void = () => undefined;
   let trimmed = 0;
+  let sentTrim = 0;
+  let isJustSent = false;
+  let cancelTimer: () => void = () => undefined;
+
+  /** Has the node drop what was trimmed. What is not dropped now is dropped with the next: nothing depends on it. */
+  function sendTrim(): void {
+    sentTrim = trimmed;
+    isJustSent = true;
+    link.push(space, encodePush([{ type: 'trim', stream: lane, upTo: trimmed }])).catch(() => undefined);
+    cancelTimer = clock.timer(TRIM_MS, () => {
+      isJustSent = false;
+      if (trimmed > sentTrim) sendTrim();
+    });
+  }
 
   const onPage = (page: Page): void => {
     const checked = checkPage(page, store.pins(), (w) => (equalBytes(w, writer) ? granteeKey : undefined), self);
@@ -86,8 +104,7 @@ export function openLaneReplica(deps: LaneReplicaDeps): LaneReplica {
       trimmed = upTo;
       db.transactLazily(() => db.sql('DELETE FROM entry WHERE stream = ? AND n <= ?').run(streamRow, upTo));
       for (const n of items.keys()) if (n <= upTo) items.delete(n);
-      // What is not dropped now is dropped with the next: nothing depends on it.
-      link.push(space, encodePush([{ type: 'trim', stream: lane, upTo }])).catch(() => undefined);
+      if (!isJustSent) sendTrim();
     },
     start: () => {
       stop = link.subscribe(
@@ -96,6 +113,9 @@ export function openLaneReplica(deps: LaneReplicaDeps): LaneReplica {
         { cursor: () => store.cursor('lane'), onPage, onClosed: () => undefined },
       );
     },
-    close: () => stop(),
+    close: () => {
+      stop();
+      cancelTimer();
+    },
   };
 }
