@@ -7,6 +7,7 @@ const NODE = 'packages/node/src/storage/sqlite';
 const JUDGED = [`${LANE}/judge.test.ts`];
 const HOSTILE = ['packages/testkit/src/proof/hostile-lanes.test.ts'];
 const PLAYED = ['packages/testkit/src/sharing/lane.test.ts'];
+const UNDONE = ['packages/testkit/src/sharing/lane-undo.test.ts'];
 const STREAMS = ['packages/node/src/live/grant-streams.test.ts'];
 const FORKED = ['packages/testkit/src/proof/forked-lane.test.ts'];
 const STORED = [`${NODE}/sqlite-storage.test.ts`];
@@ -97,6 +98,14 @@ export const LANE_RULES = [
       replace: 'void status;\n    return false;',
       tests: PLAYED,
       named: '[LANE-9]',
+    },
+    {
+      rule: 'lane undo is told',
+      says: 'what was taken back before it was told is accepted, and does not wait for ever',
+      find: "decision === 'accepted' || decision === 'undone' ? heldAt(n)",
+      replace: "decision === 'accepted' ? heldAt(n)",
+      tests: UNDONE,
+      named: 'not made yet',
     },
     {
       rule: 'lane verdict is of an entry',
@@ -238,12 +247,46 @@ export const LANE_RULES = [
       replace: '',
       named: '[LANE-7]',
     },
+  ]),
+  ...rulesIn(`${LANE}/take-back.ts`, UNDONE, [
     {
       rule: 'lane undo',
       says: 'taking back what one grantee wrote takes nothing that others have written since',
-      find: 'if (stampOfField(state, name).writer !== writer) continue;',
+      find: 'if (!isDeleted(state) && stampOfField(state, name).writer !== writer) continue;',
       replace: 'void stampOfField;',
+      tests: PLAYED,
       named: '[LANE-9]',
+    },
+    {
+      rule: 'lane undo in between',
+      says: 'taking back what one grantee wrote brings back what others had written last, and nothing older',
+      find: 'const source = writes.findLast(',
+      replace: 'const source = writes.find(',
+    },
+    {
+      rule: 'lane undo over its own',
+      says: 'taking back all that one grantee wrote leaves none of it',
+      find: ' && !w.overOwn?.includes(name)',
+      replace: '',
+    },
+    {
+      rule: 'lane undo of its own record',
+      says: 'a record that a grantee made and deleted does not come back when that is taken back',
+      find: 'return isDeleted(state) && Object.keys(document).length === 0 ? undefined : document;',
+      replace: 'return document;',
+    },
+    {
+      rule: 'lane undo of what waits to be made',
+      says: 'taking back what one grantee wrote takes back what was accepted and is not made yet',
+      find: "write.status === 'accepted' ?",
+      replace: "write.status === ('none' as string) ?",
+    },
+    {
+      rule: 'lane undo on two devices',
+      says: 'what is taken back has no effect, though another device makes it at the same time',
+      find: 'collection.join([{ change',
+      replace: 'void ([{ change',
+      named: 'another device',
     },
   ]),
   ...rulesIn(`${NODE}/lanes.ts`, STREAMS, [

@@ -19,13 +19,13 @@ import {
 } from '@sluice/core/grant';
 import { certificateToJson } from '@sluice/core/grant';
 import { sha256, toVerifyKey, writerId } from '@sluice/core/crypto';
-import { isDeleted, stampOfField } from '@sluice/core/record';
 import type { OpenAccount } from '../account/account.ts';
 import { SluiceError, unlessFull } from '../errors.ts';
 import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
 import type { ActivityLog } from './activity-log.ts';
 import { type ChangeOutcome, createTermsChange } from './change-terms.ts';
 import type { GivenGrants } from './given-grants.ts';
+import { takeBack } from './lane/take-back.ts';
 import type { WriteRecord } from './lane/write-log.ts';
 import type { Narrowing } from './narrowing.ts';
 import { documentOf, SYNC_ACCEPT, SYNC_DROP, SYNC_WIPED } from './sync-request.ts';
@@ -151,44 +151,17 @@ export function createGrantLife(
 
   async function undo(grantId: string): Promise<{ readonly undone: number }> {
     const grant = grants.get(grantId);
-    const { collection } = await grants.schemaOf(grant);
+    const { collection, schema } = await grants.schemaOf(grant);
     const writer = bytesToHex(writerId(toVerifyKey(grant.granteeKey)));
-    const written = grants.writes.list({ grantId, status: 'applied' }).toSorted((a, b) => a.n - b.n);
-    const saves: Parameters<typeof collection.save>[0][number][] = [];
-    const removes: string[] = [];
-    for (const recordId of new Set(written.map((w) => w.recordId))) {
-      const mine = written.filter((w) => w.recordId === recordId);
-      const state = collection.stateById(recordId);
-      if (!state) continue;
-      const [first] = mine;
-      const isWhole = state.stamps.every((stamp) => stamp.writer === writer);
-      if (first?.operation === 'insert' && !isDeleted(state) && isWhole) {
-        removes.push(recordId);
-        continue;
-      }
-      const wasDeleted = mine.find((w) => w.operation === 'delete');
-      if (isDeleted(state)) {
-        if (wasDeleted?.before && state.stamps[state.deleted]?.writer === writer)
-          saves.push({ id: recordId, document: beforeAll(mine, wasDeleted), force: true, ...schemaOf(state.schema) });
-        continue;
-      }
-      const document: Record<string, JsonValue> = { ...state.fields };
-      for (const name of new Set(mine.flatMap((w) => [...Object.keys(w.set), ...w.remove]))) {
-        // What somebody else has written since is not the grantee's to lose.
-        if (stampOfField(state, name).writer !== writer) continue;
-        const before = mine.find((w) => name in w.set || w.remove.includes(name))?.before?.[name];
-        if (before === undefined) delete document[name];
-        else document[name] = before;
-      }
-      saves.push({ id: recordId, document, force: true, ...schemaOf(state.schema) });
-    }
-    account.store.db.transact(() => {
-      if (saves.length > 0) collection.save(saves);
-      if (removes.length > 0) collection.remove(removes);
-      grants.writes.put(written.map((w) => ({ ...w, status: 'undone' as const })));
+    return account.store.db.transact(() => {
+      const { undone, made, records } = takeBack(collection, grants.writes.list({ grantId }), writer, schema.id);
+      grants.writes.put(records);
+      const of = { grantId, grantee: grant.grantee };
+      for (const { n, recordId, operation } of made)
+        log.note({ type: 'verdict', ...of, n, recordId, operation, accepted: true });
+      log.note({ type: 'undo', ...of, undone });
+      return { undone };
     });
-    log.note({ type: 'undo', grantId, grantee: grant.grantee, undone: saves.length + removes.length });
-    return { undone: saves.length + removes.length };
   }
 
   /**
@@ -287,18 +260,4 @@ export function createGrantLife(
       for (const stop of stops.splice(0)) stop();
     },
   };
-}
-
-const schemaOf = (schema: string | undefined): { readonly schema?: string } => (schema === undefined ? {} : { schema });
-
-/** A record that a grantee deleted as it was before its first write to it. */
-function beforeAll(writes: readonly WriteRecord[], deleted: WriteRecord): JsonObject {
-  const document: Record<string, JsonValue> = { ...deleted.before };
-  for (const write of writes.filter((w) => w.n < deleted.n).toReversed())
-    for (const name of [...Object.keys(write.set), ...write.remove]) {
-      const before = write.before?.[name];
-      if (before === undefined) delete document[name];
-      else document[name] = before;
-    }
-  return document;
 }

@@ -3,7 +3,7 @@
  * first and counts, so that two agents never decide differently; the write itself is a join, so that it takes effect once whoever makes it.
  */
 
-import { bytesToHex, type Clock, equalBytes, hexToBytes, type JsonObject, type JsonValue } from '@sluice/core/base';
+import { bytesToHex, type Clock, equalBytes, hexToBytes } from '@sluice/core/base';
 import type { AeadKey, GrantSecret, StreamTagKey } from '@sluice/core/crypto';
 import {
   bornRecordId,
@@ -19,13 +19,14 @@ import {
   openLaneWrite,
   type Rejection,
 } from '@sluice/core/grant';
-import { isDeleted, type RecordState, type Stamp } from '@sluice/core/record';
+import type { RecordState, Stamp } from '@sluice/core/record';
 import { SluiceError } from '../../errors.ts';
 import type { Collection } from '../../store/collection.ts';
 import type { StoreDb } from '../../store/store-db.ts';
 import type { LaneDesk } from '../feed/feed-work.ts';
 import { type Accepted, judge, type JudgeRule } from './judge.ts';
 import type { LaneItem, LaneReplica } from './lane-replica.ts';
+import { carries, changeBy, heldBefore, operationOn } from './made-write.ts';
 import type { WriteLog, WriteRecord } from './write-log.ts';
 
 /** What a desk works with. */
@@ -153,10 +154,11 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
     for (const n of stated.waiting) {
       const decision = writes.get(rule.grantId, n)?.status;
       // Another device of the owner may have it, on its way here.
-      const held = decision === 'accepted' ? heldAt(n) : undefined;
+      const held = decision === 'accepted' || decision === 'undone' ? heldAt(n) : undefined;
       if (decision === 'declined') reject(n, 'DECLINED');
       else if (!held || !isNamed(stated, held)) waiting.push(n);
-      else {
+      // What was taken back before it was told is accepted, and made already.
+      else if (decision !== 'undone') {
         const verdict = session.judgeHeld(held);
         if (typeof verdict === 'string') reject(n, verdict);
         else {
@@ -224,7 +226,7 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
       made.push({
         ...recordOf(held, write, change.id, before),
         status: 'applied',
-        before: fieldsBefore(before, write),
+        ...heldBefore(before, write, writerHex),
       });
     }
     const waiting = stated.waiting.flatMap((n) => {
@@ -271,14 +273,8 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
     });
   }
 
-  const changeOf = (write: LaneWrite) => ({
-    id: recordIdOf(write.id) ?? bornRecordId(rule.grantId, write.id),
-    schema: rule.schema,
-    set: write.operation === 'delete' ? {} : write.set,
-    remove: write.remove,
-    ...(write.operation === 'delete' ? { deleted: true } : {}),
-    ...(write.base ? { base: write.base } : {}),
-  });
+  const changeOf = (write: LaneWrite) =>
+    changeBy(write, recordIdOf(write.id) ?? bornRecordId(rule.grantId, write.id), rule.schema);
 
   /** Whether this is the very entry that was decided on under its number. */
   const isNamed = (stated: LaneVerdicts, { n, hash }: Held): boolean => {
@@ -297,12 +293,12 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
     }
   }
 
-  /** `before`: the record when the write is made; what the write calls itself may be something else. */
+  /** `before`: the record when the write is made. */
   const recordOf = ({ n, stamp }: Held, write: LaneWrite, recordId: string, before?: RecordState) => ({
     grantId: rule.grantId,
     n,
     recordId,
-    operation: write.operation !== 'insert' || !before || isDeleted(before) ? write.operation : ('update' as const),
+    operation: operationOn(write.operation, before),
     set: write.set,
     remove: [...write.remove],
     at: { ms: stamp.ms, counter: stamp.counter },
@@ -349,20 +345,4 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
       replica.close();
     },
   };
-}
-
-/** Whether a record carries a stamp already. */
-const carries = (state: RecordState, stamp: Stamp): boolean =>
-  state.stamps.some((s) => s.ms === stamp.ms && s.counter === stamp.counter && s.writer === stamp.writer);
-
-/** What the fields of a write held before it; all of them for a delete. */
-function fieldsBefore(state: RecordState | undefined, write: LaneWrite): JsonObject {
-  if (!state) return {};
-  if (write.operation === 'delete') return { ...state.fields };
-  const held: Record<string, JsonValue> = {};
-  for (const name of [...Object.keys(write.set), ...write.remove]) {
-    const value = state.fields[name];
-    if (value !== undefined) held[name] = value;
-  }
-  return held;
 }

@@ -29,6 +29,8 @@ export type WriteRecord = {
   readonly code?: Rejection;
   /** What the fields held before; a field that was absent is not in it. */
   readonly before?: JsonObject;
+  /** Those of them that held what the same grantee had written. */
+  readonly overOwn?: readonly string[];
 };
 
 /** Writes of grantees, on all devices of the owner. */

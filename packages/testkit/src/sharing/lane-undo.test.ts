@@ -1,0 +1,135 @@
+/** What a grantee wrote is taken back as one, whatever others wrote in between and whichever device makes it meanwhile. */
+
+import type { JsonObject } from '@sluice/core/base';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { deviceOn } from '../messaging/messaging-fixture.ts';
+import { post, sharePosts, type SharedPosts, until } from '../sharing-fixture.ts';
+import { createTestNetwork, type TestNetwork } from '../test-network.ts';
+import { createWay } from '../way-fixture.ts';
+
+let net: TestNetwork;
+beforeEach(async () => {
+  net = await createTestNetwork();
+});
+afterEach(() => net.close());
+
+/** Ten posts that the app reads and writes. */
+const shareBoth = (policy: 'auto' | 'propose' = 'auto'): Promise<SharedPosts> =>
+  sharePosts(net, { access: 'readwrite', write: { operations: ['insert', 'update', 'delete'], policy, perDay: 100 } });
+
+const contentOf = async ({ posts }: Pick<SharedPosts, 'posts'>, id: string): Promise<unknown> =>
+  (await posts.get(id))?.content;
+const find = ({ grant }: SharedPosts, name: string): Promise<JsonObject> =>
+  until(() => grant.datastore().getOne({ name }));
+
+/** The grantee changes the content of a post, which comes to be in the owner's record. */
+async function write(shared: SharedPosts, i: number, content: string): Promise<void> {
+  const record = await find(shared, `Post ${i}`);
+  await shared.grant.datastore().save({ ...record, content });
+  await until(async () => (await contentOf(shared, `post-${i}`)) === content);
+}
+/** The owner changes it, which comes to be in the grantee's copy. */
+async function edit(shared: SharedPosts, i: number, content: string): Promise<void> {
+  await shared.posts.save({ ...(await shared.posts.get(`post-${i}`)), content });
+  await until(async () => (await find(shared, `Post ${i}`)).content === content);
+}
+/** The grantee proposes a change of a post, which comes to wait on these devices. Returns its number. */
+async function propose(shared: SharedPosts, i: number, content: string): Promise<number> {
+  const record = await find(shared, `Post ${i}`);
+  const { n } = await shared.grant.datastore().save({ ...record, content });
+  await until(() => shared.owner.account.sharing.writes.list().length === 1);
+  return n ?? 0;
+}
+
+describe('the undo of a grant', () => {
+  it('[LANE-9] gives a field back what others last wrote there, not what was there before all', async () => {
+    const shared = await shareBoth();
+    const { sharing } = shared.owner.account;
+    await write(shared, 1, 'app');
+    await edit(shared, 1, 'owner');
+    await write(shared, 1, 'app again');
+    await write(shared, 1, 'app once more');
+    expect(await sharing.writes.undo(shared.given.grantId)).toEqual({ undone: 1 });
+    expect(await contentOf(shared, 'post-1')).toBe('owner');
+    await write(shared, 1, 'app after the undo');
+    expect(await sharing.writes.undo(shared.given.grantId)).toEqual({ undone: 1 });
+    expect(await contentOf(shared, 'post-1')).toBe('owner');
+  });
+
+  it('[LANE-9] brings a deleted record back with what others wrote there, and none that the grantee had made itself', async () => {
+    const shared = await shareBoth();
+    const { grant, given, owner, posts } = shared;
+    await write(shared, 2, 'app');
+    await edit(shared, 2, 'owner');
+    await write(shared, 3, 'app');
+    const { _id, ...document } = post(77);
+    await grant.datastore().save(document);
+    const made = await until(() => posts.getOne({ name: 'Post 77' }));
+    for (const name of ['Post 2', 'Post 3', 'Post 77'])
+      await grant.datastore().delete(String((await find(shared, name))._id));
+    await until(async () => (await posts.count()) === 8);
+    expect(await owner.account.sharing.writes.undo(given.grantId)).toEqual({ undone: 2 });
+    expect(await contentOf(shared, 'post-2')).toBe('owner');
+    expect(await contentOf(shared, 'post-3')).toBe('content 3');
+    expect(await posts.get(String(made._id))).toBeUndefined();
+    expect(await posts.count()).toBe(10);
+  });
+
+  it('[LANE-9] takes back what was accepted and is not made yet, which never takes effect and is not left unanswered', async () => {
+    const shared = await shareBoth('propose');
+    const { grant, owner, posts } = shared;
+    const { writes, activity } = owner.account.sharing;
+    const n = await propose(shared, 3, 'please');
+    await net.stopNode();
+    await writes.accept(grant.id, n);
+    expect(await writes.undo(grant.id)).toEqual({ undone: 1 });
+    const seen: unknown[] = [];
+    posts.changes(({ record }) => void seen.push(record?.content));
+    await net.startNode();
+    expect(await grant.settled(n)).toMatchObject({ accepted: true });
+    await until(() => grant.pending().length === 0);
+    await until(async () => (await find(shared, 'Post 3')).content === 'content 3');
+    await owner.account.synced();
+    expect([await contentOf(shared, 'post-3'), writes.list(grant.id).map((w) => w.status), seen]).toEqual([
+      'content 3',
+      ['undone'],
+      [],
+    ]);
+    const told = activity.list().filter(({ type }) => type === 'undo' || type === 'verdict');
+    expect(told).toMatchObject([{ type: 'undo' }, { type: 'verdict', n, accepted: true }]);
+    const phone = await net.restore(owner, 'phone');
+    await phone.synced();
+    const again = await phone.vault.openDatastore('social/post');
+    expect(await contentOf({ posts: again }, 'post-3')).toBe('content 3');
+  });
+
+  it('[LANE-9] takes back what another device makes at the same time', async () => {
+    const shared = await shareBoth('propose');
+    const { grant, owner } = shared;
+    const way = createWay(net);
+    const phone = await deviceOn(net, owner, 'phone', { openSocket: way.openSocket });
+    try {
+      const posts = await phone.vault.openDatastore('social/post');
+      const n = await propose(shared, 3, 'please');
+      await until(() => phone.sharing.writes.list().length === 1);
+      await until(async () => (await contentOf({ posts }, 'post-3')) === 'content 3');
+      way.close();
+      await phone.sharing.writes.accept(grant.id, n);
+      expect(await phone.sharing.writes.undo(grant.id)).toEqual({ undone: 1 });
+      await owner.account.sharing.writes.accept(grant.id, n);
+      await until(async () => (await contentOf(shared, 'post-3')) === 'please');
+      await owner.account.synced();
+      way.open();
+      await phone.synced();
+      await owner.account.synced();
+      expect([await contentOf(shared, 'post-3'), await contentOf({ posts }, 'post-3')]).toEqual([
+        'content 3',
+        'content 3',
+      ]);
+      const standings = [owner.account, phone].map((device) => device.sharing.writes.list(grant.id)[0]?.status);
+      expect(standings).toEqual(['undone', 'undone']);
+    } finally {
+      await phone.close();
+    }
+  });
+});
