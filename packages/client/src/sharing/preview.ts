@@ -2,7 +2,15 @@
 
 import { canonicalJson, isJsonObject, type JsonObject, type JsonValue, shownText } from '@sluice/core/base';
 import type { GrantSecret } from '@sluice/core/crypto';
-import { bindFilter, type Filter, listNegations, parseFilter, parseInstant } from '@sluice/core/filter';
+import {
+  bindFilter,
+  type Filter,
+  filterDates,
+  instantsAt,
+  listNegations,
+  parseFilter,
+  parseInstant,
+} from '@sluice/core/filter';
 import { type FieldTerm, type GrantTerms, project } from '@sluice/core/grant';
 import type { LoadedSchema } from '../schema/index.ts';
 import type { Collection } from '../store/collection.ts';
@@ -18,7 +26,7 @@ export type Preview = {
   readonly matching: number;
   /** What of each record is revealed, or `all`. Empty when nothing is read. */
   readonly fields: readonly FieldTerm[] | 'all';
-  /** First and last instant of the filter's date fields among the matching records, ISO. */
+  /** First and last instant of the filter's date fields, and of all that are not inside of another, among the matching records, ISO. */
   readonly span?: { readonly from: string; readonly to: string };
   /** The first matching records exactly as the grantee would see them, but for ids and pseudonyms. */
   readonly sample: readonly JsonObject[];
@@ -56,9 +64,10 @@ export function previewTerms(terms: GrantTerms, filter: Filter, source: PreviewS
   const { schema, collection, nowMs, secret } = source;
   const sample: JsonObject[] = [];
   const instants: number[] = [];
-  const dateFields = [...schema.formats].filter(
+  const outer = [...schema.formats].filter(
     ([path]) => !path.includes('.') && path !== 'insertedAt' && path !== 'modifiedAt',
   );
+  const dateFields = new Map([...outer, ...filterDates(filter)]);
   let matching = 0;
   let changes = 0;
   for (const record of matchingIn(source, filter)) {
@@ -66,11 +75,7 @@ export function previewTerms(terms: GrantTerms, filter: Filter, source: PreviewS
     if (sample.length < SAMPLE && terms.access !== 'write')
       sample.push(project(record, terms.fields, SAMPLE_ID, secret));
     changes += changesSince(record, nowMs - RATE_DAYS * DAY_MS);
-    for (const [path, format] of dateFields) {
-      const value = record[path];
-      const at = typeof value === 'string' ? parseInstant(value, format) : undefined;
-      if (at !== undefined) instants.push(at);
-    }
+    for (const [path, format] of dateFields) instants.push(...instantsAt(record, path, format));
   }
   const span = spanOf(instants);
   return {

@@ -2,6 +2,7 @@ export { allOf } from './all-of.ts';
 export type { Filter } from './ast.ts';
 export { failsForCertain } from './certain.ts';
 export { describe, listNegations, spanWords } from './describe.ts';
+export { filterDates, instantsAt } from './filter-dates.ts';
 export { type FieldFormat, type FieldFormats, type FieldLists, fieldFormats, fieldLists } from './formats.ts';
 export { compareBySort, compareKeys, type IndexKey, indexKeys, type Sort } from './index-keys.ts';
 export { parseInstant, parseSpan, type Span, subtractSpan } from './instant.ts';

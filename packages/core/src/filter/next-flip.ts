@@ -1,10 +1,11 @@
 /** When a record's result changes by time alone (spec/filter.md): what expiry instants in feeds are made of. */
 
-import { isJsonObject, type JsonObject, type JsonValue } from '../base/json.ts';
+import type { JsonObject, JsonValue } from '../base/json.ts';
 import type { Filter, Node } from './ast.ts';
 import type { FieldFormat } from './formats.ts';
 import { crossings, parseInstant, type Span } from './instant.ts';
 import { matches } from './matcher.ts';
+import { valuesAt } from './values-at.ts';
 
 /**
  * The first ms after `nowMs` at which `matches` of the unchanged record becomes another, or undefined when it never does.
@@ -43,14 +44,4 @@ function collect(node: Node, value: JsonValue, found: number[]): void {
 function addCrossings(value: JsonValue, format: FieldFormat, span: Span, found: number[]): void {
   const at = typeof value === 'string' ? parseInstant(value, format) : undefined;
   if (at !== undefined) for (const crossing of crossings(at, span)) found.push(crossing);
-}
-
-function valuesAt(value: JsonValue, path: readonly string[], step: number, visit: (item: JsonValue) => void): void {
-  if (Array.isArray(value)) {
-    for (const item of value as readonly JsonValue[]) valuesAt(item, path, step, visit);
-    return;
-  }
-  if (step === path.length) return visit(value);
-  const name = path[step] as string;
-  if (isJsonObject(value) && Object.hasOwn(value, name)) valuesAt(value[name] as JsonValue, path, step + 1, visit);
 }

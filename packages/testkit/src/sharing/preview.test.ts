@@ -53,6 +53,35 @@ describe('what a preview says', () => {
     });
   });
 
+  it('[GRANT-26] the span covers the dates that the filter is about, nested ones too', async () => {
+    const encounters = await owner.account.vault.openDatastore('fhir/encounter');
+    const visit = (start: string, end: string): JsonObject => ({
+      resourceType: 'Encounter',
+      status: 'finished',
+      class: { code: 'AMB' },
+      period: { start, end },
+    });
+    await encounters.saveMany([
+      visit('2026-01-01T10:00:00Z', '2026-01-01T11:00:00Z'),
+      visit('2026-03-05T10:00:00Z', '2026-03-09T11:00:00Z'),
+      visit('2019-01-01T10:00:00Z', '2019-01-01T11:00:00Z'),
+    ]);
+    const spanOf = async (filter: JsonObject): Promise<unknown> => {
+      const id = await asked({ schema: 'fhir/encounter', filter });
+      return (await owner.account.sharing.preview(id)).items[0]?.span;
+    };
+    const since = { $gte: '2020-01-01T00:00:00Z' };
+    expect(await spanOf({ 'period.start': since })).toEqual({
+      from: '2026-01-01T10:00:00.000Z',
+      to: '2026-03-05T10:00:00.000Z',
+    });
+    expect(await spanOf({ $or: [{ 'period.start': since }, { $not: { 'period.end': { $exists: true } } }] })).toEqual({
+      from: '2026-01-01T10:00:00.000Z',
+      to: '2026-03-09T11:00:00.000Z',
+    });
+    expect(await spanOf({ status: 'finished' })).toBeUndefined();
+  });
+
   it('[GRANT-26] a condition on a field that the schema does not name is pointed out, since a slip there may reveal everything', async () => {
     const id = await asked({});
     const filter = { $not: { contnt: 'secret', 'sourceData.x': 1 }, name: 'a' };
