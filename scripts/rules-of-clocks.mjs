@@ -95,4 +95,13 @@ export const CLOCK_RULES = [
       named: '[MSG-30]',
     },
   ]),
+  ...rulesIn(`${CLIENT}/sharing/given-grants.ts`, CLOCKS, [
+    {
+      rule: 'end by the node’s time',
+      says: 'no clock of the owner’s own ends a grant for good',
+      find: 'const nowMs = link.nodeSpan()?.fromMs;',
+      replace: 'const nowMs = clock.nowMs();',
+      named: '[GRANT-54]',
+    },
+  ]),
 ];

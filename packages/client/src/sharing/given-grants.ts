@@ -134,7 +134,9 @@ export function createGivenGrants(
 
   function armExpiry(): void {
     cancelTimer();
-    const nowMs = clock.nowMs();
+    // What ends for good ends by the node's time. While that is not known the grant rests.
+    const nowMs = link.nodeSpan()?.fromMs;
+    if (nowMs === undefined) return;
     let waitMs = FULL_PAUSE_MS;
     try {
       waitMs = endDue(nowMs) - nowMs;
@@ -150,7 +152,7 @@ export function createGivenGrants(
     for (const grant of standing.list()) {
       const { grantId, grantee } = grant;
       const endMs = endsAtMs(grant.terms);
-      const purgeMs = purgeAtMs(grantId, endMs);
+      const purgeMs = purgeAtMs(grantId, endMs, nowMs);
       if (purgeMs !== undefined && purgeMs <= nowMs) purge(grant).catch(unlessFull);
       else if (purgeMs !== undefined) next = Math.min(next, purgeMs);
       if (endMs === undefined || rowOf(grantId)?.status === 'revoked') continue;
@@ -167,10 +169,10 @@ export function createGivenGrants(
   }
 
   /** When what is left of an ended grant goes; undefined while it has not ended, or when it is gone. */
-  function purgeAtMs(grantId: string, endMs: number | undefined): number | undefined {
+  function purgeAtMs(grantId: string, endMs: number | undefined, nowMs: number): number | undefined {
     if (facts.get(grantId, 'purged')) return undefined;
     const row = rowOf(grantId);
-    const over = endMs !== undefined && endMs <= clock.nowMs() ? endMs : undefined;
+    const over = endMs !== undefined && endMs <= nowMs ? endMs : undefined;
     const completed = facts.get(grantId, 'completed')?.at;
     const at = over ?? (row?.status === 'revoked' ? row.ms : typeof completed === 'number' ? completed : undefined);
     return at === undefined ? undefined : at + PURGE_MS;
@@ -350,8 +352,10 @@ export function createGivenGrants(
         link.onState((state) => {
           if (state !== 'ready') return;
           sendRows();
-          // What ended while nobody was here could not be said without the node.
+          // What ended while nobody was here could not be said without the node; what a wrong clock held to be over goes on.
           armExpiry();
+          for (const { grantId, terms } of standing.list())
+            if (endsAtMs(terms) !== undefined && rowOf(grantId)?.status !== 'revoked') void follow(grantId);
         }),
       ];
       stop = () => {

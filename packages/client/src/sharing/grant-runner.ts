@@ -133,7 +133,8 @@ export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
     if (facts.get(grantId, 'purged')) return 'purged';
     const ended = row?.status === 'revoked' || facts.get(grantId, 'revoked') || facts.get(grantId, 'dropped');
     // An expired grant's row is revoked too, so that the node forgets its feed.
-    const isOver = (endsAtMs(grant.terms) ?? Number.POSITIVE_INFINITY) <= clock.nowMs();
+    // By the latest time that may be: nothing is revealed that late, and nothing ends for good by it.
+    const isOver = (endsAtMs(grant.terms) ?? Number.POSITIVE_INFINITY) <= (link.nodeSpan()?.toMs ?? clock.nowMs());
     if (ended && !(isOver && !facts.get(grantId, 'revoked'))) return 'revoked';
     if (isOver) return 'expired';
     if (facts.get(grantId, 'completed')) return 'completed';

@@ -321,6 +321,33 @@ describe('a clock that is wrong', () => {
     expect([ended.status(), await ended.datastore().count()]).toEqual(['expired', 0]);
   });
 
+  it('[GRANT-54] [GRANT-40] an owner whose clock is past the end of a grant ends nothing before the node says so, and goes on', async () => {
+    await networkWithWrong('owner');
+    const owner = await net.person('owner');
+    const posts = await owner.account.vault.openDatastore('social/post');
+    await posts.saveMany([1, 2, 3].map((i) => post(i)));
+    const shared = await sharePosts(net, untilTomorrow(), owner);
+    const { grantId } = shared.given;
+    await owner.account.close();
+    await net.stopNode();
+    wrongMs = 3 * DAY_MS;
+    const again = await net.reopen(owner);
+    const statusOf = (): unknown => again.sharing.grants.list()[0]?.status;
+    expect(statusOf()).toBe('expired');
+    await (await again.vault.openDatastore('social/post')).save(post(4));
+    await net.startNode();
+    await until(() => statusOf() === 'live');
+    await until(async () => (await shared.grant.datastore().count()) === 4);
+    const ends = (): unknown[] => again.sharing.activity.list({ grantId }).filter((e) => e.type === 'expiry');
+    expect([shared.grant.status(), ends()]).toEqual(['live', []]);
+    // Now it is over by everybody's clock.
+    commonMs = 2 * DAY_MS;
+    await net.stopNode();
+    await net.startNode();
+    await until(() => ends().length === 1);
+    expect(statusOf()).toBe('expired');
+  });
+
   it('[GRANT-53] [FEED-7] a grantee whose clock jumps past a window shows nothing of it, and all of it when the node has told the time', async () => {
     await networkWithWrong('reader.example');
     const { grant } = await windowed(async () => undefined);
