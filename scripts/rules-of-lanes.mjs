@@ -232,6 +232,41 @@ export const LANE_RULES = [
       named: '[LANE-14]',
     },
   ]),
+  ...rulesIn(
+    'packages/client/src/sharing/read-versions.ts',
+    ['packages/client/src/sharing/read-versions.test.ts'],
+    [
+      {
+        rule: 'lane older versions',
+        says: 'a grantee that saves what it read earlier undoes nothing that others have written since',
+        find: 'const seen = read ?? shown ?? {};',
+        replace: 'const seen = shown ?? read ?? {};',
+        tests: ['packages/testkit/src/sharing/stale-save.test.ts'],
+        named: '[LANE-22]',
+      },
+      {
+        rule: 'lane change on both sides',
+        says: 'a field that somebody else has changed since it was read is not written over',
+        find: '!isSame(now, read[name]) && !isOwn)',
+        replace: '!isSame(now, read[name]) && !isOwn && !name)',
+        named: '[LANE-22]',
+      },
+      {
+        rule: 'lane versions not known',
+        says: 'a document whose version is not known any more is not taken for the whole record',
+        find: "if (typeof _rev === 'string' && shown && !read)",
+        replace: "if (typeof _rev === 'string' && shown && !read && !_rev)",
+        named: '[LANE-22]',
+      },
+      {
+        rule: 'lane versions of a record',
+        says: 'a version of one record is none of another',
+        find: 'return read?._id === id ? read : undefined;',
+        replace: 'return read && id !== null ? read : undefined;',
+        named: '[LANE-22]',
+      },
+    ],
+  ),
   ...rulesIn('packages/client/src/sharing/grant-life.ts', PLAYED, [
     {
       rule: 'lane of an ended grant',

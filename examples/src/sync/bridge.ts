@@ -21,7 +21,7 @@ export function bridge(
   const carry = async ({ origin, record }: Pick<FeedChange, 'origin' | 'record'>): Promise<Carried> => {
     if (origin === 'self') return 'own';
     if (!record) return 'unchanged'; // a record that left the filter is not taken away on the other side
-    const { _id, schema, insertedAt, modifiedAt, ...content } = record;
+    const { _id, _rev, schema, insertedAt, modifiedAt, ...content } = record; // content is what is said, and no name of it
     const there = await to.datastore().getOne(sameAs(record));
     try {
       const { n } = await to.datastore().save({ ...there, ...content });

@@ -1,12 +1,11 @@
 /** A received grant in use: the grantee's live view of what one owner reveals, and its way to write back. */
 
-import { equalBytes, isJsonObject, type JsonObject, jsonEquals, type JsonValue } from '@sluice/core/base';
+import { equalBytes, isJsonObject, type JsonObject } from '@sluice/core/base';
 import { type AeadKey, toAeadKey, type VerifyKey } from '@sluice/core/crypto';
 import { filterFailureText, parseFilter } from '@sluice/core/filter';
 import { endsAtMs, type GrantTerms, laneKey, openGrantKey, openKeyChange } from '@sluice/core/grant';
 import { parseSpan, subtractSpan } from '@sluice/core/filter';
 import { openDeviceCard } from '@sluice/core/identity';
-import { isFieldName } from '@sluice/core/record';
 import { decodeHeader, ENTRY_KIND, type PageEntry } from '@sluice/core/wire';
 import type { OpenAccount } from '../account/account.ts';
 import { packBytes, unpackBytes } from '../account/keychain.ts';
@@ -22,8 +21,12 @@ import type { ReceivedGrant } from './grant-item.ts';
 import { type LaneWriter, openLaneWriter, type PendingWrite, type WriteVerdict } from './lane/lane-writer.ts';
 import { createOverlay } from './lane/overlay.ts';
 import { assertWritable, type DraftWrite } from './lane/write-check.ts';
+import { createReadVersions } from './read-versions.ts';
 
-/** The records that a grant reveals, with this grantee's own pending writes on top. */
+/**
+ * The records that a grant reveals, with this grantee's own pending writes on top. Where the grant lets write each has a `_rev`, which names
+ * the version that is shown here; the owner's own `_rev` is not revealed.
+ */
 export type GrantDatastore = {
   /** One record by its id in this grant. */
   readonly get: (id: string) => Promise<JsonObject | undefined>;
@@ -36,9 +39,12 @@ export type GrantDatastore = {
    * Writes a record back: a new one without `_id`, or a changed one that was read here. It shows at once, is sent when the node can be
    * reached, and stays pending until the owner's verdict. A document that says nothing new writes nothing: `n` is then undefined.
    *
+   * A document with the `_rev` it was read with writes what differs from that version, whatever has changed since; REV_CONFLICT when somebody
+   * else has changed one of these fields, or when that version is not known any more. Without `_rev` it is taken as the whole record.
+   *
    * A write that the owner would refuse for certain, by what is known here, is refused at once and takes no number. Errors: NOT_ALLOWED (the
-   * grant does not let write), OPERATION_NOT_ALLOWED, FIELD_NOT_ALLOWED, OUTSIDE_FILTER, INVALID_RECORD, OVER_QUOTA, NOT_FOUND, REVOKED,
-   * EXPIRED, OFFLINE (the lane was never reached), STORE_FULL.
+   * grant does not let write), OPERATION_NOT_ALLOWED, FIELD_NOT_ALLOWED, OUTSIDE_FILTER, INVALID_RECORD, OVER_QUOTA, NOT_FOUND, REV_CONFLICT,
+   * REVOKED, EXPIRED, OFFLINE (the lane was never reached), STORE_FULL.
    */
   readonly save: (document: JsonObject) => Promise<{ readonly id: string; readonly n: number | undefined }>;
   /** Deletes a record of the owner's. Errors as `save`. */
@@ -102,6 +108,9 @@ export type GrantAnswers = {
   /** The handle was closed: whoever opens the grant again gets another. */
   readonly closed: () => void;
 };
+
+/** A write that is about to be made, and who is told when it is. */
+type Draft = DraftWrite & { readonly onWritten?: () => void };
 
 const UP_TO_DATE_MS = 60_000;
 
@@ -170,6 +179,9 @@ export function openGrantHandle(
       onSent: () => reader.decided(),
     });
   const overlay = lane && createOverlay(lane, schema.id);
+  const versions = createReadVersions(schema.merges);
+  // Nobody saves what is only read.
+  const given = (record: JsonObject): JsonObject => (lane ? versions.give(record) : record);
   const keep = terms.retention === undefined ? undefined : parseSpan(terms.retention);
   const nowMs = clock.nowMs();
   const reader = openFeedReader({
@@ -186,6 +198,7 @@ export function openGrantHandle(
     keepMs: keep ? nowMs - subtractSpan(nowMs, keep) : 0,
     endsAtMs: () => endsAtMs(answers.terms()),
     onWiped: (wiped, reason) => {
+      versions.forget();
       if (reason !== 'dropped') answers.wiped(wiped, reason);
     },
   });
@@ -197,7 +210,7 @@ export function openGrantHandle(
   const find = (filter: JsonObject = {}, options: FindOptions = {}): JsonObject[] => {
     const parsed = parseFilter(filter, schema.formats);
     if (!parsed.ok) throw new SluiceError('BAD_FILTER', filterFailureText(parsed.error));
-    return reader.query(parsed.value, { limit: DEFAULT_LIMIT, ...options });
+    return reader.query(parsed.value, { limit: DEFAULT_LIMIT, ...options }).map(given);
   };
   const isOffered = (): boolean => grant.narrowed && !facts.get(grantId, 'accepted');
   const isReader = terms.access !== 'write';
@@ -206,8 +219,8 @@ export function openGrantHandle(
     return lane;
   };
   /** Makes a write when the lane can be reached; what is refused is refused without waiting for that. Undefined when there is nothing to write. */
-  const write = async (to: LaneWriter, draftOf: () => DraftWrite | undefined): Promise<number | undefined> => {
-    const checked = (): DraftWrite | undefined => {
+  const write = async (to: LaneWriter, draftOf: () => Draft | undefined): Promise<number | undefined> => {
+    const checked = (): Draft | undefined => {
       const status = reader.status();
       if (status === 'revoked' || status === 'dropped') throw new SluiceError('REVOKED');
       if (status === 'expired') throw new SluiceError('EXPIRED');
@@ -219,6 +232,7 @@ export function openGrantHandle(
     const draft = checked();
     if (!draft) return undefined;
     const n = to.write(draft.write);
+    draft.onWritten?.();
     reader.wrote(draft.write.id);
     return n;
   };
@@ -238,27 +252,32 @@ export function openGrantHandle(
       return answers.receipt();
     },
     status: () => (isOffered() && reader.status() === 'backfill' ? 'offered' : reader.status()),
-    changes: reader.onChange,
+    changes: (callback) =>
+      reader.onChange((change) => callback(change.record ? { ...change, record: given(change.record) } : change)),
     onStatus: reader.onStatus,
     onAlarm: reader.onAlarm,
     datastore: () => ({
-      get: async (id) => reader.get(id),
+      get: async (id) => {
+        const record = reader.get(id);
+        return record && given(record);
+      },
       getOne: async (filter, options = {}) => find(filter, { ...options, limit: 1 })[0],
       getMany: async (filter, options) => find(filter, options),
       count: async () => reader.count(),
       save: async (document) => {
         if (!isJsonObject(document)) throw new SluiceError('INVALID_RECORD', 'A record is a JSON object');
-        const { _id, ...fields } = document;
+        const { _id } = document;
         const isNew = typeof _id !== 'string';
         const writer = ownLane();
         const id = isNew ? writer.newId() : _id;
         const n = await write(writer, () => {
           const before = isNew ? undefined : shownRecord(id);
-          const { set, remove } = difference(before ?? {}, fields);
+          const change = versions.changeBy(document, before);
+          const { set, remove, base } = change;
           if (before && Object.keys(set).length + remove.length === 0) return undefined;
-          const base = mergedFields(before ?? {}, [...Object.keys(set), ...remove], schema);
           const operation = isNew ? 'insert' : 'update';
-          return { before, write: { id, operation, set, remove, ...(base ? { base } : {}) } };
+          const onWritten = (): void => versions.wrote(document, change);
+          return { before, write: { id, operation, set, remove, ...(base ? { base } : {}) }, onWritten };
         });
         return { id, n };
       },
@@ -288,7 +307,10 @@ export function openGrantHandle(
       lane?.close();
       await answers.drop(wiped);
     },
-    wipe: reader.wipe,
+    wipe: () => {
+      versions.forget();
+      return reader.wipe();
+    },
     traffic: link.traffic,
     close: () => {
       if (closed) return;
@@ -300,25 +322,4 @@ export function openGrantHandle(
       answers.closed();
     },
   };
-}
-
-/** What was shown of the fields that merge by what the writer saw; undefined when there are none. */
-function mergedFields(before: JsonObject, names: readonly string[], schema: LoadedSchema): JsonObject | undefined {
-  const seen = names.filter((name) => name in before && ['set', 'counter'].includes(schema.merges.get(name) ?? 'lww'));
-  return seen.length === 0 ? undefined : Object.fromEntries(seen.map((name) => [name, before[name] as JsonValue]));
-}
-
-/** What a save changes of the record that is shown. */
-function difference(
-  before: JsonObject,
-  after: JsonObject,
-): { readonly set: JsonObject; readonly remove: readonly string[] } {
-  const set: Record<string, JsonValue> = {};
-  for (const [name, value] of Object.entries(after)) {
-    // What no grantee sets is left as it is when a record that was read is saved again.
-    if (!isFieldName(name) || value === undefined) continue;
-    const old = before[name];
-    if (old === undefined || !jsonEquals(old, value)) set[name] = value;
-  }
-  return { set, remove: Object.keys(before).filter((name) => isFieldName(name) && !(name in after)) };
 }

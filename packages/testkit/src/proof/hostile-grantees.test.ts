@@ -63,7 +63,7 @@ describe('hostile grantees', () => {
     const [a, b] = [await holdingsOf(first, grants[0]), await holdingsOf(second, grants[1])];
     // What they were meant to see is the same: they can tell by it alone.
     expect(a.contents).toEqual(b.contents);
-    for (const kind of ['ids', 'tags', 'prints', 'stamps', 'keys', 'pieces'] as const) {
+    for (const kind of ['ids', 'revs', 'tags', 'prints', 'stamps', 'keys', 'pieces'] as const) {
       expect(a[kind].length, kind).toBeGreaterThan(3);
       expect(
         a[kind].filter((one) => b[kind].includes(one)),
@@ -218,8 +218,9 @@ async function holdingsOf({ account }: Persona, grant: GrantHandle) {
     return header.ok ? [header.value] : [];
   });
   return {
-    contents: records.map(({ _id, ...rest }) => JSON.stringify(rest)).sort(),
+    contents: records.map(({ _id, _rev, ...rest }) => JSON.stringify(rest)).sort(),
     ids: records.map((record) => String(record._id)),
+    revs: records.map((record) => String(record._rev)),
     tags: rows.map((row) => hex(row.tag)),
     prints: rows.map((row) => hex(row.print)),
     stamps: headers.map(({ hlc, n }) => `${hlc.ms}/${hlc.counter}/${n}`),

@@ -1,0 +1,137 @@
+/**
+ * Versions of a grant's records as the application has read them. By them it is known of a document that is saved what the application has
+ * changed in it and what it had only read, so that an older document undoes nothing. Must not know how records are kept or sent.
+ */
+
+import {
+  bytesToHex,
+  canonicalJson,
+  type JsonObject,
+  jsonEquals,
+  type JsonValue,
+  shownText,
+  utf8ToBytes,
+} from '@sluice/core/base';
+import { sha256 } from '@sluice/core/crypto';
+import { isFieldName, type MergeRules } from '@sluice/core/record';
+import { SluiceError } from '../errors.ts';
+
+/** What a save changes of a record. `base` is what was read of the fields that merge by it; undefined when there are none. */
+export type SavedChange = {
+  readonly set: JsonObject;
+  readonly remove: readonly string[];
+  readonly base: JsonObject | undefined;
+};
+
+/** The versions of one grant that are still known. */
+export type ReadVersions = {
+  /** The record with its version as `_rev`. */
+  readonly give: (record: JsonObject) => JsonObject;
+  /**
+   * What a document changes of the version that it was read as. `shown` is the record as it is now. Without `_rev` the document is the whole
+   * record. Errors: REV_CONFLICT.
+   */
+  readonly changeBy: (document: JsonObject, shown: JsonObject | undefined) => SavedChange;
+  /** Takes note of what a document has changed: a later save of the same version may change it further. */
+  readonly wrote: (document: JsonObject, change: SavedChange) => void;
+  readonly forget: () => void;
+};
+
+/** A version that was read: as text, since the application may change what it was given, and what was written over it since. */
+type Version = { readonly text: string; readonly own: Map<string, string> };
+
+/** Characters of all versions that are kept; the one that was read longest ago goes first. */
+const MAX_KEPT_CHARACTERS = 1024 * 1024;
+const REV_BYTES = 12;
+const ABSENT = '';
+
+/** Keeps no version yet. */
+export function createReadVersions(merges: MergeRules): ReadVersions {
+  const known = new Map<string, Version>();
+  let characters = 0;
+  const keep = (rev: string, text: string): void => {
+    const { own } = known.get(rev) ?? { own: new Map<string, string>() };
+    if (!known.delete(rev)) characters += text.length;
+    known.set(rev, { text, own });
+    for (const [oldest, version] of known) {
+      if (characters <= MAX_KEPT_CHARACTERS) return;
+      known.delete(oldest);
+      characters -= version.text.length;
+    }
+  };
+  const readAs = (rev: string, id: JsonValue | undefined, shown: JsonObject | undefined): JsonObject | undefined => {
+    const text = shown && contentOf(shown);
+    if (text !== undefined && printOf(text) === rev) {
+      keep(rev, text);
+      return shown;
+    }
+    const version = known.get(rev);
+    const read = version && (JSON.parse(version.text) as JsonObject);
+    return read?._id === id ? read : undefined;
+  };
+  const ruleOf = (name: string): string => merges.get(name) ?? 'lww';
+
+  return {
+    give: (record) => {
+      const text = contentOf(record);
+      const _rev = printOf(text);
+      keep(_rev, text);
+      return { ...record, _rev };
+    },
+    changeBy: (document, shown) => {
+      const { _rev } = document;
+      const read = typeof _rev === 'string' ? readAs(_rev, document._id, shown) : undefined;
+      // Who reads no records can read none again: what it saves is all there is to go by.
+      if (typeof _rev === 'string' && shown && !read)
+        throw new SluiceError(
+          'REV_CONFLICT',
+          'The record changed since it was read, and it is not known any more what it was then. Read it again and save on top.',
+        );
+      const seen = read ?? shown ?? {};
+      const isMerged = (name: string): boolean => name in seen && ['set', 'counter'].includes(ruleOf(name));
+      /** Whether what a document says of a field is news to the record as it is now. */
+      const isNews = (name: string, value: JsonValue | undefined): boolean => {
+        if (!read || !shown || isMerged(name)) return true;
+        const now = shown[name];
+        if (isSame(now, value)) return false;
+        const isOwn = known.get(String(_rev))?.own.get(name) === valuePrint(now);
+        if (!['max', 'min'].includes(ruleOf(name)) && !isSame(now, read[name]) && !isOwn)
+          throw new SluiceError(
+            'REV_CONFLICT',
+            `Somebody else has changed ${shownText(name)} since the record was read. Read it again and save on top.`,
+          );
+        return true;
+      };
+      const set: Record<string, JsonValue> = {};
+      for (const [name, value] of Object.entries(document)) {
+        // What no grantee sets is left as it is when a record that was read is saved again.
+        if (!isFieldName(name) || value === undefined || isSame(seen[name], value)) continue;
+        if (isNews(name, value)) set[name] = value;
+      }
+      const remove = Object.keys(seen).filter(
+        (name) => isFieldName(name) && !(name in document) && isNews(name, undefined),
+      );
+      const merged = [...Object.keys(set), ...remove].filter(isMerged);
+      const base = Object.fromEntries(merged.map((name) => [name, seen[name] as JsonValue]));
+      return { set, remove, base: merged.length === 0 ? undefined : base };
+    },
+    wrote: ({ _rev }, { set, remove }) => {
+      const own = known.get(String(_rev))?.own;
+      for (const [name, value] of Object.entries(set)) own?.set(name, valuePrint(value));
+      for (const name of remove) own?.set(name, ABSENT);
+    },
+    forget: () => {
+      known.clear();
+      characters = 0;
+    },
+  };
+}
+
+/** What a version is of: the record's name and what can be set of it. Times differ between a write that is on its way and one that was made. */
+const contentOf = (record: JsonObject): string =>
+  canonicalJson(Object.fromEntries(Object.entries(record).filter(([name]) => name === '_id' || isFieldName(name))));
+const printOf = (text: string): string => bytesToHex(sha256(utf8ToBytes(text)).subarray(0, REV_BYTES));
+const valuePrint = (value: JsonValue | undefined): string =>
+  value === undefined ? ABSENT : printOf(canonicalJson(value));
+const isSame = (a: JsonValue | undefined, b: JsonValue | undefined): boolean =>
+  a === undefined || b === undefined ? a === b : jsonEquals(a, b);
