@@ -141,6 +141,8 @@ function about(event: ActivityEvent): string {
       return event.releases
         .map((r) => `${r.puts.length} out, ${r.deletes.length} taken back (${short(r.grantId)})`)
         .join('; ');
+    case 'write':
+      return `${event.operation} of ${plain(event.recordId)} waits for you (${short(event.grantId)})`;
     case 'verdict':
       return `${event.accepted ? 'accepted' : 'refused'} ${event.operation} of ${plain(short(event.recordId))} (${short(event.grantId)})`;
     case 'undo':

@@ -40,6 +40,8 @@ export type ActivityQuery = {
 export type ActivityLog = {
   /** Adds an event, durably, to be sent with the next push. May be called inside a transaction of the store. */
   readonly note: (activity: Activity) => void;
+  /** Whether an event that is named by what it is of was noted, by whichever device, and is kept. */
+  readonly has: (activity: Activity) => boolean;
   readonly list: (query?: ActivityQuery) => readonly ActivityEvent[];
   /** What a grantee knew at an instant. */
   readonly report: (grantee: Did, atMs: number) => Report;
@@ -51,8 +53,8 @@ export type ActivityLog = {
   /** Removes what is older than that. */
   readonly prune: () => void;
   /**
-   * Takes over what an agent noted in a collection of its own, and empties that. An agent tells of releases, verdicts and completions, and of
-   * nothing else.
+   * Takes over what an agent noted in a collection of its own, and empties that. An agent tells of releases, writes, verdicts and completions, and
+   * of nothing else.
    */
   readonly adopt: (from: Collection) => void;
   /** The duration that `keep` set. */
@@ -91,12 +93,14 @@ export function createActivityLog({ engine, clock, random }: ActivityLogDeps): A
   const log: Collection = engine.collection(ACTIVITY, ACTIVITY_SHAPE);
   let prunedMs = clock.nowMs();
 
+  const nameOf = (activity: Activity): string | undefined => {
+    const key = keyOf(activity);
+    return key === undefined ? undefined : `${activity.type}/${key}`;
+  };
   const toItem = (activity: Activity): SaveItem => {
     // Later than all that is known here, whatever the wall clock says: events of one grant are folded in this order.
     const { ms, counter } = engine.hlc.tick();
-    const key = keyOf(activity);
-    const id =
-      key === undefined ? `${hex(ms, 12)}${hex(counter, 4)}/${bytesToHex(random(8))}` : `${activity.type}/${key}`;
+    const id = nameOf(activity) ?? `${hex(ms, 12)}${hex(counter, 4)}/${bytesToHex(random(8))}`;
     const document = { at: ms, counter, ...subjectsOf(activity), event: activityToJson(activity) };
     return { id, document, force: true, onlyNew: true };
   };
@@ -134,6 +138,10 @@ export function createActivityLog({ engine, clock, random }: ActivityLogDeps): A
       // A release is noted by whoever is about to push.
       if (activity.type !== 'release') engine.nudge();
       if (clock.nowMs() - prunedMs >= PRUNE_EVERY_MS) prune();
+    },
+    has: (activity) => {
+      const name = nameOf(activity);
+      return name !== undefined && log.get(name) !== undefined;
     },
     list: (query = {}) => {
       const { grantee, grantId, sinceMs = 0, limit } = query;
@@ -178,7 +186,8 @@ function isAgents(id: string, event: JsonValue | undefined): event is JsonObject
   if (!isJsonObject(event)) return false;
   // Under the name of another event it would keep that one from being noted.
   if (!id.startsWith(`${String(event.type)}/`) && !/^[0-9a-f]{16}\/[0-9a-f]{16}$/.test(id)) return false;
-  if (event.type === 'verdict' || event.type === 'completion') return typeof event.grantId === 'string';
+  if (event.type === 'write' || event.type === 'verdict' || event.type === 'completion')
+    return typeof event.grantId === 'string';
   return (
     event.type === 'release' &&
     Array.isArray(event.releases) &&

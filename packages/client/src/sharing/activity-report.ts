@@ -102,6 +102,7 @@ function apply(event: ActivityEvent, grantee: Did, foldOf: (grantId: string) => 
     case 'request':
     case 'decline':
     case 'acceptance':
+    case 'write':
       return;
     default:
       moveTo(foldOf(event.grantId), ENDS[event.type]);

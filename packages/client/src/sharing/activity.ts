@@ -34,6 +34,13 @@ export type Activity =
       readonly document: string;
     }
   | { readonly type: 'release'; readonly releases: readonly GrantRelease[] }
+  /** A write that waits for the owner. */
+  | (OfGrant & {
+      readonly type: 'write';
+      readonly n: number;
+      readonly recordId: string;
+      readonly operation: WriteOperation;
+    })
   | (OfGrant & {
       readonly type: 'verdict';
       readonly n: number;
@@ -101,6 +108,7 @@ export function keyOf(activity: Activity): string | undefined {
     case 'attestation':
     case 'overtaken':
       return activity.document;
+    case 'write':
     case 'verdict':
       return `${activity.grantId}/${activity.n}`;
     case 'revoke':

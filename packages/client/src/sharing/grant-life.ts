@@ -28,6 +28,7 @@ import type { GivenGrants } from './given-grants.ts';
 import { takeBack } from './lane/take-back.ts';
 import type { WriteRecord } from './lane/write-log.ts';
 import type { Narrowing } from './narrowing.ts';
+import { changesOf } from './standing-terms.ts';
 import { documentOf, SYNC_ACCEPT, SYNC_DROP, SYNC_WIPED } from './sync-request.ts';
 
 /** `revoked`: the node has it, and here is the proof. `pending`: it is kept, and sent as soon as the node can be reached. */
@@ -77,7 +78,7 @@ export function createGrantLife(
   account: OpenAccount,
   mailbox: Mailbox,
   grants: GivenGrants,
-  log: Pick<ActivityLog, 'note' | 'list'>,
+  log: Pick<ActivityLog, 'note' | 'has' | 'list'>,
 ): GrantLife {
   const { clock } = account.platform;
   const { home, keychain } = account;
@@ -188,15 +189,23 @@ export function createGrantLife(
     const named = grantsIn(item).map(grants.get);
     const document = documentOf(item.data.acceptance);
     const [first] = named;
-    if (!first || !document || named.every((g) => facts.get(g.grantId, 'accepted'))) return;
-    const receipt = {
-      grantee: first.grantee,
-      hash: bytesToHex(sha256(first.receipt)),
-      grants: named.filter((g) => g.requestId === first.requestId).map(({ grantId }) => ({ grantId, terms: {} })),
-    };
-    const opened = await openAcceptance(document, receipt, deps());
-    if (!opened.ok) return;
-    for (const id of opened.value.grants) facts.note(id, 'accepted', { at: opened.value.acceptedAtMs });
+    if (!first || !document) return;
+    const { grantee, requestId, receipt } = first;
+    const event = { type: 'acceptance', grantee, grants: [], document: bytesToHex(sha256(document)) } as const;
+    const given = { hash: bytesToHex(sha256(receipt)), of: named.filter((g) => g.requestId === requestId) };
+    const changes = named.flatMap((g) => changesOf(facts, g.grantId).map(({ hash }) => ({ hash, of: [g] })));
+    for (const { hash, of } of log.has(event) ? [] : [given, ...changes]) {
+      const known = { grantee, hash, grants: of.map(({ grantId }) => ({ grantId, terms: {} })) };
+      const opened = await openAcceptance(document, known, deps());
+      if (!opened.ok) continue;
+      const { grants, acceptedAtMs } = opened.value;
+      account.store.db.transact(() => {
+        log.note({ ...event, grants });
+        // Changed terms are in force whether or not they are accepted.
+        if (hash === given.hash) for (const id of grants) facts.note(id, 'accepted', { at: acceptedAtMs });
+      });
+      return;
+    }
   };
   const onDrop = async (item: InboxItem): Promise<void> => {
     for (const id of grantsIn(item)) {

@@ -190,18 +190,12 @@ export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
       nudge: home.nudge,
       isStored: () => home.store.outboxSize() === 0,
       onWrites: (records) => {
-        for (const { n, recordId, operation, status, code } of records)
+        for (const { n, recordId, operation, status, code } of records) {
+          const write = { grantId, grantee: grant.grantee, n, recordId, operation };
+          if (status === 'waiting') note({ type: 'write', ...write });
           if (status === 'applied' || status === 'rejected')
-            note({
-              type: 'verdict',
-              grantId,
-              grantee: grant.grantee,
-              n,
-              recordId,
-              operation,
-              accepted: status === 'applied',
-              ...(code ? { code } : {}),
-            });
+            note({ type: 'verdict', ...write, accepted: status === 'applied', ...(code ? { code } : {}) });
+        }
       },
       onOscillation: () => deps.onOscillation(grantId),
     });

@@ -118,7 +118,7 @@ describe('an agent for one type', () => {
     expect(openDeviceCard(bytes, open.identityKey.publicKey, at)).toMatchObject({ error: { type: 'wrong-use' } });
   });
 
-  it('[AGT-10] [AGT-7] tells of releases, verdicts and completions, and is not believed in anything else', async () => {
+  it('[AGT-10] [AGT-7] tells of releases, writes, verdicts and completions, and is not believed in anything else', async () => {
     const { engine } = enrolled.work;
     const { grantId, grantee } = postGrant();
     const shape = { indexes: [], formats: new Map(), merges: new Map() };
@@ -132,6 +132,7 @@ describe('an agent for one type', () => {
       event(`revoke/${grantId}`, 'revoke'),
       event(`revoke/${grantId}x`, 'verdict'),
       event('settings', 'verdict'),
+      event(`write/${grantId}/1`, 'write'),
       event(`verdict/${grantId}/1`, 'verdict'),
     ]);
     for (const fact of ['revoked', 'accepted', 'purged'])
@@ -150,6 +151,7 @@ describe('an agent for one type', () => {
     const { sharing } = owner.account;
     const told = await until(() => sharing.activity.list().find((e) => e.id === `verdict/${grantId}/1`));
     expect(told.type).toBe('verdict');
+    await until(() => sharing.activity.list().find((e) => e.id === `write/${grantId}/1`));
     await owner.account.synced();
     await until(() => activity.size() === 0);
     expect(sharing.activity.list().filter((e) => e.id.startsWith('revoke/'))).toEqual([]);

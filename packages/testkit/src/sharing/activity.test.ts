@@ -1,7 +1,8 @@
 import { type ActivityLog, type ActivityQuery, createActivityLog, type GrantRelease } from '@sluice/client';
 import { createSystemClock, type Did, systemRandom, toDid } from '@sluice/core/base';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { sharePosts, until } from '../sharing-fixture.ts';
+import { deviceOn } from '../messaging/messaging-fixture.ts';
+import { post, sharePosts, until } from '../sharing-fixture.ts';
 import { createTestNetwork, type Persona, type TestNetwork } from '../test-network.ts';
 
 const CLINIC = toDid('did:web:clinic.example');
@@ -33,20 +34,23 @@ describe('the activity log', () => {
   });
   const typesOf = (log: Pick<ActivityLog, 'list'>, query?: ActivityQuery) => log.list(query).map((e) => e.type);
 
-  it('[ACT-1] request, consent, decline and revoke are in it, on every device of the owner', async () => {
+  it('[ACT-1] request, consent, acceptance, decline and revoke are in it, on every device of the owner', async () => {
     const { app, given } = await sharePosts(net, {}, owner);
+    const { activity } = owner.account.sharing;
+    await until(() => typesOf(activity)[0] === 'acceptance');
     const refused = await app.account.sharing.request(owner.account.did, { schema: 'note', purpose: 'more of it' });
     await until(() => owner.account.mailbox.get(refused.id));
     await owner.account.sharing.decline(refused.id);
     await owner.account.sharing.revoke(given.grantId);
-    const { activity } = owner.account.sharing;
     await until(() => typesOf(activity)[0] === 'attestation');
-    expect(typesOf(activity)).toEqual(['attestation', 'revoke', 'decline', 'request', 'consent', 'request']);
+    const types = ['attestation', 'revoke', 'decline', 'request', 'acceptance', 'consent', 'request'];
+    expect(typesOf(activity)).toEqual(types);
     expect(activity.list()).toMatchObject([
       { wiped: 0, reason: 'revoked' },
       { grantId: given.grantId, grantee: app.account.did },
       { requestId: refused.id, grantee: app.account.did },
       { requestId: refused.id, purpose: 'more of it' },
+      { grants: [given.grantId], grantee: app.account.did, document: expect.stringMatching(/^[0-9a-f]{64}$/) },
       { requestId: given.requestId, grants: [{ grantId: given.grantId, terms: given.terms }] },
       { requestId: given.requestId, purpose: 'for a test' },
     ]);
@@ -56,6 +60,37 @@ describe('the activity log', () => {
     expect(phone.sharing.activity.list()).toEqual(activity.list());
     const report = await phone.sharing.report(app.account.did, net.clock.nowMs());
     expect(report.grants).toMatchObject([{ grantId: given.grantId, terms: given.terms, status: 'revoked' }]);
+  });
+
+  it('[ACT-1] [ACT-2] a write that waits, its verdict and every acceptance are in it once, whichever devices hear of them', async () => {
+    const phone = await deviceOn(net, owner, 'phone', {});
+    try {
+      const posts = await owner.account.vault.openDatastore('social/post');
+      await posts.save(post(3));
+      const write = { operations: ['update'], policy: 'propose' } as const;
+      const { given, grant } = await sharePosts(net, { access: 'readwrite', write }, owner);
+      const { grantId } = given;
+      const record = await until(() => grant.datastore().getOne());
+      const { n = 0 } = await grant.datastore().save({ ...record, content: 'please' });
+      await until(() => phone.sharing.writes.list().length === 1);
+      const of = { grantId, grantee: given.grantee, n, recordId: 'post-3', operation: 'update' };
+      expect(phone.sharing.activity.list().find(({ type }) => type === 'write')).toMatchObject(of);
+      await phone.sharing.writes.accept(grantId, n);
+      await grant.settled(n);
+      await owner.account.sharing.change(grantId, { filter: { type: 'odd' } });
+      const acceptances = (account: Persona['account']) =>
+        account.sharing.activity.list({ grantId }).filter(({ type }) => type === 'acceptance');
+      for (const account of [owner.account, phone]) await until(() => acceptances(account).length === 2);
+      await until(() => typesOf(phone.sharing.activity).includes('verdict'));
+      for (const account of [owner.account, phone, owner.account]) await account.open.synced();
+      const written = ['write', 'verdict', 'acceptance'];
+      for (const account of [owner.account, phone]) {
+        const events = account.sharing.activity.list().filter(({ type }) => written.includes(type));
+        expect(events.map(({ type }) => type).sort()).toEqual(['acceptance', 'acceptance', 'verdict', 'write']);
+      }
+    } finally {
+      await phone.close();
+    }
   });
 
   it('[ACT-1] a request that says too much is noted no longer than a request may be, and once', async () => {
