@@ -30,7 +30,7 @@ type ActivityOptions = {
 function addActivity(vault: Command, settings: () => Settings): void {
   const command = vault
     .command('activity')
-    .description('what was asked of you, given, released and ended, newest first')
+    .description('what was asked of you, given, released, written and ended, newest first')
     .option('--grantee <app>', 'of one app: its DID or host')
     .option('--grant <id>', 'of one grant')
     .option('--since <date>', 'from this date or instant on, in UTC', instant('start'))
