@@ -100,6 +100,13 @@ export const LANE_RULES = [
       named: '[LANE-9]',
     },
     {
+      rule: 'lane origins',
+      says: 'what a grantee wrote names the receipt that was in force then',
+      find: '        term: deps.term,\n',
+      replace: '',
+      tests: ['packages/testkit/src/sharing/lane-origins.test.ts'],
+    },
+    {
       rule: 'lane undo is told',
       says: 'what was taken back before it was told is accepted, and does not wait for ever',
       find: "decision === 'accepted' || decision === 'undone' ? heldAt(n)",

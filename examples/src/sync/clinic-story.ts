@@ -12,6 +12,7 @@ import {
   openRecords,
   review,
   takeBack,
+  writersOf,
   writeResult,
 } from './clinic.ts';
 import { arrived, importBundle, openStage, settledAt, type Stage } from './stage.ts';
@@ -93,6 +94,8 @@ async function play({ net, tell }: Stage, file: string, inTheFile: ClinicFacts['
 
   const vault = await patient.vault.openDatastore('fhir/observation');
   const written = await until(() => vault.getOne({ 'code.text': 'Haemoglobin', effectiveDateTime: at }));
+  const writers = await writersOf(patient, String(written._id));
+  tell(`the patient sees who wrote the status of the result: ${writers.status}`);
   const undone = await takeBack(patient, observations.id);
   await settledAt(patient, observations);
   const leftAtThePatient = await vault.count({ 'code.text': 'Haemoglobin', effectiveDateTime: at });

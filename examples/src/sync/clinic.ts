@@ -93,6 +93,16 @@ export function review(patient: Account, isWelcome: (write: WriteRecord) => bool
 }
 // #endregion
 
+// #region origins
+/** The patient's side: who wrote each field of a record that was not written by the patient, and by which consent. */
+export async function writersOf(patient: Account, recordId: string): Promise<{ readonly [field: string]: string }> {
+  const { fields } = await patient.sharing.writes.origins('fhir/observation', recordId);
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, { grantee, grantId }]) => [name, `${grantee} by grant ${grantId}`]),
+  );
+}
+// #endregion
+
 // #region undo
 /** The patient's side: takes back all that one grant has written, as one. What somebody else has changed since stays. */
 export async function takeBack(patient: Account, grantId: string): Promise<number> {

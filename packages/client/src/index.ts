@@ -49,6 +49,7 @@ export type { GivenGrant, GivenState, GrantView, ReceivedGrant } from './sharing
 export type { GrantDatastore, GrantHandle, GrantHandleStatus } from './sharing/grant-handle.ts';
 export type { PendingWrite, WriteVerdict } from './sharing/lane/lane-writer.ts';
 export type { WriteRecord } from './sharing/lane/write-log.ts';
+export type { RecordOrigins, WriteOrigin } from './sharing/lane/write-origins.ts';
 export type { ChangeOutcome } from './sharing/change-terms.ts';
 export type { GrantLife, RevokeOutcome } from './sharing/grant-life.ts';
 export type { Narrowing } from './sharing/narrowing.ts';

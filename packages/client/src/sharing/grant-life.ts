@@ -27,9 +27,11 @@ import { type ChangeOutcome, createTermsChange } from './change-terms.ts';
 import type { GivenGrants } from './given-grants.ts';
 import { takeBack } from './lane/take-back.ts';
 import type { WriteRecord } from './lane/write-log.ts';
+import { originsIn, type RecordOrigins } from './lane/write-origins.ts';
 import type { Narrowing } from './narrowing.ts';
 import { changesOf } from './standing-terms.ts';
 import { documentOf, SYNC_ACCEPT, SYNC_DROP, SYNC_WIPED } from './sync-request.ts';
+import type { LoadSchema } from './terms.ts';
 
 /** `revoked`: the node has it, and here is the proof. `pending`: it is kept, and sent as soon as the node can be reached. */
 export type RevokeOutcome =
@@ -66,6 +68,11 @@ export type GrantLife = {
     /** Lets a waiting write take effect. Errors: NOT_FOUND, ALREADY_ANSWERED, REVOKED (the grant has ended). */
     readonly accept: (grantId: string, n: number) => Promise<void>;
     readonly reject: (grantId: string, n: number) => Promise<void>;
+    /**
+     * Which grants wrote what stands in a record, by the schema that the grants are for: of each field that a grantee wrote last, the grant,
+     * the grantee and the receipt. Errors: UNKNOWN_SCHEMA, BAD_SCHEMA.
+     */
+    readonly origins: (schema: string, recordId: string) => Promise<RecordOrigins>;
     /** Takes back, as one, whatever of a grantee's accepted writes still stands. */
     readonly undo: (grantId: string) => Promise<{ readonly undone: number }>;
   };
@@ -79,6 +86,7 @@ export function createGrantLife(
   mailbox: Mailbox,
   grants: GivenGrants,
   log: Pick<ActivityLog, 'note' | 'has' | 'list'>,
+  loadSchema: LoadSchema,
 ): GrantLife {
   const { clock } = account.platform;
   const { home, keychain } = account;
@@ -149,6 +157,20 @@ export function createGrantLife(
     grants.writes.put([{ ...write, status }]);
     grants.nudge();
   };
+
+  async function origins(schema: string, recordId: string): Promise<RecordOrigins> {
+    const { id } = await loadSchema(schema);
+    const written = grants.writes.list({ recordId });
+    const found: RecordOrigins[] = [];
+    for (const grant of grants.list()) {
+      const mine = written.filter(({ grantId }) => grantId === grant.grantId);
+      if (mine.length === 0 || grant.terms.schema !== id) continue;
+      const state = (await grants.schemaOf(grant)).collection.stateById(recordId);
+      if (state) found.push(originsIn(state, mine, { grant, changes: changesOf(facts, grant.grantId) }));
+    }
+    const deleted = found.find((origins) => origins.deleted)?.deleted;
+    return { fields: Object.assign({}, ...found.map(({ fields }) => fields)), ...(deleted ? { deleted } : {}) };
+  }
 
   async function undo(grantId: string): Promise<{ readonly undone: number }> {
     const grant = grants.get(grantId);
@@ -252,6 +274,7 @@ export function createGrantLife(
       onWaiting: grants.writes.onWaiting,
       accept: async (grantId, n) => decide(grantId, n, 'accepted'),
       reject: async (grantId, n) => decide(grantId, n, 'declined'),
+      origins,
       undo,
     },
     start: () => {

@@ -181,6 +181,7 @@ export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
         merges: schema.merges,
         isValid: (document: JsonObject) => schema.validate(document).length === 0,
       },
+      term: grant.term,
       secret: grant.secret,
       tagKey: streamTagKey(grant.secret, grant.feed),
       keyOf: (epoch) => keyOf(grant)(epoch, commitments()[epoch - 2]),

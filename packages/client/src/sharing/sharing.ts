@@ -91,7 +91,7 @@ export function createSharing({ account, mailbox, vault }: SharingDeps): Sharing
   );
   const agents = createAgents({ account, vault, given, log });
   const consents = createConsent(account, mailbox, vault, vault.registry.load, given, log.note);
-  const life = createGrantLife(account, mailbox, given, log);
+  const life = createGrantLife(account, mailbox, given, log, vault.registry.load);
   const { request, requestDatastoreSync, pending } = requester;
   const { requests, preview, previewChange, consent, decline } = consents;
   const { revoke, pause, resume, change, rotateKey, certificate, writes } = life;

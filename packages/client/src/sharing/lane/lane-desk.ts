@@ -34,6 +34,8 @@ export type LaneDeskDeps = {
   readonly db: StoreDb;
   readonly clock: Clock;
   readonly rule: JudgeRule;
+  /** The number of the terms. */
+  readonly term: number;
   readonly secret: GrantSecret;
   readonly tagKey: StreamTagKey;
   readonly keyOf: (epoch: number) => AeadKey | undefined;
@@ -227,6 +229,7 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
         ...recordOf(held, write, change.id, before),
         status: 'applied',
         ...heldBefore(before, write, writerHex),
+        term: deps.term,
       });
     }
     const waiting = stated.waiting.flatMap((n) => {

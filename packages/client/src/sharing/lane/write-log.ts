@@ -31,13 +31,15 @@ export type WriteRecord = {
   readonly before?: JsonObject;
   /** Those of them that held what the same grantee had written. */
   readonly overOwn?: readonly string[];
+  /** The number of the terms that were in force when it took effect. */
+  readonly term?: number;
 };
 
 /** Writes of grantees, on all devices of the owner. */
 export type WriteLog = {
   readonly get: (grantId: string, n: number) => WriteRecord | undefined;
   /** By grant and number. */
-  readonly list: (filter: Partial<Pick<WriteRecord, 'grantId' | 'status'>>) => readonly WriteRecord[];
+  readonly list: (filter: Partial<Pick<WriteRecord, 'grantId' | 'recordId' | 'status'>>) => readonly WriteRecord[];
   readonly put: (records: readonly WriteRecord[]) => void;
   readonly onArrival: (listener: (grantId: string) => void) => () => void;
   /** Tells of each write that has begun to wait for the owner, whichever device received it. */
@@ -55,7 +57,10 @@ export type WriteLogDeps = {
 };
 
 const SHAPE: CollectionShape = {
-  indexes: [{ name: 'grant', fields: ['grantId', 'standing'] }],
+  indexes: [
+    { name: 'grant', fields: ['grantId', 'standing'] },
+    { name: 'record', fields: ['recordId'] },
+  ],
   formats: new Map(),
   // A device that has not heard how a write ended must not take that back: of two words the further one stands.
   merges: new Map([['standing', 'max']]),
