@@ -124,4 +124,100 @@ export const TERMS_RULES = [
     ],
     tests: ['packages/testkit/src/sharing/ends.test.ts'],
   },
+  {
+    rule: 'said again',
+    says: 'what the other side of a grant is not known to have heard is said again',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/words.ts',
+        find: 'for (const word of unheard()) repeat(word, REPEAT_MS);',
+        replace: 'void [unheard, repeat];',
+      },
+    ],
+    tests: ['packages/testkit/src/sharing/said-again.test.ts'],
+  },
+  {
+    rule: 'one message of a word',
+    says: 'a word that is said again is the same message, and shown once',
+    changes: [
+      {
+        file: 'packages/client/src/messaging/outbox.ts',
+        find: 'courier.draft(item, id)',
+        replace: 'courier.draft(item, void id)',
+      },
+    ],
+    tests: ['packages/testkit/src/sharing/said-again.test.ts'],
+  },
+  {
+    rule: 'accepted again',
+    says: 'a grantee that is told again of what it accepted says so again',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/grantee-words.ts',
+        find: 'words.repeat(said, ANSWER_MS)',
+        replace: 'void said',
+      },
+    ],
+    tests: ['packages/testkit/src/sharing/said-again.test.ts'],
+  },
+  {
+    rule: 'terms taken',
+    says: 'terms that were accepted are not told of again',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/owner-words.ts',
+        find: 'change && isOpen && !facts.get(',
+        replace: 'change && isOpen && !void facts.get(',
+      },
+    ],
+    tests: ['packages/testkit/src/sharing/said-again.test.ts'],
+  },
+  {
+    rule: 'heard',
+    says: 'an owner tells a grantee that it heard of the end of a grant',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/grant-life.ts',
+        find: 'words.repeat(heardWord(item), ANSWER_MS)',
+        replace: 'void heardWord',
+      },
+    ],
+    tests: ['packages/testkit/src/sharing/said-again.test.ts'],
+  },
+  {
+    rule: 'heard is enough',
+    says: 'what was heard is said no more',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/grantee-words.ts',
+        find: 'said.filter(({ name }) => !facts.get(',
+        replace: 'said.filter(({ name }) => !void facts.get(',
+      },
+    ],
+    tests: ['packages/testkit/src/sharing/said-again.test.ts'],
+  },
+  {
+    rule: 'answered once a day',
+    says: 'a message that comes again and again is answered at most once a day',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/words.ts',
+        find: 'Math.abs(clock.nowMs() - last.createdAt) < everyMs',
+        replace: 'everyMs < 0',
+      },
+    ],
+    tests: ['packages/testkit/src/sharing/said-again.test.ts'],
+  },
+  {
+    rule: 'given up before it goes',
+    says: 'how much a grantee wipes by giving a grant up is kept before that',
+    changes: [
+      {
+        file: 'packages/client/src/sharing/feed/feed-reader.ts',
+        find: "keep(rows.count());\n      end('dropped');",
+        replace: "end('dropped');\n      keep(rows.count());",
+      },
+    ],
+    tests: ['packages/testkit/src/sharing/said-again.test.ts'],
+  },
 ];

@@ -41,8 +41,8 @@ export type DeliveryFailure = { readonly later: boolean; readonly error: SluiceE
 /** Writes, seals and delivers messages of one account. */
 export type Courier = {
   readonly self: MessageRecipient;
-  /** Throws BAD_MESSAGE on a lifetime that is none. */
-  readonly draft: (item: Outgoing) => Draft;
+  /** A message with a fresh id, unless it is given one. Throws BAD_MESSAGE on a lifetime that is none. */
+  readonly draft: (item: Outgoing, id?: string) => Draft;
   /** Errors: OFFLINE (the host of the DID does not answer), UNKNOWN_DID, NO_INBOX. */
   readonly find: (did: Did) => Promise<Result<Recipient, DeliveryFailure>>;
   /** Throws MESSAGE_TOO_LARGE, BAD_MESSAGE or UNKNOWN_DID (the recipient's key cannot be sealed to). */
@@ -129,14 +129,14 @@ export function createCourier(account: OpenAccount): Courier {
 
   return {
     self: { did: account.did, sealingKey: account.sealing.publicKey },
-    draft: ({ options = {}, ...item }) => {
+    draft: ({ options = {}, ...item }, id = createMessageId(platform.random)) => {
       const { expiresInMs = LIFE_MS, context, contextApp, replyTo } = options;
       const life = Math.floor(Math.min(expiresInMs, MAX_MESSAGE_LIFE_MS));
       if (!(life > 0)) throw new SluiceError('BAD_MESSAGE', 'A message has to live for a while');
       const createdAt = clock.nowMs();
       return {
         ...item,
-        id: createMessageId(platform.random),
+        id,
         createdAt,
         expiresAt: createdAt + life,
         ...(context === undefined ? {} : { context }),

@@ -3,7 +3,7 @@
  * decided yet stays at the node, and the saved cursor stays before it. Must not know what message types mean.
  */
 
-import { bytesToHex, err, type Tag } from '@sluice/core/base';
+import { bytesToHex, type Did, err, type Tag } from '@sluice/core/base';
 import { type Message, type MessageFailure, openMessage } from '@sluice/core/message';
 import { decodeHeader, type PageEntry } from '@sluice/core/wire';
 import type { OpenAccount } from '../account/account.ts';
@@ -32,11 +32,18 @@ type Opened = {
 /** Messages that cannot be decided now and wait at the node at once; it holds 10,000 of all kinds. */
 const MAX_UNDECIDED = 500;
 
+/** What a drain tells. */
+type DrainEvents = {
+  readonly onRejected: (reason: MessageFailure['type']) => void;
+  /** A message came under an id that is known, from this sender. */
+  readonly onRepeat: (id: string, from: Did) => void;
+};
+
 /** Creates the drain of an account's inbox into its home collection. */
 export function createInboxDrain(
   account: OpenAccount,
   inbox: Collection,
-  onRejected: (reason: MessageFailure['type']) => void,
+  { onRejected, onRepeat }: DrainEvents,
 ): InboxDrain {
   const { home, store, resolver } = account;
   const { clock } = account.platform;
@@ -93,14 +100,16 @@ export function createInboxDrain(
       if (result.ok && silo) routed.push({ message: result.value, silo, to: silo.collection(INBOX, INBOX_SHAPE) });
     }
     if (account.closed()) return false;
+    // A message that came before is drained again and saved once: its record is the memory of its id.
+    const came = new Map<string, Message>();
+    for (const { result } of decided)
+      if (result.ok && !came.has(result.value.id)) came.set(result.value.id, result.value);
+    let fresh: ReadonlySet<string> = new Set();
     try {
       store.db.transact(() => {
         const nowMs = clock.nowMs();
-        // A message that came before is drained again and saved once: its record is the memory of its id.
-        const fresh = new Map<string, Message>();
-        for (const { result } of decided)
-          if (result.ok && !fresh.has(result.value.id)) fresh.set(result.value.id, result.value);
-        inbox.save([...fresh.values()].map((m) => messageToSave(m, nowMs)));
+        const saved = inbox.save([...came.values()].map((m) => messageToSave(m, nowMs)));
+        fresh = new Set(saved.map(({ id }) => id));
         for (const { message, to } of routed) route(message, to, nowMs);
         for (const { tag } of decided) home.drain(tag);
       });
@@ -112,6 +121,7 @@ export function createInboxDrain(
       throw cause;
     }
     for (const { result } of decided) if (!result.ok) onRejected(result.error.type);
+    for (const { id, from } of came.values()) if (!fresh.has(id)) onRepeat(id, from);
     if (decided.length > 0) home.nudge();
     for (const { silo } of routed) silo.nudge();
     return decided.length === opened.length;

@@ -43,6 +43,8 @@ export type Mailbox = {
   readonly sent: (id: string) => SentItem | undefined;
   /** Calls back once for every verified message that arrives, here or on another device of this account. Returns how to stop. */
   readonly on: (type: string | undefined, handler: (item: InboxItem) => void) => () => void;
+  /** Calls back on this device for a message that came again: its sender does not know that it was heard. Returns how to stop. */
+  readonly onRepeat: (type: string, handler: (item: InboxItem) => void) => () => void;
   /** Calls back for every change of a message: arrival, read, answer. */
   readonly onChange: (handler: (item: InboxItem) => void) => () => void;
   /** Messages that were dropped because they did not verify: why, and nothing of their content. */
@@ -64,10 +66,19 @@ export function createMailbox(account: OpenAccount): Mailbox {
   const outbox = createOutbox(account, courier);
   const handlers = new Set<{ readonly type: string | undefined; readonly run: (item: InboxItem) => void }>();
   const watchers = new Set<(item: InboxItem) => void>();
+  const repeated = new Set<{ readonly type: string; readonly run: (item: InboxItem) => void }>();
   const rejected = new Set<(reason: MessageFailure['type']) => void>();
   const announced = new Set<string>();
-  const drain = createInboxDrain(account, inbox, (reason) => {
-    for (const handler of [...rejected]) guarded(handler, reason);
+  const drain = createInboxDrain(account, inbox, {
+    onRejected: (reason) => {
+      for (const handler of [...rejected]) guarded(handler, reason);
+    },
+    onRepeat: (id, from) => {
+      const record = inbox.get(id);
+      const item = record && recordToItem(record);
+      if (item?.from !== from) return;
+      for (const { type, run } of [...repeated]) if (type === item.type) guarded(run, item);
+    },
   });
 
   let changed: InboxItem[] = [];
@@ -100,7 +111,7 @@ export function createMailbox(account: OpenAccount): Mailbox {
   }
 
   const sendMany: Mailbox['sendMany'] = async (items) => {
-    const drafts = items.map(courier.draft);
+    const drafts = items.map((item) => courier.draft(item));
     const groups = groupByRecipient(drafts);
     const recipients = new Map<Did, Recipient>();
     for (const did of groups.keys()) {
@@ -129,6 +140,7 @@ export function createMailbox(account: OpenAccount): Mailbox {
     post: outbox.post,
     sent: outbox.sent,
     on: (type, run) => addListener(handlers, { type, run }),
+    onRepeat: (type, run) => addListener(repeated, { type, run }),
     onChange: (handler) => addListener(watchers, handler),
     onRejected: (handler) => addListener(rejected, handler),
     get: (id) => {

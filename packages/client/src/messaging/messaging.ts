@@ -97,7 +97,7 @@ const OTHER_VERBS: { readonly [type: string]: string } = {
 const UNANSWERED: ReadonlySet<string> = new Set([
   MESSAGE,
   STATUS,
-  ...['syncGrant', 'syncAccept', 'syncDrop', 'syncWiped', 'syncTerms'].map((name) => `inbox/type/${name}`),
+  ...['syncGrant', 'syncAccept', 'syncDrop', 'syncWiped', 'syncTerms', 'syncHeard'].map((name) => `inbox/type/${name}`),
 ]);
 const PAYLOAD_TYPES = 'inbox/type/';
 

@@ -32,6 +32,8 @@ export type PostOptions = {
   readonly alongside?: (id: string) => void;
   /** Also takes a message to somebody whose DID is not found just now, because it was seen before. */
   readonly patient?: boolean;
+  /** The id of the message. One that was posted under it before is sent anew, with a life of its own. */
+  readonly id?: string;
 };
 /** `queued`: it is kept here and goes out when the recipient's node can be reached. */
 export type Posted = { readonly id: string; readonly queued: boolean };
@@ -158,8 +160,8 @@ export function createOutbox(account: OpenAccount, courier: Courier): Outbox {
   };
 
   return {
-    post: async (item, { after, alongside, patient = false }) => {
-      const draft = courier.draft(item);
+    post: async (item, { after, alongside, patient = false, id }) => {
+      const draft = courier.draft(item, id);
       const recipient = await courier.find(draft.to);
       // A host that does not answer may be the very node that is down; nothing published there is a mistake of the caller.
       if (!recipient.ok && !(recipient.error.later && (patient || recipient.error.error.code === 'OFFLINE')))

@@ -1,20 +1,20 @@
 /** The owner's change of what a grant gives: a new receipt, its row, and the message to the grantee (spec/grant.md). */
 
-import { bytesToBase64url, bytesToHex, hexToBytes, ok } from '@sluice/core/base';
+import { bytesToHex, hexToBytes } from '@sluice/core/base';
 import { sha256 } from '@sluice/core/crypto';
-import { type GrantTerms, openReceipt, signReceipt } from '@sluice/core/grant';
+import { type GrantTerms, signReceipt } from '@sluice/core/grant';
 import type { OpenAccount } from '../account/account.ts';
 import { SluiceError } from '../errors.ts';
-import type { Mailbox } from '../messaging/mailbox.ts';
 import { createTurns } from '../turns.ts';
 import type { ActivityLog } from './activity-log.ts';
 import { consentSentence, displayName } from './consent-sentence.ts';
 import type { GivenGrants } from './given-grants.ts';
 import type { GrantView } from './grant-item.ts';
 import { type Narrowing, narrow } from './narrowing.ts';
+import { openOwnReceipt, termsWord } from './owner-words.ts';
 import { latestChange, noteChange } from './standing-terms.ts';
-import { SYNC_TERMS } from './sync-request.ts';
 import { assertEndsLater, isNarrowed, type LoadSchema } from './terms.ts';
+import type { Words } from './words.ts';
 
 /** `changed`: the node holds everybody to the new terms. `pending`: it will as soon as it can be reached; nothing is sealed here by the old ones. */
 export type ChangeOutcome = { readonly status: 'changed' | 'pending' };
@@ -41,34 +41,25 @@ export async function changedTerms(
 /** Creates the change of given grants. */
 export function createTermsChange(
   account: OpenAccount,
-  mailbox: Pick<Mailbox, 'post'>,
+  words: Pick<Words, 'say'>,
   grants: GivenGrants,
   note: ActivityLog['note'],
 ): (grantId: string, narrowing: Narrowing) => Promise<ChangeOutcome> {
   const { clock } = account.platform;
   const signer = { did: account.did, key: account.device, card: account.card };
-  // This account's own word needs no looking up.
-  const self = { did: account.did, identityKey: account.identityKey.publicKey, sealingKey: account.sealing.publicKey };
-
   const change = async (grantId: string, narrowing: Narrowing): Promise<ChangeOutcome> => {
     const grant = grants.get(grantId);
     const { schema } = await grants.schemaOf(grant);
     const terms = await changedTerms(grant, narrowing, async () => schema, clock.nowMs());
     if (!isNarrowed(grant.terms, terms)) return { status: 'changed' };
     const parties = { owner: account.did, grantee: grant.grantee };
-    const first = await openReceipt(grant.receipt, parties, {
-      resolve: async () => ok(self),
-      // Whatever time it is: the device's card was good when it signed.
-      nowMs: Math.max(account.link.nodeMs(), grant.givenAtMs),
-    });
-    if (!first.ok)
-      throw new SluiceError('BAD_MESSAGE', 'The receipt of this grant is not one that this account signed');
+    const first = await openOwnReceipt(account, grant);
     const term = grant.term + 1;
     const previous = latestChange(grants.facts, grantId)?.hash ?? bytesToHex(sha256(grant.receipt));
     const receipt = signReceipt(
       {
         ...parties,
-        requestHash: hexToBytes(first.value.request),
+        requestHash: hexToBytes(first.request),
         purpose: grant.purpose,
         shown: consentSentence(terms, schema, displayName(grant.grantee)),
         grants: [{ grantId, terms }],
@@ -87,16 +78,7 @@ export function createTermsChange(
       row.catch(() => undefined);
     };
     try {
-      await mailbox.post(
-        {
-          to: grant.grantee,
-          type: SYNC_TERMS,
-          data: { grantId, receipt: bytesToBase64url(receipt) },
-          message: 'The terms of a grant changed',
-          options: { replyTo: grant.requestId },
-        },
-        { after: 'forget', patient: true, alongside: decide },
-      );
+      await words.say(termsWord(grant, receipt), decide);
     } catch (cause) {
       // A grantee who no longer takes messages is held to the new terms all the same.
       const isKept = grants.facts.get(grantId, `terms/${hash}`) !== undefined;

@@ -23,9 +23,10 @@ import {
   previewUnknown,
   type PreviewSource,
 } from './preview.ts';
-import { syncGrantData } from './sync-grant.ts';
+import { grantWord } from './owner-words.ts';
+import type { Words } from './words.ts';
 import { DATASTORE_SYNC, NO_KEY_TO_ANSWER, readDatastoreSync, saysTheSame, termsOf } from './datastore-sync.ts';
-import { isUnknown, openSyncRequest, STATUS, SYNC_GRANT, SYNC_REQUEST, type SyncRequest } from './sync-request.ts';
+import { isUnknown, openSyncRequest, STATUS, SYNC_REQUEST, type SyncRequest } from './sync-request.ts';
 import { assertEndsLater, filterOf, isNarrowed, type LoadSchema } from './terms.ts';
 
 /** What a request would reveal, item by item, made by the engine that would reveal it. */
@@ -60,6 +61,7 @@ export function createConsent(
   vault: Context,
   loadSchema: LoadSchema,
   grants: GivenGrants,
+  words: Pick<Words, 'say'>,
   note: ActivityLog['note'],
 ): Consent {
   const { platform, keychain, home } = account;
@@ -151,30 +153,15 @@ export function createConsent(
         receipt,
       }),
     );
+    const [first, ...others] = given;
+    if (!first) return [];
     await grants.openRows(given);
-    const data = await syncGrantData(
-      { grants: given, node: home.keys.node, space: home.keys.space, receipt },
-      { id: item.id, hash: request.hash, hpkeKey: request.hpkeKey },
-    );
     // The grants, the answer on its way and the pressed request stand or fall together: a consent that was interrupted can be pressed again.
-    await mailbox.post(
-      {
-        to: item.from,
-        type: SYNC_GRANT,
-        data,
-        message: 'Synchronization granted',
-        options: { replyTo: item.id },
-      },
-      {
-        after: 'forget',
-        patient: true,
-        alongside: () => {
-          for (const grant of given) keychain.put('grant', grant.grantId, givenToItem(grant));
-          mailbox.update(item.id, { status: 'accepted', read: true });
-          note({ type: 'consent', requestId: item.id, grantee: item.from, grants: given.map(toGrant) });
-        },
-      },
-    );
+    await words.say(grantWord(account, [first, ...others], request.hash), () => {
+      for (const grant of given) keychain.put('grant', grant.grantId, givenToItem(grant));
+      mailbox.update(item.id, { status: 'accepted', read: true });
+      note({ type: 'consent', requestId: item.id, grantee: item.from, grants: given.map(toGrant) });
+    });
     return given;
   }
 

@@ -8,7 +8,8 @@ import type { Keychain } from '../account/keychain.ts';
 
 /**
  * What may become of a grant. `accepted` and `dropped`: by the grantee. `revoked`: by the owner, perhaps not yet at the node. `purged`: nothing
- * of it is left at the node. `certificate`: of its revoke. `key/…`: a key that the grant may change to, by commitment. `terms/…`: changed terms, by the hash of their receipt.
+ * of it is left at the node. `certificate`: of its revoke. `key/…`: a key that the grant may change to, by commitment. `terms/…`: changed terms, by the hash of their receipt,
+ * and `taken/…`: that the grantee accepts those. `wiped/…`: what a grantee wiped at its end, by the instant, and `heard/…`: that the owner has heard a message, by its id.
  */
 export type FactName =
   | 'accepted'
@@ -19,7 +20,10 @@ export type FactName =
   | 'attested'
   | 'certificate'
   | `key/${string}`
-  | `terms/${string}`;
+  | `terms/${string}`
+  | `taken/${string}`
+  | `wiped/${string}`
+  | `heard/${string}`;
 
 /** Facts of grants, on all devices of the account. */
 export type GrantFacts = {
@@ -29,7 +33,7 @@ export type GrantFacts = {
   /** The facts of a grant whose name begins so, with the rest of the name. */
   readonly all: (
     grantId: string,
-    prefix: 'key/' | 'terms/',
+    prefix: 'key/' | 'terms/' | 'wiped/',
   ) => readonly { readonly name: string; readonly fact: JsonObject }[];
   /** Calls back for every new fact, of whichever device. */
   readonly onFact: (listener: (grantId: string, name: string) => void) => () => void;

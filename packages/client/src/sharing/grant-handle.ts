@@ -95,8 +95,10 @@ export type GrantHandleStatus = FeedStatus | 'offered';
 /** What a handle tells the owner, through whoever opened it. */
 export type GrantAnswers = {
   readonly accept: () => Promise<void>;
-  /** Tells the owner that the grant is given up, with how many records were wiped. */
-  readonly drop: (wiped: number) => Promise<void>;
+  /** Notes that the grant is given up, with how many records are wiped by that. */
+  readonly dropping: (wiped: number) => void;
+  /** Tells the owner of it. */
+  readonly dropped: () => Promise<void>;
   /** The terms as they are now: the owner may have changed them. */
   readonly terms: () => GrantTerms;
   /** The receipt of these terms. */
@@ -203,6 +205,8 @@ export function openGrantHandle(
     },
   });
   reader.start();
+  // What was given up stays so, also when the process ended before the copy was gone.
+  if (facts.get(grantId, 'dropped')) reader.drop(answers.dropping);
   lane?.start();
   const stopTerms = answers.onTerms(reader.termsChanged);
   let closed = false;
@@ -303,9 +307,9 @@ export function openGrantHandle(
     settled: (n, timeoutMs = UP_TO_DATE_MS) => reader.settled(n, timeoutMs),
     accept: answers.accept,
     drop: async () => {
-      const wiped = reader.drop();
+      reader.drop(answers.dropping);
       lane?.close();
-      await answers.drop(wiped);
+      await answers.dropped();
     },
     wipe: () => {
       versions.forget();

@@ -29,9 +29,11 @@ import { takeBack } from './lane/take-back.ts';
 import type { WriteRecord } from './lane/write-log.ts';
 import { originsIn, type RecordOrigins } from './lane/write-origins.ts';
 import type { Narrowing } from './narrowing.ts';
+import { heardWord } from './owner-words.ts';
 import { changesOf } from './standing-terms.ts';
 import { documentOf, SYNC_ACCEPT, SYNC_DROP, SYNC_WIPED } from './sync-request.ts';
 import type { LoadSchema } from './terms.ts';
+import { ANSWER_MS, type Words } from './words.ts';
 
 /** `revoked`: the node has it, and here is the proof. `pending`: it is kept, and sent as soon as the node can be reached. */
 export type RevokeOutcome =
@@ -85,6 +87,7 @@ export function createGrantLife(
   account: OpenAccount,
   mailbox: Mailbox,
   grants: GivenGrants,
+  words: Words,
   log: Pick<ActivityLog, 'note' | 'has' | 'list'>,
   loadSchema: LoadSchema,
 ): GrantLife {
@@ -219,15 +222,22 @@ export function createGrantLife(
     for (const { hash, of } of log.has(event) ? [] : [given, ...changes]) {
       const known = { grantee, hash, grants: of.map(({ grantId }) => ({ grantId, terms: {} })) };
       const opened = await openAcceptance(document, known, deps());
+      if (account.closed()) return;
       if (!opened.ok) continue;
       const { grants, acceptedAtMs } = opened.value;
       account.store.db.transact(() => {
         log.note({ ...event, grants });
         // Changed terms are in force whether or not they are accepted.
-        if (hash === given.hash) for (const id of grants) facts.note(id, 'accepted', { at: acceptedAtMs });
+        const name = hash === given.hash ? 'accepted' : (`taken/${hash}` as const);
+        for (const id of grants) facts.note(id, name, { at: acceptedAtMs });
       });
       return;
     }
+  };
+  /** What a grantee says of the end of its grants was heard once it is noted: before that it is said again. */
+  const tellHeard = (item: InboxItem, name: 'dropped' | 'attested'): void => {
+    const ids = grantsIn(item);
+    if (ids.length > 0 && ids.every((id) => facts.get(id, name))) words.repeat(heardWord(item), ANSWER_MS);
   };
   const onDrop = async (item: InboxItem): Promise<void> => {
     for (const id of grantsIn(item)) {
@@ -262,7 +272,7 @@ export function createGrantLife(
     },
     pause: (grantId) => grants.setPaused(grantId, true),
     resume: (grantId) => grants.setPaused(grantId, false),
-    change: createTermsChange(account, mailbox, grants, log.note),
+    change: createTermsChange(account, words, grants, log.note),
     rotateKey: grants.rotateKey,
     certificate: certify,
     writes: {
@@ -279,14 +289,20 @@ export function createGrantLife(
     },
     start: () => {
       endUntaken();
-      const follow = (type: string, handle: (item: InboxItem) => void): void => {
-        stops.push(mailbox.on(type, handle));
-        for (const item of mailbox.list({ type })) handle(item);
+      const follow = (
+        type: string,
+        take: (item: InboxItem) => Promise<void>,
+        answer: (item: InboxItem) => void = () => undefined,
+      ): void => {
+        // What cannot be noted now is looked at again at the next start: the message is kept.
+        const handle = (item: InboxItem): Promise<void> => take(item).catch(unlessFull);
+        const hear = (item: InboxItem): void => void handle(item).then(() => account.closed() || answer(item));
+        stops.push(mailbox.on(type, hear), mailbox.onRepeat(type, hear));
+        for (const item of mailbox.list({ type })) void handle(item);
       };
-      // What cannot be noted now is looked at again at the next start: the message is kept.
-      follow(SYNC_ACCEPT, (item) => void onAccept(item).catch(unlessFull));
-      follow(SYNC_DROP, (item) => void onDrop(item).catch(unlessFull));
-      follow(SYNC_WIPED, (item) => void onWiped(item).catch(unlessFull));
+      follow(SYNC_ACCEPT, onAccept);
+      follow(SYNC_DROP, onDrop, (item) => tellHeard(item, 'dropped'));
+      follow(SYNC_WIPED, onWiped, (item) => tellHeard(item, 'attested'));
     },
     close: () => {
       for (const stop of stops.splice(0)) stop();

@@ -1,22 +1,14 @@
 /** The requester's side of sharing: asks, waits for the answer, keeps the grants it receives, and opens them. */
 
-import { bytesToBase64url, bytesToHex, isDid, type JsonObject, shownValue } from '@sluice/core/base';
+import { bytesToBase64url, isDid, type JsonObject, shownValue } from '@sluice/core/base';
 import {
   createHpkeKeyPair,
   createSigningKey,
   hpkeKeyPairFromSecret,
-  sha256,
   signingKeyFromSeed,
   toVerifyKey,
 } from '@sluice/core/crypto';
-import {
-  endsAtMs,
-  type GrantTerms,
-  MAX_REQUEST_ITEMS,
-  signAcceptance,
-  signAttestation,
-  type WipeReason,
-} from '@sluice/core/grant';
+import { endsAtMs, type GrantTerms, MAX_REQUEST_ITEMS } from '@sluice/core/grant';
 import { openDocument } from '@sluice/core/identity';
 import type { OpenAccount } from '../account/account.ts';
 import { packBytes, unpackBytes } from '../account/keychain.ts';
@@ -28,18 +20,11 @@ import { followChangedTerms, type KeepTerms } from './changed-terms.ts';
 import { DATASTORE_SYNC, type DatastoreSync, toItem } from './datastore-sync.ts';
 import { createGrantFacts } from './grant-facts.ts';
 import { type GrantAnswers, type GrantHandle, openGrantHandle } from './grant-handle.ts';
+import { createGranteeWords } from './grantee-words.ts';
 import { itemToReceived, type ReceivedGrant, receivedToItem } from './grant-item.ts';
 import { readSyncGrant } from './sync-grant.ts';
-import {
-  MAX_PURPOSE,
-  signSyncRequest,
-  STATUS,
-  SYNC_ACCEPT,
-  SYNC_DROP,
-  SYNC_GRANT,
-  SYNC_REQUEST,
-  SYNC_WIPED,
-} from './sync-request.ts';
+import { MAX_PURPOSE, signSyncRequest, STATUS, SYNC_GRANT, SYNC_REQUEST } from './sync-request.ts';
+import type { Word, Words } from './words.ts';
 import { assertMembers } from './known-members.ts';
 import { assertEndsLater, ITEM_MEMBERS, type LoadSchema, type RequestItem, toTerms } from './terms.ts';
 
@@ -75,11 +60,18 @@ export type Requester = {
   readonly open: (grantId: string) => Promise<GrantHandle>;
   /** Takes up what came while nobody did. */
   readonly catchUp: () => void;
+  /** What owners are not known to have heard. */
+  readonly unheard: () => Iterable<Word>;
   readonly close: () => void;
 };
 
 /** Creates the requester's side of an account. */
-export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSchema: LoadSchema): Requester {
+export function createRequester(
+  account: OpenAccount,
+  mailbox: Mailbox,
+  words: Words,
+  loadSchema: LoadSchema,
+): Requester {
   const { platform, keychain, home } = account;
   const { clock, random } = platform;
   const handles = new Map<string, Promise<GrantHandle>>();
@@ -96,58 +88,7 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
   };
 
   const facts = createGrantFacts(keychain);
-  const post = (
-    grant: Pick<ReceivedGrant, 'owner' | 'requestId'>,
-    type: string,
-    data: JsonObject,
-    message: string,
-    alongside: () => void,
-  ) =>
-    mailbox.post(
-      { to: grant.owner, type, data, message, options: { replyTo: grant.requestId } },
-      { after: 'forget', patient: true, alongside },
-    );
-  const attest = (grant: ReceivedGrant, wiped: number, reason: WipeReason): string =>
-    bytesToBase64url(signAttestation({ grantId: grant.grantId, wiped, atMs: clock.nowMs(), reason }, signer));
-  /** Accepts grants of one consent, whose receipt the acceptance names. `alongside` is stored with the message. */
-  async function accept(grants: readonly ReceivedGrant[], alongside: () => void = () => undefined): Promise<void> {
-    const [first] = grants;
-    if (!first) return;
-    const acceptedAtMs = clock.nowMs();
-    await sayAccepted(grants, bytesToHex(sha256(first.receipt)), acceptedAtMs, () => {
-      alongside();
-      for (const { grantId } of grants) facts.note(grantId, 'accepted', { at: acceptedAtMs });
-    });
-    // Terms that the owner changed before: they are what is accepted.
-    for (const { grantId } of grants) {
-      const item = keychain.get('received', grantId);
-      const held = item && itemToReceived(grantId, item);
-      if (held?.changed) await sayAccepted([held], bytesToHex(sha256(held.changed)), acceptedAtMs, () => undefined);
-    }
-  }
-  /** Sends the signed word that a receipt, named by its hash, is accepted. `alongside` is stored with the message; what fails after that, fails for the message alone. */
-  async function sayAccepted(
-    grants: readonly ReceivedGrant[],
-    receipt: string,
-    acceptedAtMs: number,
-    alongside: () => void,
-  ): Promise<void> {
-    const [first] = grants;
-    if (!first) return;
-    const ids = grants.map((g) => g.grantId);
-    const acceptance = signAcceptance({ receipt, grants: ids, acceptedAtMs }, signer);
-    const data = { replyId: first.requestId, grants: ids, acceptance: bytesToBase64url(acceptance) };
-    let isKept = false;
-    try {
-      await post(first, SYNC_ACCEPT, data, 'Accepted', () => {
-        alongside();
-        isKept = true;
-      });
-    } catch (cause) {
-      // An owner who no longer takes messages has given it all the same.
-      if (!isKept || !(cause instanceof SluiceError)) throw cause;
-    }
-  }
+  const said = createGranteeWords(account, mailbox, words, facts);
   /** Who wants to hear of changed terms, by grant. */
   const termsListeners = new Map<string, () => void>();
   const tellTerms = (grantId: string): void => termsListeners.get(grantId)?.();
@@ -161,8 +102,7 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
       keep();
       queueMicrotask(() => account.closed() || tellTerms(grantId));
     };
-    if (facts.get(grantId, 'accepted') && !isEnded)
-      await sayAccepted([grant], bytesToHex(sha256(receipt)), account.link.nodeMs(), store);
+    if (facts.get(grantId, 'accepted') && !isEnded) await said.acceptTerms(grant, receipt, store);
     else account.store.db.transact(store);
   };
   const changed = followChangedTerms(account, mailbox, loadSchema, keepTerms);
@@ -173,12 +113,10 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
   const answersOf = (grant: ReceivedGrant): GrantAnswers => ({
     accept: async () => {
       if (facts.get(grant.grantId, 'dropped')) throw new SluiceError('REVOKED');
-      if (!facts.get(grant.grantId, 'accepted')) await accept([grant]);
+      if (!facts.get(grant.grantId, 'accepted')) await said.accept([grant]);
     },
-    drop: async (wiped) => {
-      const data = { grants: [grant.grantId], attestation: attest(grant, wiped, 'dropped') };
-      await post(grant, SYNC_DROP, data, 'Given up', () => facts.note(grant.grantId, 'dropped', { at: clock.nowMs() }));
-    },
+    dropping: (wiped) => said.noteDrop(grant, wiped),
+    dropped: () => said.sayDrop(grant),
     terms: () => asHeld(grant).terms,
     receipt: () => {
       const { changed: latest, receipt } = asHeld(grant);
@@ -188,12 +126,7 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
       termsListeners.set(grant.grantId, listener);
       return () => void termsListeners.delete(grant.grantId);
     },
-    wiped: (wiped, reason) => {
-      const data = { grants: [grant.grantId], attestation: attest(grant, wiped, reason) };
-      const done = (): void => facts.note(grant.grantId, 'attested', { at: clock.nowMs() });
-      // What the store cannot take now is not promised; the copy is gone all the same.
-      post(grant, SYNC_WIPED, data, 'The copy is wiped', done).catch(() => undefined);
-    },
+    wiped: (wiped, reason) => said.wiped(grant, wiped, reason),
     closed: () => void handles.delete(grant.grantId),
   });
 
@@ -308,7 +241,7 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
     const store = (): void => {
       for (const grant of fresh) keychain.put('received', grant.grantId, receivedToItem(grant));
     };
-    if (taken.length > 0) await accept(taken, store);
+    if (taken.length > 0) await said.accept(taken, store);
     else account.store.db.transact(store);
     changed.catchUp(fresh.map(({ grantId }) => grantId));
     home.nudge();
@@ -400,7 +333,11 @@ export function createRequester(account: OpenAccount, mailbox: Mailbox, loadSche
         ? handleOf(itemToReceived(grantId, item))
         : Promise.reject(new SluiceError('NOT_FOUND', 'There is no such grant'));
     },
-    catchUp: changed.catchUp,
+    catchUp: () => {
+      changed.catchUp();
+      said.catchUp();
+    },
+    unheard: said.unheard,
     close: () => {
       for (const link of links.values()) link.close();
       for (const handle of handles.values())

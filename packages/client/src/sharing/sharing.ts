@@ -19,6 +19,7 @@ import { type ChangePreview, createConsent, type Narrowings, type RequestPreview
 import { createGivenGrants, type Waiting } from './given-grants.ts';
 import { noteRequests } from './note-requests.ts';
 import { createReceipts, type Receipts } from './receipts.ts';
+import { ownersUnheard } from './owner-words.ts';
 import {
   createRequester,
   type DatastoreSyncOptions,
@@ -27,6 +28,7 @@ import {
   type SentRequest,
 } from './requester.ts';
 import type { Narrowing } from './narrowing.ts';
+import { createWords } from './words.ts';
 
 /** Both sides of synchronizing a part of somebody’s records. */
 export type Sharing = {
@@ -82,7 +84,8 @@ export type SharingDeps = { readonly account: OpenAccount; readonly mailbox: Mai
 
 /** Creates the sharing side of an account. */
 export function createSharing({ account, mailbox, vault }: SharingDeps): Sharing {
-  const requester = createRequester(account, mailbox, vault.registry.load);
+  const words = createWords(account, mailbox);
+  const requester = createRequester(account, mailbox, words, vault.registry.load);
   const { clock, random } = account.platform;
   const log = createActivityLog({ engine: account.home, clock, random });
   const incoming = noteRequests(mailbox, log.note);
@@ -90,8 +93,8 @@ export function createSharing({ account, mailbox, vault }: SharingDeps): Sharing
     keyFromMs(account.keychain, grantId),
   );
   const agents = createAgents({ account, vault, given, log });
-  const consents = createConsent(account, mailbox, vault, vault.registry.load, given, log.note);
-  const life = createGrantLife(account, mailbox, given, log, vault.registry.load);
+  const consents = createConsent(account, mailbox, vault, vault.registry.load, given, words, log.note);
+  const life = createGrantLife(account, mailbox, given, words, log, vault.registry.load);
   const { request, requestDatastoreSync, pending } = requester;
   const { requests, preview, previewChange, consent, decline } = consents;
   const { revoke, pause, resume, change, rotateKey, certificate, writes } = life;
@@ -127,12 +130,17 @@ export function createSharing({ account, mailbox, vault }: SharingDeps): Sharing
       life.start();
       incoming.catchUp();
       requester.catchUp();
+      words.start(function* () {
+        yield* ownersUnheard(account, given);
+        yield* requester.unheard();
+      });
       log.prune();
       agents.start();
     },
     feedsUpToDate: given.feedsUpToDate,
     waiting: given.waiting,
     close: () => {
+      words.close();
       requester.close();
       given.close();
       life.close();

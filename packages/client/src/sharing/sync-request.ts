@@ -31,6 +31,8 @@ export const SYNC_DROP = 'inbox/type/syncDrop';
 export const SYNC_TERMS = 'inbox/type/syncTerms';
 /** Type of the message that says that a copy is gone since its grant ended. */
 export const SYNC_WIPED = 'inbox/type/syncWiped';
+/** Type of the message that says that the owner has heard what a grantee gave up or wiped. */
+export const SYNC_HEARD = 'inbox/type/syncHeard';
 /** Type of a message that says that a request was declined. */
 export const STATUS = 'inbox/type/status';
 const DOCUMENT_TYPE = 'sluice/sync-request/1';

@@ -59,8 +59,8 @@ export type FeedReader = {
   readonly settled: (n: number, timeoutMs: number) => Promise<WriteVerdict>;
   /** Removes every revealed record from this store. */
   readonly wipe: () => number;
-  /** Ends the grant from this side: nothing is read any more, and the copy goes. */
-  readonly drop: () => number;
+  /** Ends the grant from this side: nothing is read any more, and the copy goes. `keep` is told before how many records that wipes; what it throws ends nothing. */
+  readonly drop: (keep: (held: number) => void) => void;
   /** The end may have been put off: a copy that went with the old one is read anew. */
   readonly termsChanged: () => void;
   readonly close: () => void;

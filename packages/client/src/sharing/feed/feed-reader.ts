@@ -453,10 +453,9 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
       tellWiped(wiped);
       return wiped.length;
     },
-    drop: () => {
-      const held = rows.count();
+    drop: (keep) => {
+      keep(rows.count());
       end('dropped');
-      return held;
     },
     termsChanged: () => {
       if (state.status === 'expired' && (deps.endsAtMs() ?? NEVER) > life.shownMs()) revive();
