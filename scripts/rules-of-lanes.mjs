@@ -9,6 +9,7 @@ const HOSTILE = ['packages/testkit/src/proof/hostile-lanes.test.ts'];
 const PLAYED = ['packages/testkit/src/sharing/lane.test.ts'];
 const UNDONE = ['packages/testkit/src/sharing/lane-undo.test.ts'];
 const STREAMS = ['packages/node/src/live/grant-streams.test.ts'];
+const PROPOSALS = ['packages/testkit/src/sharing/lane-proposals.test.ts'];
 const FORKED = ['packages/testkit/src/proof/forked-lane.test.ts'];
 const STORED = [`${NODE}/sqlite-storage.test.ts`];
 
@@ -109,8 +110,8 @@ export const LANE_RULES = [
     {
       rule: 'lane undo is told',
       says: 'what was taken back before it was told is accepted, and does not wait for ever',
-      find: "decision === 'accepted' || decision === 'undone' ? heldAt(n)",
-      replace: "decision === 'accepted' ? heldAt(n)",
+      find: 'known && (isYes || isUndone || fallen',
+      replace: 'known && (isYes || fallen',
       tests: UNDONE,
       named: 'not made yet',
     },
@@ -124,8 +125,8 @@ export const LANE_RULES = [
     {
       rule: 'lane yes is to an entry',
       says: 'what the owner said yes to is judged, and no other entry under its number',
-      find: 'else if (!held || !isNamed(stated, held)) waiting.push(n);',
-      replace: 'else if (!held) waiting.push(n);',
+      find: 'if (!known || !held || !isNamed(stated, held)) {',
+      replace: 'if (!known || !held) {',
       tests: FORKED,
     },
     {
@@ -162,8 +163,9 @@ export const LANE_RULES = [
     {
       rule: 'lane proposals on their way',
       says: 'a device that has not got what waits decides nothing about it',
-      find: 'else if (!held || !isNamed(stated, held)) waiting.push(n);',
-      replace: "else if (!held) reject(n, 'DECLINED');\n      else if (!isNamed(stated, held)) waiting.push(n);",
+      find: 'if (!known || !held || !isNamed(stated, held)) {',
+      replace:
+        "if (!held) {\n        reject(n, 'DECLINED');\n        continue;\n      }\n      if (!known || !held || !isNamed(stated, held)) {",
       tests: PLAYED,
       named: '[LANE-18]',
     },
@@ -178,18 +180,58 @@ export const LANE_RULES = [
     {
       rule: 'lane policy',
       says: 'a grant that proposes has its writes wait for the owner',
-      find: "if (rule.write.policy === 'propose') waiting.push(item.n);",
-      replace: "if (rule.write.policy === ('none' as string)) waiting.push(item.n);",
+      find: "rule.write.policy === 'propose') {",
+      replace: "rule.write.policy === ('none' as string)) {",
       tests: PLAYED,
       named: '[LANE-7]',
     },
     {
       rule: 'lane rejections',
       says: 'what is refused is told: no more is decided than can be',
-      find: 'if (rejected.length >= MAX_KEPT_REJECTIONS) break;',
-      replace: 'void MAX_KEPT_REJECTIONS;',
+      find: 'if (isFull()) break;',
+      replace: '',
       tests: HOSTILE,
       named: '[LANE-12]',
+    },
+    {
+      rule: 'lane rejections of what waits',
+      says: 'what waits is not refused while what was refused before fills the list',
+      find: 'const known = isFull() ? undefined : writes',
+      replace: 'const known = writes',
+      tests: PLAYED,
+      named: '[LANE-19]',
+    },
+    {
+      rule: 'lane proposals on proposals',
+      says: 'what a grantee changes of its own proposal waits with it',
+      find: "if (typeof verdict === 'string' ? wait.carries(held) : rule.write.policy === 'propose') {",
+      replace: "if (typeof verdict !== 'string' && rule.write.policy === 'propose') {",
+      tests: PROPOSALS,
+      named: '[LANE-7]',
+    },
+    {
+      rule: 'lane yes before its ground',
+      says: 'a yes to what stands on a proposal counts once that is made',
+      find: "if (typeof verdict === 'string' ? wait.carries(held) : !isYes) wait.add(n);",
+      replace: "if (typeof verdict !== 'string' && !isYes) wait.add(n);",
+      tests: PROPOSALS,
+      named: '[LANE-7] that has its yes first',
+    },
+    {
+      rule: 'lane refused with its ground',
+      says: 'what stands on a proposal is refused with it',
+      find: "reject(n, 'DECLINED');\n        fallen.add(known.recordId);",
+      replace: "reject(n, 'DECLINED');",
+      tests: PROPOSALS,
+      named: '[LANE-7] is refused with the proposal',
+    },
+    {
+      rule: 'lane stays without its neighbour',
+      says: 'a write that keeps the terms by itself is not refused with another of the same record',
+      find: "if (typeof verdict === 'string' ? wait.carries(held) : !isYes) wait.add(n);",
+      replace: "if (typeof verdict === 'string' && wait.carries(held)) wait.add(n);",
+      tests: PROPOSALS,
+      named: '[LANE-7] of a record that is there',
     },
     {
       rule: 'lane draft',

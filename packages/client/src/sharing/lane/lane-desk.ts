@@ -125,10 +125,10 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
     const drafts = new Map<string, RecordState | undefined>();
     const stateOf = (recordId: string): RecordState | undefined =>
       drafts.has(recordId) ? drafts.get(recordId) : collection.stateById(recordId);
-    const judgeHeld = ({ write, stamp }: Held): Accepted | Rejection => {
+    const judgeHeld = ({ write, stamp }: Held, groundOf = stateOf): Accepted | Rejection => {
       if (!write) return 'MALFORMED';
       const recordId = recordIdOf(write.id);
-      const before = recordId === undefined ? undefined : stateOf(recordId);
+      const before = recordId === undefined ? undefined : groundOf(recordId);
       return judge(rule, write, stamp, recordId, before, clock.nowMs());
     };
     const take = (accepted: Accepted): void => void drafts.set(accepted.change.id, accepted.state);
@@ -138,7 +138,34 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
       const verdict = held && judgeHeld(held);
       if (verdict && typeof verdict !== 'string') take(verdict);
     }
-    return { judgeHeld, take };
+    return { stateOf, judgeHeld, take };
+  }
+
+  /** The writes that wait, in their order: what the grantee wrote on top of them may wait with them. */
+  function createWaiting({ stateOf, judgeHeld }: ReturnType<typeof createSession>) {
+    const numbers: number[] = [];
+    /** The records as they would be if all of these were made; looked at only when a write needs one. */
+    let hoped: Map<string, RecordState> | undefined;
+    const groundOf = (recordId: string): RecordState | undefined => hoped?.get(recordId) ?? stateOf(recordId);
+    const hope = (held: Held | undefined): void => {
+      const verdict = held && judgeHeld(held, groundOf);
+      if (verdict && typeof verdict !== 'string') hoped?.set(verdict.change.id, verdict.state);
+    };
+    return {
+      numbers,
+      add: (n: number): void => {
+        numbers.push(n);
+        if (hoped) hope(heldAt(n));
+      },
+      /** Whether a write keeps the terms if what waits before it is made. */
+      carries: (held: Held): boolean => {
+        if (!hoped) {
+          hoped = new Map();
+          for (const n of numbers) hope(heldAt(n));
+        }
+        return typeof judgeHeld(held, groundOf) !== 'string';
+      },
+    };
   }
 
   function next(stated: LaneVerdicts): LaneVerdicts | undefined {
@@ -149,39 +176,51 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
     const last = replica.last();
     const seen = Math.min(stated.upTo, (last && open(last)?.seen) ?? 0);
     const session = createSession(stated);
-    const waiting: number[] = [];
+    const { numbers: waiting, ...wait } = createWaiting(session);
     const rejected = stated.rejected.filter(({ n }) => n > seen);
     const unapplied = stated.unapplied.filter((n) => !isMade(n));
     const reject = (n: number, code: Rejection): void => void rejected.push({ n, code });
+    // What is refused has to be told: more than fits is decided when some of it was seen.
+    const isFull = (): boolean => rejected.length >= MAX_KEPT_REJECTIONS;
+    /** Records of which a write that waited was refused just now: what stands on it goes with it. */
+    const fallen = new Set<string>();
     for (const n of stated.waiting) {
-      const decision = writes.get(rule.grantId, n)?.status;
+      const known = isFull() ? undefined : writes.get(rule.grantId, n);
+      if (known?.status === 'declined') {
+        reject(n, 'DECLINED');
+        fallen.add(known.recordId);
+        continue;
+      }
+      const isYes = known?.status === 'accepted';
+      const isUndone = known?.status === 'undone';
       // Another device of the owner may have it, on its way here.
-      const held = decision === 'accepted' || decision === 'undone' ? heldAt(n) : undefined;
-      if (decision === 'declined') reject(n, 'DECLINED');
-      else if (!held || !isNamed(stated, held)) waiting.push(n);
+      const held = known && (isYes || isUndone || fallen.has(known.recordId)) ? heldAt(n) : undefined;
+      if (!known || !held || !isNamed(stated, held)) {
+        wait.add(n);
+        continue;
+      }
       // What was taken back before it was told is accepted, and made already.
-      else if (decision !== 'undone') {
-        const verdict = session.judgeHeld(held);
-        if (typeof verdict === 'string') reject(n, verdict);
-        else {
-          session.take(verdict);
-          unapplied.push(n);
-        }
+      if (isUndone) continue;
+      const verdict = session.judgeHeld(held);
+      if (typeof verdict === 'string' ? wait.carries(held) : !isYes) wait.add(n);
+      else if (typeof verdict === 'string') {
+        reject(n, verdict);
+        fallen.add(known.recordId);
+      } else {
+        session.take(verdict);
+        unapplied.push(n);
       }
     }
     for (const item of decided.justNow ? [] : replica.after(stated.upTo, STEP_WRITES)) {
-      // What is refused has to be told: more than fits is decided when some of it was seen.
-      if (rejected.length >= MAX_KEPT_REJECTIONS) break;
+      if (isFull()) break;
       fresh.push(item);
       const held = heldOf(item);
       if (held.write && isAcknowledgement(held.write)) continue;
       const verdict = session.judgeHeld(held);
-      if (typeof verdict === 'string') {
-        reject(item.n, verdict);
-        continue;
-      }
-      if (rule.write.policy === 'propose' && waiting.length >= MAX_WAITING_WRITES) reject(item.n, 'TOO_MANY_WAITING');
-      else if (rule.write.policy === 'propose') waiting.push(item.n);
+      if (typeof verdict === 'string' ? wait.carries(held) : rule.write.policy === 'propose') {
+        if (waiting.length >= MAX_WAITING_WRITES) reject(item.n, 'TOO_MANY_WAITING');
+        else wait.add(item.n);
+      } else if (typeof verdict === 'string') reject(item.n, verdict);
       else {
         session.take(verdict);
         unapplied.push(item.n);

@@ -69,6 +69,8 @@ function makeNow(collection: Collection, write: WriteRecord, writer: string, sch
   const before = collection.stateById(write.recordId);
   // Another device made it, and its word of what was there before is still to come.
   if (before && carries(before, stamp)) return [];
+  // What stands on a proposal has nothing to be made on while that waits.
+  if (!before && write.operation !== 'insert') return [];
   try {
     const base = write.lane?.base;
     collection.join([{ change: changeBy({ ...write, ...(base ? { base } : {}) }, write.recordId, schema), stamp }]);
