@@ -1,21 +1,25 @@
-import { createSystemClock, systemRandom, toDid, toSpaceId } from '@sluice/core/base';
+import { type Clock, createSystemClock, systemRandom, toDid, toSpaceId } from '@sluice/core/base';
 import { createSigningKey } from '@sluice/core/crypto';
 import { decodeClientFrame, encodeServerFrame, type Page, PROTOCOL_VERSION, type ServerFrame } from '@sluice/core/wire';
 import { describe, expect, it } from 'vitest';
-import { openLiveLink, type SubscriptionEvents } from './live-link.ts';
+import { LinkOffline, openLiveLink, type SubscriptionEvents } from './live-link.ts';
 
 const NODE = { url: 'https://node.example', did: toDid('did:web:node.example') };
 
 /** A link whose node is the test. */
-function openTestLink() {
+function openTestLink(clock: Clock = createSystemClock()) {
   let deliver: (bytes: Uint8Array) => void = () => undefined;
+  let hangUp: () => void = () => undefined;
+  let connections = 0;
   const sent: string[] = [];
   const link = openLiveLink(
     {
-      clock: createSystemClock(),
+      clock,
       random: systemRandom,
       openSocket: (_url, events) => {
+        connections++;
         deliver = events.onMessage;
+        hangUp = events.onClose;
         return {
           send: (bytes) => {
             const frame = decodeClientFrame(bytes);
@@ -29,9 +33,12 @@ function openTestLink() {
     createSigningKey(systemRandom),
   );
   const serve = (frame: ServerFrame): void => deliver(encodeServerFrame(frame));
-  serve({ type: 'welcome', version: PROTOCOL_VERSION, node: NODE.did, nonce: systemRandom(16), nowMs: Date.now() });
-  serve({ type: 'ready', nowMs: Date.now() });
-  return { link, serve, sent };
+  const accept = (): void => {
+    serve({ type: 'welcome', version: PROTOCOL_VERSION, node: NODE.did, nonce: systemRandom(16), nowMs: Date.now() });
+    serve({ type: 'ready', nowMs: Date.now() });
+  };
+  accept();
+  return { link, serve, sent, accept, hangUp: () => hangUp(), connections: () => connections };
 }
 
 const page = (head: number, more: boolean): Page => ({
@@ -109,6 +116,33 @@ describe('a live link', () => {
     serve({ type: 'pushed', id: 2, answer: { nowMs: 0, parts: [] } });
     await pushed;
     expect(told).toEqual(['page 1', 'page 2', 'pushed']);
+    link.close();
+  });
+
+  it('[HTTP-10] has pushes wait for the connection that tells the time anew, and for no other', async () => {
+    let offsetMs = 0;
+    const { link, serve, sent, accept, hangUp, connections } = openTestLink(createSystemClock(() => offsetMs));
+    const space = toSpaceId(systemRandom(32));
+    const before = link.push(space, new Uint8Array(0));
+    offsetMs = 3_600_000;
+    link.nodeMs();
+    await undefined;
+    expect(link.state()).not.toBe('ready');
+    const meanwhile = link.push(space, new Uint8Array(0));
+    await expect.poll(connections).toBe(2);
+    accept();
+    expect(sent.filter((type) => type === 'push')).toHaveLength(3);
+    for (const id of [1, 2]) serve({ type: 'pushed', id, answer: { nowMs: Date.now(), parts: [] } });
+    expect(await Promise.all([before, meanwhile])).toHaveLength(2);
+    // The clock is set again, and this time nobody is there.
+    offsetMs = 0;
+    link.nodeMs();
+    await undefined;
+    const unheard = link.push(space, new Uint8Array(0));
+    await expect.poll(connections).toBe(3);
+    hangUp();
+    await expect(unheard).rejects.toThrow(LinkOffline);
+    await expect(link.push(space, new Uint8Array(0))).rejects.toThrow(LinkOffline);
     link.close();
   });
 });

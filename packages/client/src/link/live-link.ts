@@ -82,6 +82,8 @@ const CREDIT = 2 * 1024 * 1024;
 const CREDIT_PORTION = CREDIT / 4;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 10_000;
+/** How long pushes wait for a connection that is made to hear the time, in ms. */
+const ASK_MS = 2_000;
 /** How long a subscription pauses whose page found the local disk full, in ms. */
 const FULL_PAUSE_MS = 1_000;
 
@@ -113,6 +115,8 @@ type Sub = {
 };
 type Waiting = {
   readonly speaker: Speaker;
+  readonly space: SpaceId;
+  readonly push: Uint8Array;
   readonly line: Line;
   readonly resolve: (answer: PushAnswer) => void;
   readonly reject: (cause: Error) => void;
@@ -138,6 +142,8 @@ export function openLiveLink(
   let nextId = 1;
   let nextSpeaker = 1;
   let run = 0;
+  /** The connection was given up to hear the time anew: pushes wait for the next one. */
+  let isAsking = false;
   let retryMs = FIRST_RETRY_MS;
   let cancelRetry: () => void = () => undefined;
 
@@ -249,6 +255,8 @@ export function openLiveLink(
         retryMs = FIRST_RETRY_MS;
         setState('ready');
         for (const sub of subs.values()) subscribeNow(sub);
+        isAsking = false;
+        for (const [id, push] of [...waiting]) sendPush(id, push);
         return;
       case 'page':
         time.hear(frame.page.nowMs, false);
@@ -269,6 +277,20 @@ export function openLiveLink(
     }
   };
 
+  const sendPush = (id: number, { speaker, space, push }: Waiting): void => {
+    // What waited for a key that is closed since has nobody to speak for it.
+    if (!speakers.has(speaker.number)) return failPush(id);
+    send({ type: 'push', id, key: speaker.number, space, push }, speaker);
+  };
+  const failPush = (id: number): void => {
+    waiting.get(id)?.reject(new LinkOffline());
+    waiting.delete(id);
+  };
+  const failPushes = (): void => {
+    isAsking = false;
+    for (const id of [...waiting.keys()]) failPush(id);
+  };
+
   const lost = (): void => {
     if (state === 'closed') return;
     run++;
@@ -276,8 +298,7 @@ export function openLiveLink(
     socket = undefined;
     welcomed = undefined;
     old?.close();
-    for (const entry of waiting.values()) entry.reject(new LinkOffline());
-    waiting.clear();
+    if (!isAsking) failPushes();
     setState('offline');
     cancelRetry();
     // Jitter by a quarter, so that a restarted node is not met by all its clients at once.
@@ -289,8 +310,17 @@ export function openLiveLink(
   /** A clock was set, or the machine slept: a new connection tells the time, and the old one may be dead. */
   const asked = <T>(answer: T): T => {
     const isDue = (): boolean => state === 'ready' && time.isDoubtful();
-    if (isDue()) queueMicrotask(() => isDue() && lost());
+    if (isDue()) queueMicrotask(() => isDue() && askTime());
     return answer;
+  };
+  /** The same bytes get the same answer from the node, so that whoever pushes need not know of this. */
+  const askTime = (): void => {
+    isAsking = true;
+    lost();
+    const mine = run;
+    clock.timer(ASK_MS, () => {
+      if (isAsking && run - mine < 2) failPushes();
+    });
   };
 
   function connect(): void {
@@ -309,7 +339,11 @@ export function openLiveLink(
           if (frame.ok) onFrame(frame.value, bytes.length);
           else lost();
         }),
-      onClose: () => current(lost),
+      onClose: () =>
+        current(() => {
+          failPushes();
+          lost();
+        }),
     });
   }
   connect();
@@ -323,8 +357,7 @@ export function openLiveLink(
     setState('closed');
     run++;
     cancelRetry();
-    for (const entry of waiting.values()) entry.reject(new LinkOffline());
-    waiting.clear();
+    failPushes();
     subs.clear();
     lines.clear();
     socket?.close();
@@ -343,11 +376,12 @@ export function openLiveLink(
       return () => void end(sub);
     },
     push: (space, push) => {
-      if (state !== 'ready') return Promise.reject(new LinkOffline());
+      if (state !== 'ready' && !isAsking) return Promise.reject(new LinkOffline());
       const id = nextId++;
       return new Promise((resolve, reject) => {
-        waiting.set(id, { speaker, line: lineOf(space, { type: 'own' }), resolve, reject });
-        send({ type: 'push', id, key: speaker.number, space, push }, speaker);
+        const entry = { speaker, space, push, line: lineOf(space, { type: 'own' }), resolve, reject };
+        waiting.set(id, entry);
+        if (state === 'ready') sendPush(id, entry);
       });
     },
     state: () => state,
