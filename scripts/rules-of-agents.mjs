@@ -123,8 +123,8 @@ export const AGENT_RULES = [
     {
       rule: 'agent events',
       says: 'of what an agent notes only releases, verdicts and completions are taken',
-      find: "if (event.type === 'verdict' || event.type === 'completion') return",
-      replace: "if (event.type !== 'release') return",
+      find: "if (event.type === 'write' || event.type === 'verdict' || event.type === 'completion')",
+      replace: "if (event.type !== 'release')",
       named: '[AGT-10]',
     },
     {

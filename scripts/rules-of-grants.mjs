@@ -44,9 +44,9 @@ export const GRANT_RULES = [
     {
       rule: 'signed acceptance',
       says: 'an offer is accepted by the grantee’s signature alone',
-      find: 'if (!opened.ok) return;\n    for (const id of opened.value.grants)',
+      find: '      if (!opened.ok) continue;\n',
       replace:
-        "if (!opened.ok) {\n      for (const g of receipt.grants) facts.note(g.grantId, 'accepted', { at: 1 });\n      return;\n    }\n    for (const id of opened.value.grants)",
+        "      if (!opened.ok) {\n        for (const g of named) facts.note(g.grantId, 'accepted', { at: 1 });\n        continue;\n      }\n",
       named: '[GRANT-24]',
     },
     {

@@ -1,6 +1,6 @@
 import type { GrantHandle, RequestAnswer, RequestOptions } from '@sluice/client';
 import { SluiceError } from '@sluice/client';
-import { createSystemClock, type JsonObject } from '@sluice/core/base';
+import { base64urlToBytes, bytesToBase64url, createSystemClock, type JsonObject } from '@sluice/core/base';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { deviceOn } from '../messaging/messaging-fixture.ts';
 import { post, until } from '../sharing-fixture.ts';
@@ -106,6 +106,12 @@ describe('what is given for less than was asked', () => {
     expect(await grant.datastore().count()).toBe(0);
   });
 
+  /** The same document with another byte at its end, where the signature is. */
+  const unsigned = (document: string): string => {
+    const bytes = base64urlToBytes(document);
+    return bytesToBase64url(Uint8Array.from([...bytes.subarray(0, -1), (bytes.at(-1) ?? 0) ^ 1]));
+  };
+
   it('[GRANT-24] an acceptance that the grantee did not sign, or for another receipt, starts nothing', async () => {
     const { grant } = await narrowed();
     const other = await narrowed();
@@ -117,9 +123,11 @@ describe('what is given for less than was asked', () => {
       by.account.mailbox.send(owner.account.did, 'inbox/type/syncAccept', data, 'x');
     await forge(app, { grants: [grant.id] });
     await forge(app, { grants: [grant.id], acceptance: String(genuine) });
+    // One that no device has met before, of the right form and signed by nobody.
+    await forge(app, { grants: [grant.id], acceptance: unsigned(String(genuine)) });
     await forge(app, { grants: [grant.id], acceptance: '!' });
     await forge(thief, { grants: [grant.id], acceptance: String(genuine) });
-    await until(() => messages(owner, 'syncAccept') === 5);
+    await until(() => messages(owner, 'syncAccept') === 6);
     await other.grant.upToDate();
     await owner.account.synced();
     expect([stateOf(grant.id), stateOf(other.grant.id)]).toEqual(['offered', 'live']);
