@@ -223,6 +223,25 @@ export const GRANT_RULES = [
       named: '[LANE-7]',
     },
   ]),
+  ...rulesIn(
+    `${SHARING}/feed/sent-log.ts`,
+    [`${TESTS}/feed-window.test.ts`],
+    [
+      {
+        rule: 'back in the window',
+        says: 'what is put again after its window passed is held',
+        find: '(const { tag, memo } of puts) {\n        forget(tag);',
+        replace:
+          '(const { tag, memo } of puts) {\n        if (gone.some((g) => g.join() === tag.join())) continue;\n        forget(tag);',
+      },
+      {
+        rule: 'all that have left',
+        says: 'a checkpoint counts nothing whose window has passed',
+        find: '.all(feed, nowMs)',
+        replace: '.all(feed, nowMs)\n        .slice(0, 400)',
+      },
+    ],
+  ),
   {
     rule: 'instant of checkpoints',
     says: 'a checkpoint’s instant never goes back',

@@ -94,7 +94,7 @@ export function nextStep(deps: StepDeps, work: Work, round: Round): Staged | Loo
     entries.push(sealKeyChange(first, place(progress.epoch), rule.tagKey, nextKey, deps.device, deps.card, random));
   const found = evaluate(work, keys, batch, asOfMs, place, entries, random);
   const finished = batch.finished(found.taken);
-  const expired = finished ? sent.expired(asOfMs, STEP_RECORDS) : [];
+  const expired = finished ? sent.expired(asOfMs) : [];
   const verdicts = finished ? grant.desk?.next(progress.verdicts) : undefined;
   if (verdicts) entries.push(sealVerdicts(keys, place(), rule.tagKey, verdicts, random));
   const closes = finished && (entries.length > 0 || expired.length > 0 || grant.once || !progress.closed);

@@ -10,15 +10,18 @@ export type SentPut = { readonly tag: Tag; readonly memo: Memo };
 /** What one grantee holds, as far as the agent knows. */
 export type SentLog = {
   readonly memoOf: (tag: Tag) => Memo | undefined;
-  /** Notes what was sent, and what was taken back. Call inside a transaction; when that fails, `reload`. */
+  /**
+   * Notes what was sent, and what was taken back or whose window passed; what is in both has come back after that, and is held. Call inside a
+   * transaction; when that fails, `reload`.
+   */
   readonly note: (puts: readonly SentPut[], gone: readonly Tag[]) => void;
   /** Count and digest as they will be when the changes are noted. */
   readonly sumAfter: (
     puts: readonly SentPut[],
     gone: readonly Tag[],
   ) => { readonly count: number; readonly digest: Uint8Array };
-  /** Up to `limit` pseudonyms whose window has passed. */
-  readonly expired: (nowMs: number, limit: number) => Tag[];
+  /** Every pseudonym whose window has passed: the next checkpoint counts none of them, nor does its reader. */
+  readonly expired: (nowMs: number) => Tag[];
   /** Sums up anew what the table holds. */
   readonly reload: () => void;
 };
@@ -47,6 +50,10 @@ export function openSentLog(db: StoreDb, feed: StreamId): SentLog {
         const old = memoOf(tag);
         if (old) digest.remove(tag, old.print);
       };
+      for (const tag of gone) {
+        forget(tag);
+        db.sql('DELETE FROM sent WHERE feed = ? AND tag = ?').run(feed, tag);
+      }
       for (const { tag, memo } of puts) {
         forget(tag);
         digest.add(tag, memo.print);
@@ -54,10 +61,6 @@ export function openSentLog(db: StoreDb, feed: StreamId): SentLog {
           'INSERT INTO sent (feed, tag, print, expires) VALUES (?, ?, ?, ?) ON CONFLICT (feed, tag) DO UPDATE SET print = excluded.print, expires = excluded.expires',
         ).run(feed, tag, memo.print, memo.expiresMs);
         if (soonestMs !== undefined && memo.expiresMs !== null) soonestMs = Math.min(soonestMs, memo.expiresMs);
-      }
-      for (const tag of gone) {
-        forget(tag);
-        db.sql('DELETE FROM sent WHERE feed = ? AND tag = ?').run(feed, tag);
       }
     },
     sumAfter: (puts, gone) => {
@@ -71,13 +74,13 @@ export function openSentLog(db: StoreDb, feed: StreamId): SentLog {
       for (const { tag, memo } of puts) after.add(tag, memo.print);
       return { count: after.count(), digest: after.value() };
     },
-    expired: (nowMs, limit) => {
+    expired: (nowMs) => {
       soonestMs ??= findSoonest();
       if (soonestMs > nowMs) return [];
       soonestMs = undefined;
       return db
-        .sql('SELECT tag FROM sent WHERE feed = ? AND expires IS NOT NULL AND expires <= ? LIMIT ?')
-        .all(feed, nowMs, limit)
+        .sql('SELECT tag FROM sent WHERE feed = ? AND expires IS NOT NULL AND expires <= ?')
+        .all(feed, nowMs)
         .map((row) => row.tag as Tag);
     },
     reload: () => {
