@@ -94,11 +94,11 @@ export const LANE_RULES = [
   ...rulesIn(`${LANE}/lane-desk.ts`, HOSTILE, [
     {
       rule: 'lane replay',
-      says: 'a write that was made is not made again',
+      says: 'a write that was made is done with',
       find: "return status === 'applied' || status === 'undone';",
-      replace: 'void status;\n    return false;',
+      replace: "return status === 'undone';",
       tests: PLAYED,
-      named: '[LANE-9]',
+      named: '[LANE-4]',
     },
     {
       rule: 'lane origins',
