@@ -334,6 +334,20 @@ export const LANE_RULES = [
   ]),
   ...rulesIn(`${LANE}/take-back.ts`, UNDONE, [
     {
+      rule: 'lane undo of sets',
+      says: 'of a set the grantee’s elements go, and those that it took away come back',
+      find: '{ set: leftOfSet, counter',
+      replace: '{ set: undefined && leftOfSet, counter',
+      named: 'sets and counters',
+    },
+    {
+      rule: 'lane undo of counters',
+      says: 'of a counter goes what the grantee has counted, once',
+      find: 'shown - countBy(state, name, writer) + (first.counts?.[name] ?? 0)',
+      replace: 'shown - countBy(state, name, writer)',
+      named: 'sets and counters',
+    },
+    {
       rule: 'lane undo',
       says: 'taking back what one grantee wrote takes nothing that others have written since',
       find: 'if (!isDeleted(state) && stampOfField(state, name).writer !== writer) continue;',

@@ -180,7 +180,7 @@ export function createGrantLife(
     const { collection, schema } = await grants.schemaOf(grant);
     const writer = bytesToHex(writerId(toVerifyKey(grant.granteeKey)));
     return account.store.db.transact(() => {
-      const { undone, made, records } = takeBack(collection, grants.writes.list({ grantId }), writer, schema.id);
+      const { undone, made, records } = takeBack(collection, grants.writes.list({ grantId }), writer, schema);
       grants.writes.put(records);
       const of = { grantId, grantee: grant.grantee };
       for (const { n, recordId, operation } of made)

@@ -5,6 +5,8 @@ export { type Loser, mergeStates } from './merge.ts';
 export { applyDelete, applySave } from './save.ts';
 export type { Stamp } from './stamp.ts';
 export {
+  addedBy,
+  countBy,
   createState,
   isDeleted,
   isFieldName,

@@ -113,6 +113,22 @@ export const isDeleted = (state: RecordState): boolean => state.deleted === 0;
 export const stampOfField = (state: RecordState, name: string): Stamp =>
   state.stamps[state.writes?.[name]?.list[0]?.[1] ?? state.stampOf[name] ?? 0] as Stamp;
 
+/** The sum of what a writer has contributed to a counter. */
+export function countBy(state: RecordState, name: string, writer: string): number {
+  const writes = state.writes?.[name]?.list ?? [[state.fields[name], state.stampOf[name] ?? 0] as const];
+  const own = writes.find(([value, stamp]) => state.stamps[stamp]?.writer === writer && isCount(value));
+  return own ? Number(own[0]) : 0;
+}
+
+/** The elements of a set that one writer has added and nobody else. */
+export function addedBy(state: RecordState, name: string, writer: string): readonly JsonValue[] {
+  const shown = state.fields[name];
+  if (!Array.isArray(shown)) return [];
+  const { adds } = state.sets?.[name] ?? {};
+  const isOwn = (stamp: number): boolean => state.stamps[stamp]?.writer === writer;
+  return shown.filter((_, i) => (adds?.[i] ?? [state.stampOf[name] ?? 0]).every(isOwn));
+}
+
 /** The stamp of the last delete, if there was one. */
 export const deleteStamp = (state: RecordState): Stamp | undefined => state.stamps[state.deleted];
 

@@ -1,9 +1,13 @@
 /** What a grantee wrote is taken back as one, whatever others wrote in between and whichever device makes it meanwhile. */
 
+import type { GivenGrant, GrantHandle } from '@sluice/client';
 import type { JsonObject } from '@sluice/core/base';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { deviceOn } from '../messaging/messaging-fixture.ts';
-import { post, sharePosts, type SharedPosts, until } from '../sharing-fixture.ts';
+import { grantItems, post, sharePosts, type SharedPosts, until } from '../sharing-fixture.ts';
 import { createTestNetwork, type TestNetwork } from '../test-network.ts';
 import { createWay } from '../way-fixture.ts';
 
@@ -13,6 +17,20 @@ beforeEach(async () => {
 });
 afterEach(() => net.close());
 
+const BOAT = {
+  $id: 'https://harbour.example/boat/schema.json',
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  type: 'object',
+  title: 'Boat',
+  database: { name: 'boats' },
+  properties: {
+    name: { type: 'string' },
+    trips: { type: 'integer', merge: 'counter' },
+    crew: { type: 'array', items: { type: 'string' }, merge: 'set' },
+    flags: { type: 'array', items: { type: 'string' }, merge: 'set' },
+  },
+  required: ['name'],
+};
 /** Ten posts that the app reads and writes. */
 const shareBoth = (policy: 'auto' | 'propose' = 'auto'): Promise<SharedPosts> =>
   sharePosts(net, { access: 'readwrite', write: { operations: ['insert', 'update', 'delete'], policy, perDay: 100 } });
@@ -131,5 +149,46 @@ describe('the undo of a grant', () => {
     } finally {
       await phone.close();
     }
+  });
+
+  it('[LANE-9] takes the grantee’s part out of sets and counters, and leaves what others added, removed and counted', async () => {
+    const file = join(net.directory, 'boat.json');
+    writeFileSync(file, JSON.stringify(BOAT));
+    const uri = pathToFileURL(file).href;
+    const owner = await net.person('sailor');
+    const app = await net.app('https://harbour.example');
+    const boats = await owner.account.vault.openDatastore(uri);
+    await boats.save({ _id: 'b', name: 'Anna', trips: 3, crew: ['ann', 'bob', 'cas'] });
+    const { given, grants } = await grantItems(owner, app, [
+      { schema: uri, access: 'readwrite', write: { operations: ['update'], policy: 'auto' } },
+    ]);
+    const [grant] = grants as [GrantHandle];
+    const { grantId } = given[0] as GivenGrant;
+    const boat = async (): Promise<unknown[]> => {
+      const { trips, crew, flags } = (await boats.get('b')) ?? {};
+      return [trips, (crew as string[] | undefined)?.toSorted(), flags];
+    };
+    const writes = async (change: JsonObject): Promise<void> => {
+      const { n } = await grant.datastore().save({ ...(await grant.datastore().getOne()), ...change });
+      await grant.settled(n ?? 0);
+      await until(() => grant.pending().length === 0);
+      await grant.upToDate();
+    };
+    const undo = () => owner.account.sharing.writes.undo(grantId);
+    await writes({ trips: 5, crew: ['ann', 'bob', 'app'], flags: ['red'] });
+    const now = await boats.get('b');
+    await boats.save({ ...now, trips: 15, crew: ['ann', 'app', 'dot'] });
+    await owner.account.synced();
+    await grant.upToDate();
+    await writes({ trips: 16, crew: ['ann', 'app', 'dot', 'app two'] });
+    expect(await boat()).toEqual([16, ['ann', 'app', 'app two', 'dot'], ['red']]);
+    expect(await undo()).toEqual({ undone: 1 });
+    expect(await boat()).toEqual([13, ['ann', 'cas', 'dot'], undefined]);
+    // What was taken back is not taken back again.
+    await owner.account.synced();
+    await grant.upToDate();
+    await writes({ trips: 20, crew: ['ann', 'cas', 'dot', 'app'] });
+    expect(await undo()).toEqual({ undone: 1 });
+    expect(await boat()).toEqual([13, ['ann', 'cas', 'dot'], undefined]);
   });
 });

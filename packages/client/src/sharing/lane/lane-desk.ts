@@ -267,7 +267,7 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
       made.push({
         ...recordOf(held, write, change.id, before),
         status: 'applied',
-        ...heldBefore(before, write, writerHex),
+        ...heldBefore(before, write, writerHex, rule.merges),
         term: deps.term,
       });
     }

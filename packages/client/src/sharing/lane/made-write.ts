@@ -2,13 +2,23 @@
 
 import type { JsonObject, JsonValue } from '@sluice/core/base';
 import type { WriteOperation } from '@sluice/core/grant';
-import { type FieldsChange, isDeleted, type RecordState, type Stamp, stampOfField } from '@sluice/core/record';
+import {
+  countBy,
+  type FieldsChange,
+  isDeleted,
+  type MergeRules,
+  type RecordState,
+  type Stamp,
+  stampOfField,
+} from '@sluice/core/record';
 
 /** What a grantee does to a record. */
 export type WrittenFields = {
   readonly operation: WriteOperation;
   readonly set: JsonObject;
   readonly remove: readonly string[];
+  /** What the grantee saw of sets and counters. */
+  readonly base?: JsonObject;
 };
 
 /** What the fields of a write held before it. */
@@ -17,14 +27,13 @@ export type HeldBefore = {
   readonly before: JsonObject;
   /** Fields that held what the same grantee had written: what others had written there says an earlier write. */
   readonly overOwn: readonly string[];
+  /** What the grantee had contributed to counters. */
+  readonly counts?: { readonly [name: string]: number };
+  readonly base?: JsonObject;
 };
 
 /** The change of a record that a write makes. */
-export const changeBy = (
-  write: WrittenFields & { readonly base?: JsonObject },
-  id: string,
-  schema: string,
-): FieldsChange => ({
+export const changeBy = (write: WrittenFields, id: string, schema: string): FieldsChange => ({
   id,
   schema,
   set: write.operation === 'delete' ? {} : write.set,
@@ -42,7 +51,12 @@ export const carries = (state: RecordState, stamp: Stamp): boolean =>
   state.stamps.some((s) => s.ms === stamp.ms && s.counter === stamp.counter && s.writer === stamp.writer);
 
 /** What the fields of a write of this writer held before it; all of them for a delete. */
-export function heldBefore(state: RecordState | undefined, write: WrittenFields, writer: string): HeldBefore {
+export function heldBefore(
+  state: RecordState | undefined,
+  write: WrittenFields,
+  writer: string,
+  merges: MergeRules,
+): HeldBefore {
   if (!state) return { before: {}, overOwn: [] };
   const before: Record<string, JsonValue> = {};
   const held = new Set([...Object.keys(state.fields), ...state.removed]);
@@ -51,5 +65,11 @@ export function heldBefore(state: RecordState | undefined, write: WrittenFields,
     const value = state.fields[name];
     if (value !== undefined) before[name] = value;
   }
-  return { before, overOwn: names.filter((name) => held.has(name) && stampOfField(state, name).writer === writer) };
+  const counters = Object.keys(write.set).filter((name) => merges.get(name) === 'counter');
+  return {
+    before,
+    overOwn: names.filter((name) => held.has(name) && stampOfField(state, name).writer === writer),
+    ...(counters.length > 0 ? { counts: Object.fromEntries(counters.map((n) => [n, countBy(state, n, writer)])) } : {}),
+    ...(write.base ? { base: write.base } : {}),
+  };
 }

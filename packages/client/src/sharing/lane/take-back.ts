@@ -1,12 +1,14 @@
 /** How an owner takes back, as one, what a grantee wrote (spec/lane.md LANE-9). Must not know how writes are decided on, or where the log is kept. */
 
-import type { JsonObject, JsonValue } from '@sluice/core/base';
-import { isDeleted, type RecordState, stampOfField } from '@sluice/core/record';
+import { canonicalJson, type JsonObject, type JsonValue } from '@sluice/core/base';
+import { addedBy, countBy, isDeleted, type MergeRules, type RecordState, stampOfField } from '@sluice/core/record';
 import { SluiceError } from '../../errors.ts';
 import type { Collection, SaveItem } from '../../store/collection.ts';
 import { carries, changeBy, heldBefore, operationOn } from './made-write.ts';
 import type { WriteRecord } from './write-log.ts';
 
+/** The schema of the records, and how their fields merge. */
+type Ground = { readonly id: string; readonly merges: MergeRules };
 /** What was taken back. */
 export type TakenBack = {
   /** Records that are otherwise now. */
@@ -25,7 +27,7 @@ export function takeBack(
   collection: Collection,
   writes: readonly WriteRecord[],
   writer: string,
-  schema: string,
+  schema: Ground,
 ): TakenBack {
   const made = writes.flatMap((write) =>
     write.status === 'accepted' ? makeNow(collection, write, writer, schema) : [],
@@ -46,6 +48,7 @@ export function takeBack(
         state,
         all.filter(({ recordId }) => recordId === id),
         writer,
+        schema.merges,
       );
     if (document === 'gone') removes.push(id);
     else if (document)
@@ -64,22 +67,28 @@ export function takeBack(
  * Makes what was accepted and has had no effect yet, so that it can be taken back: another device may be making it at this moment, and
  * what was taken back after it stands, whichever comes first.
  */
-function makeNow(collection: Collection, write: WriteRecord, writer: string, schema: string): readonly WriteRecord[] {
+function makeNow(
+  collection: Collection,
+  write: WriteRecord,
+  writer: string,
+  { id: schema, merges }: Ground,
+): readonly WriteRecord[] {
   const stamp = { ...write.at, writer };
   const before = collection.stateById(write.recordId);
   // Another device made it, and its word of what was there before is still to come.
   if (before && carries(before, stamp)) return [];
   // What stands on a proposal has nothing to be made on while that waits.
   if (!before && write.operation !== 'insert') return [];
+  const base = write.lane?.base;
+  const whole = base ? { ...write, base } : write;
   try {
-    const base = write.lane?.base;
-    collection.join([{ change: changeBy({ ...write, ...(base ? { base } : {}) }, write.recordId, schema), stamp }]);
+    collection.join([{ change: changeBy(whole, write.recordId, schema), stamp }]);
   } catch (cause) {
     // What the record cannot take any more has no effect, whoever makes it.
     if (!(cause instanceof SluiceError) || cause.code !== 'INVALID_RECORD') throw cause;
   }
   const operation = operationOn(write.operation, before);
-  return [{ ...write, operation, ...heldBefore(before, write, writer), status: 'applied' }];
+  return [{ ...write, operation, ...heldBefore(before, whole, writer, merges), status: 'applied' }];
 }
 
 /** A record without what the grantee wrote; `gone` when nothing else would be left of it, undefined when there is nothing to take back. */
@@ -87,6 +96,7 @@ function documentBefore(
   state: RecordState,
   writes: readonly WriteRecord[],
   writer: string,
+  merges: MergeRules,
 ): JsonObject | 'gone' | undefined {
   // What was there before a delete, its stamp among it, is no part of the record that was made after it.
   const since = state.deleted > 0 ? state.stamps.slice(0, state.deleted) : state.stamps;
@@ -95,6 +105,18 @@ function documentBefore(
   if (isDeleted(state) && state.stamps[0]?.writer !== writer) return undefined;
   const document: Record<string, JsonValue> = { ...state.fields };
   for (const name of new Set(writes.flatMap(namesIn))) {
+    const part = isDeleted(state) ? undefined : PARTS[String(merges.get(name))];
+    if (part) {
+      const first = writes.find((w) => w.status === 'applied' && isTouched(w, name));
+      const left = first && part(state, name, writes, writer);
+      if (left !== undefined) {
+        // A field that was not there before, and of which nothing is left.
+        const isEmpty = left === 0 || (Array.isArray(left) && left.length === 0);
+        if (isEmpty && first?.before?.[name] === undefined) delete document[name];
+        else document[name] = left;
+        continue;
+      }
+    }
     // What somebody else has written since is not the grantee's to lose.
     if (!isDeleted(state) && stampOfField(state, name).writer !== writer) continue;
     const source = writes.findLast((w) => isTouched(w, name) && !w.overOwn?.includes(name));
@@ -104,6 +126,51 @@ function documentBefore(
   }
   // Of a record that the grantee had made there was nothing before.
   return isDeleted(state) && Object.keys(document).length === 0 ? undefined : document;
+}
+
+/** What is left of a field to which many contribute, without one writer's part; undefined for a field that shows something else. */
+type LeftOf = (
+  state: RecordState,
+  name: string,
+  writes: readonly WriteRecord[],
+  writer: string,
+) => JsonValue | undefined;
+const PARTS: { readonly [rule: string]: LeftOf | undefined } = { set: leftOfSet, counter: leftOfCounter };
+
+/** A set without what the writer alone has added, and with what it took away. */
+function leftOfSet(
+  state: RecordState,
+  name: string,
+  writes: readonly WriteRecord[],
+  writer: string,
+): JsonValue | undefined {
+  const shown = state.fields[name];
+  if (!Array.isArray(shown)) return undefined;
+  const added = new Set(addedBy(state, name, writer).map(canonicalJson));
+  const left = new Map(shown.map((value: JsonValue) => [canonicalJson(value), value]));
+  for (const text of added) left.delete(text);
+  for (const { status, base, before, set } of writes) {
+    if (status !== 'applied' || !(name in set)) continue;
+    const [seen, held, kept] = [base, before, set].map((of) => elementsOf(of?.[name]));
+    for (const [text, value] of held ?? [])
+      if (seen?.has(text) && !kept?.has(text) && !added.has(text)) left.set(text, value);
+  }
+  return [...left.values()];
+}
+const elementsOf = (value: JsonValue | undefined): ReadonlyMap<string, JsonValue> =>
+  new Map(Array.isArray(value) ? value.map((element: JsonValue) => [canonicalJson(element), element]) : []);
+
+/** A counter without what the writer has contributed since its first write that stands. */
+function leftOfCounter(
+  state: RecordState,
+  name: string,
+  writes: readonly WriteRecord[],
+  writer: string,
+): JsonValue | undefined {
+  const shown = state.fields[name];
+  const first = writes.find(({ status, set }) => status === 'applied' && name in set);
+  if (typeof shown !== 'number' || !first) return undefined;
+  return shown - countBy(state, name, writer) + (first.counts?.[name] ?? 0);
 }
 
 const namesIn = ({ set, remove, before }: WriteRecord): readonly string[] => [

@@ -31,6 +31,10 @@ export type WriteRecord = {
   readonly before?: JsonObject;
   /** Those of them that held what the same grantee had written. */
   readonly overOwn?: readonly string[];
+  /** What the same grantee had contributed to counters before. */
+  readonly counts?: { readonly [name: string]: number };
+  /** What the grantee saw of sets and counters, of a write that was made. */
+  readonly base?: JsonObject;
   /** The number of the terms that were in force when it took effect. */
   readonly term?: number;
 };
