@@ -10,6 +10,7 @@ import { deviceOn } from '../messaging/messaging-fixture.ts';
 import { grantItems, post, sharePosts, type SharedPosts, until } from '../sharing-fixture.ts';
 import { createTestNetwork, type TestNetwork } from '../test-network.ts';
 import { createWay } from '../way-fixture.ts';
+import { contentOf, find } from './lane-fixture.ts';
 
 let net: TestNetwork;
 beforeEach(async () => {
@@ -34,11 +35,6 @@ const BOAT = {
 /** Ten posts that the app reads and writes. */
 const shareBoth = (policy: 'auto' | 'propose' = 'auto'): Promise<SharedPosts> =>
   sharePosts(net, { access: 'readwrite', write: { operations: ['insert', 'update', 'delete'], policy, perDay: 100 } });
-
-const contentOf = async ({ posts }: Pick<SharedPosts, 'posts'>, id: string): Promise<unknown> =>
-  (await posts.get(id))?.content;
-const find = ({ grant }: SharedPosts, name: string): Promise<JsonObject> =>
-  until(() => grant.datastore().getOne({ name }));
 
 /** The grantee changes the content of a post, which comes to be in the owner's record. */
 async function write(shared: SharedPosts, i: number, content: string): Promise<void> {

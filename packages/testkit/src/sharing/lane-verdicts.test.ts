@@ -1,13 +1,14 @@
 /** Verdicts on what a grantee wrote: each is heard, once, and is the one that was given. */
 
-import { bytesToHex, type JsonObject, type StreamId } from '@sluice/core/base';
+import { bytesToHex, type StreamId } from '@sluice/core/base';
 import { ENTRY_KIND } from '@sluice/core/wire';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { deviceOn } from '../messaging/messaging-fixture.ts';
-import { post, sharePosts, type SharedPosts, until } from '../sharing-fixture.ts';
+import { post, type SharedPosts, until } from '../sharing-fixture.ts';
 import { createTestNetwork, type TestNetwork } from '../test-network.ts';
 import { createWay } from '../way-fixture.ts';
+import { change, contentOf, entriesInLane, shareBoth as shareOn } from './lane-fixture.ts';
 
 let net: TestNetwork;
 beforeEach(async () => {
@@ -15,33 +16,7 @@ beforeEach(async () => {
 });
 afterEach(() => net.close());
 
-const WRITE = { operations: ['insert', 'update', 'delete'], policy: 'auto' } as const;
-/** Ten posts that the app reads and writes. */
-const shareBoth = (more: object = {}, write: object = {}): Promise<SharedPosts> =>
-  sharePosts(net, { access: 'readwrite', write: { ...WRITE, ...write }, ...more } as never);
-
-/** The record under a name, as the grantee sees it. */
-const find = async ({ grant }: SharedPosts, name: string): Promise<JsonObject> =>
-  until(() => grant.datastore().getOne({ name }));
-const contentOf = async ({ posts }: SharedPosts, id: string): Promise<unknown> => (await posts.get(id))?.content;
-
-/** Changes a post through the grant. Returns the number of the write. */
-async function change(shared: SharedPosts, name: string, content: string): Promise<number> {
-  const record = await find(shared, name);
-  const { n } = await shared.grant.datastore().save({ ...record, content });
-  return n ?? 0;
-}
-
-/** How many entries the node holds in the lane. */
-const entriesInLane = ({ owner, given }: SharedPosts): number =>
-  net.storage.readPage({
-    space: owner.account.open.home.keys.space,
-    log: { type: 'stream', stream: given.lane as StreamId },
-    after: 0,
-    except: owner.account.open.home.self,
-    whole: false,
-    nowMs: net.clock.nowMs(),
-  }).entries.length;
+const shareBoth = (more: object = {}, write: object = {}): Promise<SharedPosts> => shareOn(net, more, write);
 
 describe('a write of a grantee', () => {
   it('[LANE-5] to a grant that is told of changes once in a while is decided with the next batch', async () => {
@@ -118,7 +93,7 @@ describe('a write of a grantee', () => {
     const shared = await shareBoth();
     // Of two that are decided, the node remembers no more than that they were.
     await shared.grant.settled(await change(shared, 'Post 4', 'heard'));
-    await until(() => entriesInLane(shared) === 0);
+    await until(() => entriesInLane(net, shared) === 0);
     holding = true;
     await change(shared, 'Post 5', 'unheard');
     await until(() => written === 1);
@@ -126,7 +101,7 @@ describe('a write of a grantee', () => {
     // What comes later in the feed says that the verdict came before it.
     await shared.posts.save({ ...post(11), _id: 'after' });
     await until(() => shared.grant.datastore().getOne({ name: 'Post 11' }));
-    await until(() => entriesInLane(shared) === 0);
+    await until(() => entriesInLane(net, shared) === 0);
     await net.stopNode();
     holding = false;
     await net.startNode();

@@ -1,6 +1,6 @@
 /** Lanes: what a grantee writes back, what the owner decides on it, and what each side then holds. */
 
-import type { JsonObject, StreamId } from '@sluice/core/base';
+import type { StreamId } from '@sluice/core/base';
 import type { Storage } from '@sluice/node';
 import { MAX_WAITING_WRITES } from '@sluice/core/grant';
 import { decodeClientFrame, encodePush, formatLogName } from '@sluice/core/wire';
@@ -8,8 +8,9 @@ import type { FeedChange, Platform, WriteVerdict } from '@sluice/client';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { reopenOn } from '../messaging/messaging-fixture.ts';
-import { grantItems, post, sharePosts, type SharedPosts, until } from '../sharing-fixture.ts';
+import { grantItems, post, type SharedPosts, until } from '../sharing-fixture.ts';
 import { createTestNetwork, type Persona, type TestNetwork } from '../test-network.ts';
+import { change, contentOf, entriesInLane, find, shareBoth as shareOn, WRITE } from './lane-fixture.ts';
 
 let net: TestNetwork;
 /** Whether the node refuses to store a part of a push for now. */
@@ -34,33 +35,8 @@ beforeEach(async () => {
 });
 afterEach(() => net.close());
 
-const WRITE = { operations: ['insert', 'update', 'delete'], policy: 'auto' } as const;
-/** Ten posts that the app reads and writes. */
 const shareBoth = (more: object = {}, write: object = {}, owner?: Persona): Promise<SharedPosts> =>
-  sharePosts(net, { access: 'readwrite', write: { ...WRITE, ...write }, ...more } as never, owner);
-
-/** The record under a name, as the grantee sees it. */
-const find = async ({ grant }: SharedPosts, name: string): Promise<JsonObject> =>
-  until(() => grant.datastore().getOne({ name }));
-const contentOf = async ({ posts }: SharedPosts, id: string): Promise<unknown> => (await posts.get(id))?.content;
-
-/** Changes a post through the grant. Returns the number of the write. */
-async function change(shared: SharedPosts, name: string, content: string): Promise<number> {
-  const record = await find(shared, name);
-  const { n } = await shared.grant.datastore().save({ ...record, content });
-  return n ?? 0;
-}
-
-/** How many entries the node holds in the lane. */
-const entriesInLane = ({ owner, given }: SharedPosts): number =>
-  net.storage.readPage({
-    space: owner.account.open.home.keys.space,
-    log: { type: 'stream', stream: given.lane as StreamId },
-    after: 0,
-    except: owner.account.open.home.self,
-    whole: false,
-    nowMs: net.clock.nowMs(),
-  }).entries.length;
+  shareOn(net, more, write, owner);
 
 describe('a write of a grantee', () => {
   it('[LANE-4] shows at once, takes effect at the owner, and is told to the grantee as accepted', async () => {
@@ -247,7 +223,7 @@ describe('a write of a grantee', () => {
   it('[LANE-18] that waits leaves the lane, and a device that comes later decides on it', async () => {
     const shared = await shareBoth({}, { policy: 'propose' });
     const { grant, owner, given } = shared;
-    const inLane = () => entriesInLane(shared);
+    const inLane = () => entriesInLane(net, shared);
     const first = await change(shared, 'Post 1', 'please');
     const second = await change(shared, 'Post 2', 'this too');
     const { id, n: third } = await grant.datastore().save({ ...post(77), _id: undefined } as never);
@@ -298,9 +274,9 @@ describe('a write of a grantee', () => {
     await until(() => owner.account.sharing.writes.list().length === 1);
     // The owner's device keeps it, and the node has not taken that yet: a trim that is not held back would be here by now.
     await owner.account.open.link.push(owner.account.open.home.keys.space, encodePush([]));
-    expect(entriesInLane(shared)).toBe(1);
+    expect(entriesInLane(net, shared)).toBe(1);
     refuses = () => false;
-    await until(() => entriesInLane(shared) === 0);
+    await until(() => entriesInLane(net, shared) === 0);
   });
 
   it('[LANE-19] beside a thousand that wait is refused, until some of them are answered', async () => {

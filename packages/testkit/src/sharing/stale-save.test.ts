@@ -2,8 +2,9 @@
 
 import type { JsonObject } from '@sluice/core/base';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { sharePosts, type SharedPosts, until } from '../sharing-fixture.ts';
+import { type SharedPosts, until } from '../sharing-fixture.ts';
 import { createTestNetwork, type TestNetwork } from '../test-network.ts';
+import { find as findOf, shareBoth as shareOn } from './lane-fixture.ts';
 
 let net: TestNetwork;
 beforeEach(async () => {
@@ -11,10 +12,8 @@ beforeEach(async () => {
 });
 afterEach(() => net.close());
 
-const WRITE = { operations: ['insert', 'update', 'delete'], policy: 'auto' } as const;
-const shareBoth = (): Promise<SharedPosts> => sharePosts(net, { access: 'readwrite', write: WRITE } as never);
-const find = async ({ grant }: SharedPosts, name = 'Post 3'): Promise<JsonObject> =>
-  until(() => grant.datastore().getOne({ name }));
+const shareBoth = (): Promise<SharedPosts> => shareOn(net);
+const find = (shared: SharedPosts, name = 'Post 3'): Promise<JsonObject> => findOf(shared, name);
 /** Saves through the grant, and waits until the owner has it. */
 async function save({ grant }: SharedPosts, document: JsonObject): Promise<void> {
   const { n } = await grant.datastore().save(document);
