@@ -26,12 +26,13 @@ export type Activity =
       readonly grants: readonly { readonly grantId: string; readonly terms: GrantTerms }[];
     }
   | { readonly type: 'decline'; readonly requestId: string; readonly grantee: Did }
-  /** `document` is the hash of the acceptance in hex. */
+  /** `document` is the hash of the acceptance in hex, `message` the id of what it came in. */
   | {
       readonly type: 'acceptance';
       readonly grantee: Did;
       readonly grants: readonly string[];
       readonly document: string;
+      readonly message: string;
     }
   | { readonly type: 'release'; readonly releases: readonly GrantRelease[] }
   /** A write that waits for the owner. */
@@ -104,7 +105,9 @@ export function keyOf(activity: Activity): string | undefined {
     case 'consent':
     case 'decline':
       return activity.requestId;
+    // Not by its document: the node must not see under which name it is kept whether two are of one content.
     case 'acceptance':
+      return activity.message;
     case 'attestation':
     case 'overtaken':
       return activity.document;

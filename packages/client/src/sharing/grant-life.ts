@@ -216,7 +216,8 @@ export function createGrantLife(
     const [first] = named;
     if (!first || !document) return;
     const { grantee, requestId, receipt } = first;
-    const event = { type: 'acceptance', grantee, grants: [], document: bytesToHex(sha256(document)) } as const;
+    const hashed = bytesToHex(sha256(document));
+    const event = { type: 'acceptance', grantee, grants: [], document: hashed, message: item.id } as const;
     const given = { hash: bytesToHex(sha256(receipt)), of: named.filter((g) => g.requestId === requestId) };
     const changes = named.flatMap((g) => changesOf(facts, g.grantId).map(({ hash }) => ({ hash, of: [g] })));
     for (const { hash, of } of log.has(event) ? [] : [given, ...changes]) {

@@ -1,6 +1,6 @@
 /** What a grantee has to say to the owner: that it accepts, gives up, or has wiped. Must not know how grants are read. */
 
-import { bytesToBase64url, bytesToHex, type JsonObject } from '@sluice/core/base';
+import { bytesToBase64url, bytesToHex, equalBytes, type JsonObject } from '@sluice/core/base';
 import { sha256 } from '@sluice/core/crypto';
 import { endsAtMs, signAcceptance, signAttestation, type WipeReason } from '@sluice/core/grant';
 import type { OpenAccount } from '../account/account.ts';
@@ -56,7 +56,9 @@ export function createGranteeWords(
     acceptedAtMs: number,
   ): Word => {
     const receipt = bytesToHex(sha256(document));
-    return word(grant, `accept/${receipt}/${ids.join()}`, SYNC_ACCEPT, 'Accepted', () => {
+    // Grants have ids that say nothing of them; of one there may be any number of changes.
+    const what = equalBytes(document, grant.receipt) ? 'given' : receipt;
+    return word(grant, `accept/${what}/${ids.join()}`, SYNC_ACCEPT, 'Accepted', () => {
       const acceptance = signAcceptance({ receipt, grants: ids, acceptedAtMs }, signer);
       return { replyId: grant.requestId, grants: ids, acceptance: bytesToBase64url(acceptance) };
     });

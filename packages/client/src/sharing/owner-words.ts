@@ -19,9 +19,10 @@ export function grantWord(
   given: readonly [GivenGrant, ...GivenGrant[]],
   requestHash: Uint8Array,
 ): Word {
-  const [{ requestId, grantee, granteeHpke, receipt }] = given;
+  const [{ requestId, grantee, granteeHpke, receipt, givenAtMs }] = given;
   return {
-    name: `grant/${bytesToHex(sha256(receipt))}`,
+    // Of when it was given and not of what: a node must not tell two answers by what they say.
+    name: `grant/${requestId}/${givenAtMs}`,
     to: grantee,
     type: SYNC_GRANT,
     data: () =>
