@@ -12,7 +12,7 @@ import {
 } from '@sluice/core/base';
 import { type AeadKey, hkdf, hpkeKeyPairFromSecret, openAead, openHpke, toAeadKey } from '@sluice/core/crypto';
 import type { GrantHandle } from '@sluice/client';
-import { laneKey, openLaneWrite, openMemo } from '@sluice/core/grant';
+import { isLaneRecordId, laneKey, openLaneWrite, openMemo } from '@sluice/core/grant';
 import { openEntry } from '@sluice/core/stream';
 import { decodeHeader, type Entry, STREAM_KIND } from '@sluice/core/wire';
 import type { Storage } from '@sluice/node';
@@ -63,13 +63,18 @@ describe('hostile grantees', () => {
     const [a, b] = [await holdingsOf(first, grants[0]), await holdingsOf(second, grants[1])];
     // What they were meant to see is the same: they can tell by it alone.
     expect(a.contents).toEqual(b.contents);
-    for (const kind of ['ids', 'revs', 'tags', 'prints', 'stamps', 'keys', 'pieces'] as const) {
+    for (const kind of ['ids', 'revs', 'tags', 'prints', 'keys', 'pieces'] as const) {
       expect(a[kind].length, kind).toBeGreaterThan(3);
       expect(
         a[kind].filter((one) => b[kind].includes(one)),
         kind,
       ).toEqual([]);
     }
+    // Nor do they have the stamps under which the owner wrote. Those of their own feeds say when an agent looked, which may be the same instant.
+    const own = owner.account.open.store.db.sql('SELECT header FROM entry').all();
+    const written = new Set(own.flatMap(({ header }) => stampsIn([header])));
+    expect(written.size).toBeGreaterThan(10);
+    expect([...a.stamps, ...b.stamps].filter((stamp) => written.has(stamp))).toEqual([]);
   });
 
   it('[LEAK-5] what they write of the same record has no stream, writer, tag, id, key or sealed byte in common', async () => {
@@ -98,7 +103,7 @@ describe('hostile grantees', () => {
     const [maker, other] = grants[0].id === waiting.grantId ? grants : [grants[1], grants[0]];
     await until(() => maker.pending().length === 2);
     const seen = await until(async () =>
-      (await other.datastore().getMany({ name: 'Post 77' })).find((record) => !String(record._id).startsWith('w')),
+      (await other.datastore().getMany({ name: 'Post 77' })).find((record) => !isLaneRecordId(String(record._id))),
     );
     const made = (await maker.datastore().getOne({ name: 'Post 77' }))?._id;
     expect(String(seen._id)).not.toContain(String(made));
@@ -205,6 +210,13 @@ const piecesOf = (bytes: Uint8Array): string[] => {
 
 type Stolen = Entry & { readonly space: string; readonly stream: StreamId; readonly memo: Uint8Array | null };
 
+/** When, and under which numbers, entries were written. */
+const stampsIn = (headers: readonly unknown[]): string[] =>
+  headers.flatMap((bytes) => {
+    const header = decodeHeader(bytes as Uint8Array);
+    return header.ok ? [`${header.value.hlc.ms}/${header.value.hlc.counter}/${header.value.n}`] : [];
+  });
+
 /** What a grantee has of a grant: in its store, in its keychain, and as records. */
 async function holdingsOf({ account }: Persona, grant: GrantHandle) {
   const rows = account.open.store.db.sql('SELECT tag, print, header, body FROM feed_row').all();
@@ -213,17 +225,13 @@ async function holdingsOf({ account }: Persona, grant: GrantHandle) {
   if (!received) throw new Error('there is no grant');
   const { key, feed, pairwise, grantId } = received;
   const hex = (value: unknown): string => bytesToHex(value as Uint8Array);
-  const headers = rows.flatMap((row) => {
-    const header = decodeHeader(row.header as Uint8Array);
-    return header.ok ? [header.value] : [];
-  });
   return {
     contents: records.map(({ _id, _rev, ...rest }) => JSON.stringify(rest)).sort(),
     ids: records.map((record) => String(record._id)),
     revs: records.map((record) => String(record._rev)),
     tags: rows.map((row) => hex(row.tag)),
     prints: rows.map((row) => hex(row.print)),
-    stamps: headers.map(({ hlc, n }) => `${hlc.ms}/${hlc.counter}/${n}`),
+    stamps: stampsIn(rows.map((row) => row.header)),
     keys: [hex(key), hex(feed), hex(pairwise.seed.reveal()), hex(pairwise.publicKey), grantId],
     pieces: rows.flatMap((row) => piecesOf(row.body as Uint8Array)),
   };
