@@ -63,6 +63,19 @@ export const LOG_RULES = [
     ],
   ),
   ...rulesIn(
+    'packages/client/src/space/space-engine.ts',
+    ['packages/testkit/src/faults/full-client.test.ts'],
+    [
+      {
+        rule: 'sent before committed',
+        says: 'a push begins after the transaction that asks for it',
+        find: 'queueMicrotask(() => void pump());',
+        replace: 'void pump();',
+        named: '[FLT-4]',
+      },
+    ],
+  ),
+  ...rulesIn(
     'packages/core/src/crypto/aead.ts',
     ['packages/core/src/crypto/aead.test.ts'],
     [

@@ -89,12 +89,6 @@ export const RULES = [
     tests: SIMULATION,
   },
   {
-    rule: 'sent before committed',
-    says: 'a push begins after the transaction that asks for it',
-    changes: [{ file: ENGINE, find: 'queueMicrotask(() => void pump());', replace: 'void pump();' }],
-    tests: SIMULATION,
-  },
-  {
     rule: 'restage',
     says: 'bytes that the node may have are not made anew',
     changes: [{ file: ENGINE, find: 'if (batches <= 1) return restage(', replace: 'return restage(' }],

@@ -66,26 +66,51 @@ describe('a client whose disk is full', () => {
     expect(friend.account.mailbox.list()).toEqual([]);
   });
 
-  it('[FLT-4] what a transaction saved that was undone is not found, and hides nothing that comes after it', async () => {
-    const owner = await net.person('owner');
-    const second = await net.restore(owner, 'second');
-    await owner.account.synced();
+  /** An owner with two devices, and a collection at each whose saves can stand in a transaction with others. */
+  const twoDevices = async () => {
+    const { account: first, ...owner } = await net.person('owner');
+    const second = await net.restore({ account: first, ...owner }, 'second');
+    await first.synced();
     const shape = { indexes: [], formats: new Map(), merges: new Map() };
-    const [rows, others] = [owner.account, second].map((a) => a.open.home.collection('test/rows', shape));
+    const [rows, others] = [first, second].map((a) => a.open.home.collection('test/rows', shape));
     if (!rows || !others) throw new Error('no collection');
     const save = (to: typeof rows, id: string): void => void to.save([{ id, document: { id }, force: true }]);
+    return { first, second, rows, others, save };
+  };
+
+  it('[FLT-4] what a transaction saved that was undone is not found, and hides nothing that comes after it', async () => {
+    const { first, second, rows, others, save } = await twoDevices();
     save(rows, 'a');
     expect(rows.ids()).toEqual(['a']);
     const undone = (): void => {
       save(rows, 'b');
       throw new Error('undone');
     };
-    expect(() => owner.account.open.store.db.transact(undone)).toThrow('undone');
+    expect(() => first.open.store.db.transact(undone)).toThrow('undone');
     expect([rows.get('b'), rows.ids()]).toEqual([undefined, ['a']]);
     save(others, 'c');
     await second.synced();
-    await owner.account.synced();
+    await first.synced();
     expect(rows.ids()).toEqual(['a', 'c']);
+  });
+
+  it('[FLT-4] what a transaction wanted sent is not sent when it is undone, and its number is free', async () => {
+    const { first, second, rows, others, save } = await twoDevices();
+    const alarms = alarmsOf(first, second);
+    const undone = (): void => {
+      save(rows, 'a');
+      first.open.home.nudge();
+      throw new Error('undone');
+    };
+    expect(() => first.open.store.db.transact(undone)).toThrow('undone');
+    await first.synced();
+    await second.synced();
+    expect([others.ids(), alarms]).toEqual([[], []]);
+
+    save(rows, 'b');
+    await first.synced();
+    await second.synced();
+    expect([others.ids(), rows.ids(), alarms]).toEqual([['b'], ['b'], []]);
   });
 
   it('[FLT-5] pages and messages that arrive meanwhile come again when there is space', async () => {
