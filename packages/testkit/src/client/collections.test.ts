@@ -3,8 +3,8 @@ import { openNodeStore } from '@sluice/client/node';
 import type { JsonObject } from '@sluice/core/base';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { writeSchema } from '../schema-file.ts';
 import { until } from '../sharing-fixture.ts';
 import { createTestNetwork, type Persona, type TestNetwork } from '../test-network.ts';
 
@@ -22,12 +22,7 @@ describe('collections and their schemas', () => {
       () => 'done',
       (cause: unknown) => (cause instanceof SluiceError ? cause.code : String(cause)),
     );
-  const schemaFile = (name: string, body: JsonObject): string => {
-    const file = join(net.directory, `${name}.json`);
-    const full = { $schema: 'https://json-schema.org/draft/2020-12/schema', type: 'object', ...body };
-    writeFileSync(file, JSON.stringify(full));
-    return pathToFileURL(file).href;
-  };
+  const schemaFile = (name: string, body: JsonObject): string => writeSchema(net.directory, name, body);
   const boat = (host: string, more: JsonObject = {}): JsonObject => ({
     $id: `https://${host}/boat/schema.json`,
     title: 'Boat',

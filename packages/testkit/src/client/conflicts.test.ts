@@ -1,10 +1,8 @@
 import type { Conflict, Database } from '@sluice/client';
 import type { JsonObject } from '@sluice/core/base';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { scanForWords } from '../canary-scan.ts';
+import { writeBoatSchema } from '../schema-file.ts';
 import { until } from '../sharing-fixture.ts';
 import { createTestNetwork, type Persona, type TestNetwork } from '../test-network.ts';
 
@@ -21,25 +19,11 @@ describe('conflicts between two devices', () => {
     net = await createTestNetwork();
     ada = await net.person('ada');
     phone = await net.restore(ada, 'phone');
-    const file = join(net.directory, 'boat.json');
-    writeFileSync(
-      file,
-      JSON.stringify({
-        $id: 'https://harbour.example/boat/schema.json',
-        $schema: 'https://json-schema.org/draft/2020-12/schema',
-        type: 'object',
-        title: 'Boat',
-        database: { name: 'boats' },
-        properties: {
-          name: { type: 'string' },
-          trips: { type: 'integer', merge: 'counter' },
-          depth: { type: 'number', merge: 'max' },
-          hull: { type: 'string', merge: 'immutable' },
-        },
-        required: ['name'],
-      }),
-    );
-    uri = pathToFileURL(file).href;
+    uri = writeBoatSchema(net.directory, {
+      trips: { type: 'integer', merge: 'counter' },
+      depth: { type: 'number', merge: 'max' },
+      hull: { type: 'string', merge: 'immutable' },
+    });
     here = await ada.account.vault.openDatastore(uri);
     there = await phone.vault.openDatastore(uri);
     await here.save({ _id: 'b', name: 'Anna', trips: 3, depth: 2 });

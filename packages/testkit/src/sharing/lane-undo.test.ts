@@ -2,11 +2,9 @@
 
 import type { GivenGrant, GrantHandle } from '@sluice/client';
 import type { JsonObject } from '@sluice/core/base';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { deviceOn } from '../messaging/messaging-fixture.ts';
+import { writeBoatSchema } from '../schema-file.ts';
 import { grantItems, post, sharePosts, type SharedPosts, until } from '../sharing-fixture.ts';
 import { createTestNetwork, type TestNetwork } from '../test-network.ts';
 import { createWay } from '../way-fixture.ts';
@@ -18,20 +16,6 @@ beforeEach(async () => {
 });
 afterEach(() => net.close());
 
-const BOAT = {
-  $id: 'https://harbour.example/boat/schema.json',
-  $schema: 'https://json-schema.org/draft/2020-12/schema',
-  type: 'object',
-  title: 'Boat',
-  database: { name: 'boats' },
-  properties: {
-    name: { type: 'string' },
-    trips: { type: 'integer', merge: 'counter' },
-    crew: { type: 'array', items: { type: 'string' }, merge: 'set' },
-    flags: { type: 'array', items: { type: 'string' }, merge: 'set' },
-  },
-  required: ['name'],
-};
 /** Ten posts that the app reads and writes. */
 const shareBoth = (policy: 'auto' | 'propose' = 'auto'): Promise<SharedPosts> =>
   sharePosts(net, { access: 'readwrite', write: { operations: ['insert', 'update', 'delete'], policy, perDay: 100 } });
@@ -148,9 +132,12 @@ describe('the undo of a grant', () => {
   });
 
   it('[LANE-9] takes the grantee’s part out of sets and counters, and leaves what others added, removed and counted', async () => {
-    const file = join(net.directory, 'boat.json');
-    writeFileSync(file, JSON.stringify(BOAT));
-    const uri = pathToFileURL(file).href;
+    const names = { type: 'array', items: { type: 'string' }, merge: 'set' };
+    const uri = writeBoatSchema(net.directory, {
+      trips: { type: 'integer', merge: 'counter' },
+      crew: names,
+      flags: names,
+    });
     const owner = await net.person('sailor');
     const app = await net.app('https://harbour.example');
     const boats = await owner.account.vault.openDatastore(uri);

@@ -34,6 +34,19 @@ describe('a grant', () => {
     await net.close();
   });
 
+  /** Counts the appends to feeds that reach the node, which may hold what comes to the control log until `release`. */
+  const watchPushes = ({ holdsControl }: { readonly holdsControl: boolean }) => {
+    let release: () => void = () => undefined;
+    let appended = 0;
+    before = (job) => {
+      appended += job.parts.filter((part) => part.type === 'feed').length;
+      if (!holdsControl || !job.parts.some((part) => part.type === 'ctl')) return undefined;
+      return new Promise((resolve) => {
+        release = resolve;
+      });
+    };
+    return { appended: () => appended, release: () => release() };
+  };
   const statusOf = ({ owner, given }: SharedPosts): string | undefined =>
     owner.account.sharing.grants.list().find((g) => g.grantId === given.grantId)?.status;
   const tell = async ({ owner }: SharedPosts, by: Persona, type: string, data: JsonObject): Promise<void> => {
@@ -80,24 +93,16 @@ describe('a grant', () => {
     const shared = await sharePosts(net);
     const { owner, given } = shared;
     await until(() => statusOf(shared) === 'live');
-    let release: () => void = () => undefined;
-    let appended = 0;
-    before = (job) => {
-      appended += job.parts.filter((part) => part.type === 'feed').length;
-      if (!job.parts.some((part) => part.type === 'ctl')) return undefined;
-      return new Promise((resolve) => {
-        release = resolve;
-      });
-    };
+    const node = watchPushes({ holdsControl: true });
     const pausing = owner.account.sharing.pause(given.grantId);
     const { space } = owner.account.open.home.keys;
     const head = net.storage.head(space, { type: 'own' });
     await shared.posts.save(post(20));
     await until(() => net.storage.head(space, { type: 'own' }) > head);
-    expect(appended).toBe(0);
-    release();
+    expect(node.appended()).toBe(0);
+    node.release();
     await pausing;
-    expect([statusOf(shared), appended]).toEqual(['paused', 0]);
+    expect([statusOf(shared), node.appended()]).toEqual(['paused', 0]);
   });
 
   it('[GRANT-15] that is being revoked has nothing more sealed for it, from that very moment', async () => {
@@ -105,33 +110,21 @@ describe('a grant', () => {
     const { sharing, open } = shared.owner.account;
     const { home } = open;
     await until(() => statusOf(shared) === 'live' && sharing.feedsUpToDate());
-    let appended = 0;
-    before = (job) => {
-      appended += job.parts.filter((part) => part.type === 'feed').length;
-      return undefined;
-    };
+    const node = watchPushes({ holdsControl: false });
     const saving = shared.posts.save(post(20));
     for (let i = 0; i < 1_000 && home.store.outboxSize() === 0; i++) await undefined;
     // The record is kept, and the push that is to bring it is not made up yet.
     expect(home.store.outboxSize()).toBe(1);
     await Promise.all([sharing.revoke(shared.given.grantId), saving]);
     await until(() => home.store.outboxSize() === 0);
-    expect([statusOf(shared), appended]).toEqual(['revoked', 0]);
+    expect([statusOf(shared), node.appended()]).toEqual(['revoked', 0]);
   });
 
   it('[GRANT-45] that was given up has nothing more sealed for it, also before the node has heard of that', async () => {
     const shared = await sharePosts(net);
     const { owner } = shared;
     await until(() => statusOf(shared) === 'live' && owner.account.sharing.feedsUpToDate());
-    let release: () => void = () => undefined;
-    let appended = 0;
-    before = (job) => {
-      appended += job.parts.filter((part) => part.type === 'feed').length;
-      if (!job.parts.some((part) => part.type === 'ctl')) return undefined;
-      return new Promise((resolve) => {
-        release = resolve;
-      });
-    };
+    const node = watchPushes({ holdsControl: true });
     await shared.grant.drop();
     await until(() => owner.account.sharing.activity.list().some((e) => e.type === 'drop'));
     const { space } = owner.account.open.home.keys;
@@ -139,9 +132,9 @@ describe('a grant', () => {
     await shared.posts.save(post(20));
     await until(() => net.storage.head(space, { type: 'own' }) > head);
     await owner.account.open.link.push(space, encodePush([]));
-    expect([statusOf(shared), appended]).toEqual(['revoked', 0]);
+    expect([statusOf(shared), node.appended()]).toEqual(['revoked', 0]);
     expect(owner.account.open.home.access.rows.get(shared.given.grantId)?.status).toBe('active');
-    release();
+    node.release();
     await until(() => owner.account.open.home.access.rows.get(shared.given.grantId)?.status === 'revoked');
   });
 

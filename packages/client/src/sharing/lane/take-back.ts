@@ -135,15 +135,9 @@ type LeftOf = (
   writes: readonly WriteRecord[],
   writer: string,
 ) => JsonValue | undefined;
-const PARTS: { readonly [rule: string]: LeftOf | undefined } = { set: leftOfSet, counter: leftOfCounter };
 
 /** A set without what the writer alone has added, and with what it took away. */
-function leftOfSet(
-  state: RecordState,
-  name: string,
-  writes: readonly WriteRecord[],
-  writer: string,
-): JsonValue | undefined {
+const leftOfSet: LeftOf = (state, name, writes, writer) => {
   const shown = state.fields[name];
   if (!Array.isArray(shown)) return undefined;
   const added = new Set(addedBy(state, name, writer).map(canonicalJson));
@@ -156,22 +150,18 @@ function leftOfSet(
       if (seen?.has(text) && !kept?.has(text) && !added.has(text)) left.set(text, value);
   }
   return [...left.values()];
-}
+};
 const elementsOf = (value: JsonValue | undefined): ReadonlyMap<string, JsonValue> =>
   new Map(Array.isArray(value) ? value.map((element: JsonValue) => [canonicalJson(element), element]) : []);
 
 /** A counter without what the writer has contributed since its first write that stands. */
-function leftOfCounter(
-  state: RecordState,
-  name: string,
-  writes: readonly WriteRecord[],
-  writer: string,
-): JsonValue | undefined {
+const leftOfCounter: LeftOf = (state, name, writes, writer) => {
   const shown = state.fields[name];
   const first = writes.find(({ status, set }) => status === 'applied' && name in set);
   if (typeof shown !== 'number' || !first) return undefined;
   return shown - countBy(state, name, writer) + (first.counts?.[name] ?? 0);
-}
+};
+const PARTS: { readonly [rule: string]: LeftOf | undefined } = { set: leftOfSet, counter: leftOfCounter };
 
 const namesIn = ({ set, remove, before }: WriteRecord): readonly string[] => [
   ...Object.keys(set),
