@@ -38,8 +38,8 @@ export type ActivityQuery = {
 
 /** The log of one account. */
 export type ActivityLog = {
-  /** Adds an event, durably, to be sent with the next push. May be called inside a transaction of the store. */
-  readonly note: (activity: Activity) => void;
+  /** Adds events in their order, durably and under one seal, to be sent with the next push. May be called inside a transaction of the store. */
+  readonly note: (...activities: readonly Activity[]) => void;
   /** Whether an event that is named by what it is of was noted, by whichever device, and is kept. */
   readonly has: (activity: Activity) => boolean;
   readonly list: (query?: ActivityQuery) => readonly ActivityEvent[];
@@ -133,10 +133,11 @@ export function createActivityLog({ engine, clock, random }: ActivityLogDeps): A
   };
 
   return {
-    note: (activity) => {
-      log.save(inRecords(activity).map(toItem));
+    note: (...activities) => {
+      if (activities.length === 0) return;
+      log.save(activities.flatMap(inRecords).map(toItem));
       // A release is noted by whoever is about to push.
-      if (activity.type !== 'release') engine.nudge();
+      if (activities.some(({ type }) => type !== 'release')) engine.nudge();
       if (clock.nowMs() - prunedMs >= PRUNE_EVERY_MS) prune();
     },
     has: (activity) => {

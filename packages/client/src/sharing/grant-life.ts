@@ -183,9 +183,10 @@ export function createGrantLife(
       const { undone, made, records } = takeBack(collection, grants.writes.list({ grantId }), writer, schema);
       grants.writes.put(records);
       const of = { grantId, grantee: grant.grantee };
-      for (const { n, recordId, operation } of made)
-        log.note({ type: 'verdict', ...of, n, recordId, operation, accepted: true });
-      log.note({ type: 'undo', ...of, undone });
+      const verdicts = made.map(
+        ({ n, recordId, operation }) => ({ type: 'verdict', ...of, n, recordId, operation, accepted: true }) as const,
+      );
+      log.note(...verdicts, { type: 'undo', ...of, undone });
       return { undone };
     });
   }

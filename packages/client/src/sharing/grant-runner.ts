@@ -16,6 +16,7 @@ import type { LoadedSchema } from '../schema/index.ts';
 import type { SpaceEngine } from '../space/space-engine.ts';
 import type { Collection } from '../store/collection.ts';
 import { createTurns } from '../turns.ts';
+import type { Activity } from './activity.ts';
 import type { ActivityLog } from './activity-log.ts';
 import { type Agent, createAgent } from './feed/agent.ts';
 import type { LaneDesk } from './feed/feed-work.ts';
@@ -23,7 +24,7 @@ import type { GrantFacts } from './grant-facts.ts';
 import type { GivenGrant, GivenState } from './grant-item.ts';
 import { createLaneDesk } from './lane/lane-desk.ts';
 import { openLaneReplica } from './lane/lane-replica.ts';
-import type { WriteLog } from './lane/write-log.ts';
+import type { WriteLog, WriteRecord } from './lane/write-log.ts';
 import type { StandingGrants } from './standing-terms.ts';
 import { filterOf } from './terms.ts';
 
@@ -190,14 +191,7 @@ export function createGrantRunner(deps: GrantRunnerDeps): GrantRunner {
       writes,
       nudge: home.nudge,
       isStored: () => home.store.outboxSize() === 0,
-      onWrites: (records) => {
-        for (const { n, recordId, operation, status, code } of records) {
-          const write = { grantId, grantee: grant.grantee, n, recordId, operation };
-          if (status === 'waiting') note({ type: 'write', ...write });
-          if (status === 'applied' || status === 'rejected')
-            note({ type: 'verdict', ...write, accepted: status === 'applied', ...(code ? { code } : {}) });
-        }
-      },
+      onWrites: (records) => note(...records.flatMap((record) => eventOf(grant, record))),
       onOscillation: () => deps.onOscillation(grantId),
     });
   }
@@ -290,4 +284,12 @@ function versionOf({ term, terms }: GivenGrant): string {
   const known = versions.get(terms) ?? `${term}/${canonicalJson(terms)}`;
   versions.set(terms, known);
   return known;
+}
+
+/** What the activity log says of a write that the log of writes says this of: nothing of some. */
+function eventOf({ grantId, grantee }: GivenGrant, { n, recordId, operation, status, code }: WriteRecord): Activity[] {
+  const write = { grantId, grantee, n, recordId, operation };
+  if (status === 'waiting') return [{ type: 'write', ...write }];
+  if (status !== 'applied' && status !== 'rejected') return [];
+  return [{ type: 'verdict', ...write, accepted: status === 'applied', ...(code ? { code } : {}) }];
 }

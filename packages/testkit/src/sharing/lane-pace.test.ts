@@ -41,10 +41,13 @@ const writesAt = ({ account }: Persona, lane: StreamId): number =>
 it('[LANE-21] decides on what is written without a pause together, and on the first write at once', async () => {
   const clock = createPacedClock(PACE_MS);
   let verdicts = 0;
+  let seals = 0;
   const wrapStorage = (storage: Storage): Storage => ({
     ...storage,
     push: async (job) => {
       const answer = await storage.push(job);
+      if (job.parts.some(({ type }) => type === 'feed'))
+        seals += job.parts.filter(({ type }) => type === 'sealed').length;
       for (const part of job.parts) {
         if (part.type === 'feed') verdicts += part.headers.filter(({ kind }) => kind === ENTRY_KIND.VERDICT).length;
       }
@@ -64,9 +67,12 @@ it('[LANE-21] decides on what is written without a pause together, and on the fi
     for (let i = 0; i < 6; i++) numbers.push(await write(`next ${i}`));
     await until(() => writesAt(owner, given.lane as StreamId) === 6);
     expect(verdicts).toBe(2);
+    const before = seals;
     clock.go();
     for (const n of numbers) expect(await grant.settled(n)).toMatchObject({ accepted: true });
     await until(() => verdicts === 4);
+    // The records, what is kept of the writes, what the activity log says of them, and of what the grantee is shown.
+    expect(seals - before).toBe(4);
   } finally {
     await net.close();
   }
