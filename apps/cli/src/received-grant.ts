@@ -20,8 +20,8 @@ export async function takeUpAnswers(account: Account, s: Settings): Promise<void
   const asked = new Set(account.open.keychain.list('request').map(({ id }) => id));
   const late = account.mailbox
     .list({ type: 'inbox/type/syncGrant' }, { limit: ALL })
-    .map((item) => String(item.data.replyId))
-    .filter((id) => asked.has(id) && !known.has(id));
+    .map((item) => item.data.replyId)
+    .filter((id): id is string => typeof id === 'string' && asked.has(id) && !known.has(id));
   for (const id of new Set(late)) {
     let cancel = (): void => undefined;
     const timeout = new Promise<void>((resolve) => {

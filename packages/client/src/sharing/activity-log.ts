@@ -186,7 +186,8 @@ export function createActivityLog({ engine, clock, random }: ActivityLogDeps): A
 function isAgents(id: string, event: JsonValue | undefined): event is JsonObject {
   if (!isJsonObject(event)) return false;
   // Under the name of another event it would keep that one from being noted.
-  if (!id.startsWith(`${String(event.type)}/`) && !/^[0-9a-f]{16}\/[0-9a-f]{16}$/.test(id)) return false;
+  if (typeof event.type !== 'string') return false;
+  if (!id.startsWith(`${event.type}/`) && !/^[0-9a-f]{16}\/[0-9a-f]{16}$/.test(id)) return false;
   if (event.type === 'write' || event.type === 'verdict' || event.type === 'completion')
     return typeof event.grantId === 'string';
   return (

@@ -88,8 +88,10 @@ export function followChangedTerms(
     });
 
   const catchUp = (grantIds?: readonly string[]): void => {
-    for (const item of mailbox.list({ type: SYNC_TERMS }))
-      if (!grantIds || grantIds.includes(String(item.data.grantId))) takeLater(item);
+    for (const item of mailbox.list({ type: SYNC_TERMS })) {
+      const { grantId } = item.data;
+      if (!grantIds || (typeof grantId === 'string' && grantIds.includes(grantId))) takeLater(item);
+    }
   };
   mailbox.on(SYNC_TERMS, takeLater);
   // Terms may have been changed before this device had the grant.

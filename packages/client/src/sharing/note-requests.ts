@@ -14,7 +14,9 @@ export function noteRequests(
   /** A stranger's words: no longer than a request may have them. */
   const noteOne = (item: InboxItem): void => {
     const { id, from, data } = item;
-    note({ type: 'request', requestId: id, grantee: from, purpose: String(data.purpose ?? '').slice(0, MAX_PURPOSE) });
+    // Anybody may send one, and no text can be made of every JSON value.
+    const purpose = typeof data.purpose === 'string' ? data.purpose : '';
+    note({ type: 'request', requestId: id, grantee: from, purpose: purpose.slice(0, MAX_PURPOSE) });
   };
   const noteNow = (item: InboxItem): void => {
     try {
