@@ -43,14 +43,14 @@ export type LaneVerdicts = {
 export const NO_VERDICTS: LaneVerdicts = { upTo: 0, waiting: [], rejected: [], unapplied: [], entries: [] };
 /** Writes of one grant that wait for the owner at once. */
 export const MAX_WAITING_WRITES = 1_000;
-/** Rejections that are kept for a grantee that does not say what it has seen. */
+/** Rejections that are kept for a grantee that does not say what it has seen; those of writes that had waited come on top. */
 export const MAX_KEPT_REJECTIONS = 1_000;
 
 const numbers = list(uint(), MAX_LANE_ENTRIES);
 const verdictShape = tuple(
   ['upTo', uint()],
   ['waiting', numbers],
-  ['rejected', list(tuple(['n', uint()], ['code', oneOf(...REJECTIONS)]), MAX_KEPT_REJECTIONS)],
+  ['rejected', list(tuple(['n', uint()], ['code', oneOf(...REJECTIONS)]), MAX_KEPT_REJECTIONS + MAX_WAITING_WRITES)],
   ['unapplied', numbers],
   ['entries', list(tuple(['n', uint()], ['hash', fixed(16)]), 2 * MAX_LANE_ENTRIES)],
 );

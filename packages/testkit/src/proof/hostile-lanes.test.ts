@@ -200,6 +200,28 @@ describe('a grantee that writes back', () => {
     await until(() => refused() === 1501);
   });
 
+  it('[LANE-12] is answered on what waits also when a thousand refusals were told and cannot be seen before that', async () => {
+    await start({ policy: 'propose' });
+    const { owner, given, grant } = shared;
+    // A client of ours would have nothing to say: the first that waits is below all refusals.
+    grant.close();
+    const { writes } = owner.account.sharing;
+    const standing = (n: number) => writes.list(given.grantId).find((write) => write.n === n)?.status;
+    const bad = Array.from({ length: 500 }, () => update('nothing', { content: 'flood' }));
+    const proposals = [1, 3].map((i) => update(idOf(`post-${i}`), { content: 'proposed' }));
+    for (const batch of [proposals, bad, bad, bad]) expect(await scribe.write(...batch)).toBe('stored');
+    await until(() => writes.list(given.grantId).length === 2 + MAX_KEPT_REJECTIONS);
+    await writes.accept(given.grantId, 1);
+    await until(() => standing(1) === 'applied');
+    expect((await shared.posts.get('post-1'))?.content).toBe('proposed');
+    await writes.reject(given.grantId, 2);
+    await until(() => standing(2) === 'rejected');
+    // Nothing waits any more, and what was seen makes room.
+    const saw = { i: 'nothing', o: 'update', s: {}, r: [], v: 2 + MAX_KEPT_REJECTIONS } as const;
+    expect(await scribe.write({ body: bodyOf(saw) })).toBe('stored');
+    await until(() => writes.list(given.grantId).length === 2 + 1501);
+  });
+
   it('[LANE-5] has each write judged on top of those before it, also of one batch', async () => {
     await start({ fields: ['content', 'type', 'name', 'createdAt'] });
     const { _id, ...made } = post(77);

@@ -180,12 +180,13 @@ export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
     const rejected = stated.rejected.filter(({ n }) => n > seen);
     const unapplied = stated.unapplied.filter((n) => !isMade(n));
     const reject = (n: number, code: Rejection): void => void rejected.push({ n, code });
-    // What is refused has to be told: more than fits is decided when some of it was seen.
+    // What is refused has to be told: what is new beside more than that is decided when some of it was seen.
     const isFull = (): boolean => rejected.length >= MAX_KEPT_REJECTIONS;
     /** Records of which a write that waited was refused just now: what stands on it goes with it. */
     const fallen = new Set<string>();
     for (const n of stated.waiting) {
-      const known = isFull() ? undefined : writes.get(rule.grantId, n);
+      // Also beside refusals that fill the list: a grantee cannot say that it has seen those while this waits.
+      const known = writes.get(rule.grantId, n);
       if (known?.status === 'declined') {
         reject(n, 'DECLINED');
         fallen.add(known.recordId);
