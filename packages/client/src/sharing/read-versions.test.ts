@@ -92,6 +92,28 @@ describe('a version of a record that was read', () => {
     expect(refusal(() => versions.changeBy({ ...bare, tags: ['work'] }, now))).toContain('REV_CONFLICT');
   });
 
+  it('[LANE-22] that is saved twice adds to a counter once, and loses what it had added to a set', () => {
+    const versions = open();
+    const read = versions.give(CARD);
+    const save = (more: JsonObject, now: JsonObject) => {
+      const document = { ...read, ...more };
+      const change = versions.changeBy(document, { ...CARD, ...now });
+      versions.wrote(document, change);
+      return change;
+    };
+    expect(save({ likes: 6, tags: ['club', 'work'] }, {}).base).toEqual({ likes: 5, tags: ['club'] });
+    // The owner counts meanwhile: three by it, one by the application.
+    const now = { likes: 9, tags: ['club', 'work', 'friend'] };
+    expect(save({ likes: 6, tags: ['club', 'work'] }, now)).toEqual({ set: {}, remove: [] });
+    expect(save({ likes: 7, tags: ['club', 'run'] }, now)).toEqual({
+      set: { likes: 7, tags: ['club', 'run'] },
+      remove: [],
+      base: { likes: 6, tags: ['club', 'work'] },
+    });
+    // Where all of it was refused the record is shown as it was read, and the same is said again.
+    expect(save({ likes: 7 }, {})).toEqual({ set: { likes: 7 }, remove: [], base: { likes: 5 } });
+  });
+
   it('[LANE-22] that is not known any more is refused, unless it is what is shown', () => {
     const [versions, elsewhere] = [open(), open()];
     const read = elsewhere.give(CARD);
@@ -117,6 +139,10 @@ describe('a version of a record that was read', () => {
     expect(change().set).toEqual({ mobile: '2' });
     for (let i = 0; i < 11; i++) versions.give({ _id: 'c', big, i });
     expect(refusal(change)).toContain('REV_CONFLICT');
+    // What is written over it counts.
+    const own = versions.give(CARD);
+    versions.wrote(own, { set: { name: 'x'.repeat(1_200_000) }, remove: [], base: undefined });
+    expect(refusal(() => versions.changeBy({ ...own, mobile: '2' }, now))).toContain('REV_CONFLICT');
     // The same one again takes no more room.
     for (let i = 0; i < 100; i++) versions.give({ _id: 'c', big, i: 10 });
     const late = versions.give(CARD);

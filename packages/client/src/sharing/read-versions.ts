@@ -37,10 +37,10 @@ export type ReadVersions = {
   readonly forget: () => void;
 };
 
-/** A version that was read: as text, since the application may change what it was given, and what was written over it since. */
+/** A version that was read, and what was written over it since it was last shown: as text, since the application may change what it was given. */
 type Version = { readonly text: string; readonly own: Map<string, string> };
 
-/** Characters of all versions that are kept; the one that was read longest ago goes first. */
+/** Characters of all versions that are kept, and of what was written over them; the one that was read longest ago goes first. */
 const MAX_KEPT_CHARACTERS = 1024 * 1024;
 const REV_BYTES = 12;
 const ABSENT = '';
@@ -49,15 +49,25 @@ const ABSENT = '';
 export function createReadVersions(merges: MergeRules): ReadVersions {
   const known = new Map<string, Version>();
   let characters = 0;
-  const keep = (rev: string, text: string): void => {
-    const { own } = known.get(rev) ?? { own: new Map<string, string>() };
-    if (!known.delete(rev)) characters += text.length;
-    known.set(rev, { text, own });
-    for (const [oldest, version] of known) {
+  const drop = (rev: string): void => {
+    const version = known.get(rev);
+    if (!version) return;
+    known.delete(rev);
+    characters -= version.text.length;
+    for (const text of version.own.values()) characters -= text.length;
+  };
+  const dropOldest = (): void => {
+    for (const oldest of known.keys()) {
       if (characters <= MAX_KEPT_CHARACTERS) return;
-      known.delete(oldest);
-      characters -= version.text.length;
+      drop(oldest);
     }
+  };
+  /** What is shown so has nothing of the application's own over it. */
+  const keep = (rev: string, text: string): void => {
+    drop(rev);
+    known.set(rev, { text, own: new Map() });
+    characters += text.length;
+    dropOldest();
   };
   const readAs = (rev: string, id: JsonValue | undefined, shown: JsonObject | undefined): JsonObject | undefined => {
     const text = shown && contentOf(shown);
@@ -88,13 +98,21 @@ export function createReadVersions(merges: MergeRules): ReadVersions {
           'The record changed since it was read, and it is not known any more what it was then. Read it again and save on top.',
         );
       const seen = read ?? shown ?? {};
-      const isMerged = (name: string): boolean => name in seen && ['set', 'counter'].includes(ruleOf(name));
+      const own = read && known.get(String(_rev))?.own;
+      const isMerged = (name: string): boolean =>
+        Object.hasOwn(seen, name) && ['set', 'counter'].includes(ruleOf(name));
+      /** What a field that merges was when the document last said something of it: what was said then is not said twice. */
+      const groundOf = (name: string): JsonValue | undefined => {
+        const text = own?.get(name);
+        return text === undefined ? seen[name] : text === ABSENT ? undefined : (JSON.parse(text) as JsonValue);
+      };
       /** Whether what a document says of a field is news to the record as it is now. */
       const isNews = (name: string, value: JsonValue | undefined): boolean => {
-        if (!read || !shown || isMerged(name)) return true;
+        if (isMerged(name)) return !isSame(groundOf(name), value);
+        if (!read || !shown) return true;
         const now = shown[name];
         if (isSame(now, value)) return false;
-        const isOwn = known.get(String(_rev))?.own.get(name) === valuePrint(now);
+        const isOwn = own?.get(name) === textOf(now);
         if (!['max', 'min'].includes(ruleOf(name)) && !isSame(now, read[name]) && !isOwn)
           throw new SluiceError(
             'REV_CONFLICT',
@@ -112,13 +130,22 @@ export function createReadVersions(merges: MergeRules): ReadVersions {
         (name) => isFieldName(name) && !(name in document) && isNews(name, undefined),
       );
       const merged = [...Object.keys(set), ...remove].filter(isMerged);
-      const base = Object.fromEntries(merged.map((name) => [name, seen[name] as JsonValue]));
-      return { set, remove, base: merged.length === 0 ? undefined : base };
+      const base: Record<string, JsonValue> = {};
+      for (const name of merged) {
+        const ground = groundOf(name);
+        if (ground !== undefined) base[name] = ground;
+      }
+      return { set, remove, base: Object.keys(base).length === 0 ? undefined : base };
     },
     wrote: ({ _rev }, { set, remove }) => {
       const own = known.get(String(_rev))?.own;
-      for (const [name, value] of Object.entries(set)) own?.set(name, valuePrint(value));
-      for (const name of remove) own?.set(name, ABSENT);
+      if (!own) return;
+      for (const name of [...Object.keys(set), ...remove]) {
+        const text = textOf(set[name]);
+        characters += text.length - (own.get(name)?.length ?? 0);
+        own.set(name, text);
+      }
+      dropOldest();
     },
     forget: () => {
       known.clear();
@@ -131,7 +158,6 @@ export function createReadVersions(merges: MergeRules): ReadVersions {
 const contentOf = (record: JsonObject): string =>
   canonicalJson(Object.fromEntries(Object.entries(record).filter(([name]) => name === '_id' || isFieldName(name))));
 const printOf = (text: string): string => bytesToHex(sha256(utf8ToBytes(text)).subarray(0, REV_BYTES));
-const valuePrint = (value: JsonValue | undefined): string =>
-  value === undefined ? ABSENT : printOf(canonicalJson(value));
+const textOf = (value: JsonValue | undefined): string => (value === undefined ? ABSENT : canonicalJson(value));
 const isSame = (a: JsonValue | undefined, b: JsonValue | undefined): boolean =>
   a === undefined || b === undefined ? a === b : jsonEquals(a, b);
