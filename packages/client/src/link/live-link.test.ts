@@ -145,4 +145,32 @@ describe('a live link', () => {
     await expect(link.push(space, new Uint8Array(0))).rejects.toThrow(LinkOffline);
     link.close();
   });
+
+  it('[HTTP-10] has no push wait for a node that answers, and is another one now', async () => {
+    let offsetMs = 0;
+    const real = createSystemClock(() => offsetMs);
+    const cancelled: number[] = [];
+    // Ten times as fast.
+    const timer: Clock['timer'] = (ms, run) => {
+      const cancel = real.timer(ms / 10, run);
+      return () => {
+        cancelled.push(ms);
+        cancel();
+      };
+    };
+    const { link, serve, connections } = openTestLink({ ...real, timer });
+    const space = toSpaceId(systemRandom(32));
+    offsetMs = 3_600_000;
+    link.nodeMs();
+    await undefined;
+    const waits = expect(link.push(space, new Uint8Array(0))).rejects.toThrow(LinkOffline);
+    const nonce = systemRandom(16);
+    for (const connection of [2, 3]) {
+      await expect.poll(connections, { interval: 1 }).toBe(connection);
+      serve({ type: 'welcome', version: PROTOCOL_VERSION, node: 'did:web:another.example', nonce, nowMs: Date.now() });
+    }
+    await waits;
+    link.close();
+    expect(cancelled).toContain(2_000);
+  });
 });

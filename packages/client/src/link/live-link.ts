@@ -144,6 +144,7 @@ export function openLiveLink(
   let run = 0;
   /** The connection was given up to hear the time anew: pushes wait for the next one. */
   let isAsking = false;
+  let cancelAsk: () => void = () => undefined;
   let retryMs = FIRST_RETRY_MS;
   let cancelRetry: () => void = () => undefined;
 
@@ -317,9 +318,9 @@ export function openLiveLink(
   const askTime = (): void => {
     isAsking = true;
     lost();
-    const mine = run;
-    clock.timer(ASK_MS, () => {
-      if (isAsking && run - mine < 2) failPushes();
+    cancelAsk();
+    cancelAsk = clock.timer(ASK_MS, () => {
+      if (isAsking) failPushes();
     });
   };
 
@@ -357,6 +358,7 @@ export function openLiveLink(
     setState('closed');
     run++;
     cancelRetry();
+    cancelAsk();
     failPushes();
     subs.clear();
     lines.clear();
