@@ -167,7 +167,13 @@ describe('a live link', () => {
     const nonce = systemRandom(16);
     for (const connection of [2, 3]) {
       await expect.poll(connections, { interval: 1 }).toBe(connection);
-      serve({ type: 'welcome', version: PROTOCOL_VERSION, node: 'did:web:another.example', nonce, nowMs: Date.now() });
+      serve({
+        type: 'welcome',
+        version: PROTOCOL_VERSION,
+        node: toDid('did:web:another.example'),
+        nonce,
+        nowMs: Date.now(),
+      });
     }
     await waits;
     link.close();

@@ -208,9 +208,7 @@ export function createGrantLife(
 
   const grantsIn = (item: InboxItem): readonly string[] => {
     const ids: readonly unknown[] = Array.isArray(item.data.grants) ? item.data.grants : [];
-    return ids.filter(
-      (id): id is string => typeof id === 'string' && keychain.get('grant', id)?.grantee === item.from,
-    );
+    return ids.filter((id): id is string => typeof id === 'string' && keychain.get('grant', id)?.grantee === item.from);
   };
   /** What is accepted says the signed document. One whose signer cannot be looked up now is looked at again at the next start. */
   const onAccept = async (item: InboxItem): Promise<void> => {
