@@ -143,8 +143,8 @@ export function openSpaceStore(db: StoreDb, space: SpaceId, self: WriterId): Spa
       const row = db.sql('SELECT n, hash FROM stream WHERE id = ?').get(stream);
       const firstN = Number(row?.n) + 1;
       const numbers: number[] = [];
-      for (let at = 0; at < entries.length; at += MAX_BATCH_ENTRIES) {
-        const batch = entries.slice(at, at + MAX_BATCH_ENTRIES);
+      let at = 0;
+      for (const batch of batchesOf(entries)) {
         const state = db.sql('SELECT hash FROM stream WHERE id = ?').get(stream);
         const seal = createSeal(
           key,
@@ -155,13 +155,14 @@ export function openSpaceStore(db: StoreDb, space: SpaceId, self: WriterId): Spa
         );
         const added = batch.map((e) => insert(stream, e.header, e.entry));
         for (const e of batch) for (const old of e.replaces) retire(stream, old.ls);
-        const size = batch.reduce((sum, e) => sum + e.entry.body.length + e.entry.header.length, seal.length);
+        const size = batch.reduce((sum, e) => sum + bytesOf(e), seal.length);
         const lastN = firstN + at + batch.length - 1;
         db.sql(
           'INSERT INTO outbox (space, stream, first_ls, last_ls, last_n, size, seal) VALUES (?, ?, ?, ?, ?, ?, ?)',
         ).run(spaceRow, stream, added[0] as number, added.at(-1) as number, lastN, size, seal);
         db.sql('UPDATE stream SET n = ?, hash = ? WHERE id = ?').run(lastN, sealHash(seal), stream);
         numbers.push(...added);
+        at += batch.length;
       }
       return numbers;
     },
@@ -234,6 +235,23 @@ function readPins(db: StoreDb, space: number, streamRow: (stream: StreamId) => n
       return row ? { n: Number(row.n), hash: row.hash as Uint8Array } : undefined;
     },
   };
+}
+
+const bytesOf = ({ entry }: NewEntry): number => entry.body.length + entry.header.length;
+/** What goes under one seal each: a seal is pushed whole, so that more than a push takes could never be sent. */
+function batchesOf(entries: readonly NewEntry[]): readonly (readonly NewEntry[])[] {
+  const batches: NewEntry[][] = [];
+  let size = 0;
+  for (const entry of entries) {
+    const last = batches.at(-1);
+    size += bytesOf(entry);
+    if (last && last.length < MAX_BATCH_ENTRIES && size <= OUTBOX_BYTES) last.push(entry);
+    else {
+      batches.push([entry]);
+      size = bytesOf(entry);
+    }
+  }
+  return batches;
 }
 
 /** The oldest waiting batches, with the very bytes that were sealed when they were saved. */
