@@ -4,12 +4,13 @@
  * reads nothing of another.
  */
 
-import type { JsonObject, JsonValue } from '@sluice/core/base';
+import type { JsonObject } from '@sluice/core/base';
 import type { Hlc } from '@sluice/core/record';
 import { parseFilter } from '@sluice/core/filter';
 import { addListener } from '../../listeners.ts';
 import type { Rejection, WriteOperation } from '@sluice/core/grant';
 import type { Collection, CollectionShape, RecordChange } from '../../store/collection.ts';
+import { fromLogItem, isLarge, type LogItem, toLogItems } from './write-parts.ts';
 
 /** One write of a grantee as the owner keeps it. */
 export type WriteRecord = {
@@ -18,6 +19,7 @@ export type WriteRecord = {
   /** The owner's id of the record. */
   readonly recordId: string;
   readonly operation: WriteOperation;
+  /** Empty in a very large one that was refused. */
   readonly set: JsonObject;
   readonly remove: readonly string[];
   /** When the grantee wrote it: the stamp that its fields carry. */
@@ -103,8 +105,9 @@ export function openWriteLog({ schemas, schemaOf, open }: WriteLogDeps): WriteLo
   const all = (): readonly Collection[] => [...new Set(schemas())].flatMap((schema) => ofSchema(schema) ?? []);
   const idOf = (grantId: string, n: number): string => `${grantId}/${String(n).padStart(10, '0')}`;
   const get = (grantId: string, n: number): WriteRecord | undefined => {
-    const found = ofGrant(grantId)?.get(idOf(grantId, n));
-    return found && toRecord(found);
+    const collection = ofGrant(grantId);
+    const found = collection?.get(idOf(grantId, n));
+    return found && collection && toRecord(found, collection);
   };
   return {
     get,
@@ -115,7 +118,9 @@ export function openWriteLog({ schemas, schemaOf, open }: WriteLogDeps): WriteLo
       if (!parsed.ok) return [];
       const one = typeof grantId === 'string' ? ofGrant(grantId) : undefined;
       const where = typeof grantId === 'string' ? (one ? [one] : []) : all();
-      const found = where.flatMap((collection) => collection.query(parsed.value, 0, {}).records.map(toRecord));
+      const found = where.flatMap((collection) =>
+        collection.query(parsed.value, 0, {}).records.flatMap((document) => toRecord(document, collection) ?? []),
+      );
       return found.sort((x, y) => (x.grantId < y.grantId ? -1 : x.grantId > y.grantId ? 1 : x.n - y.n));
     },
     put: (records) => {
@@ -123,11 +128,8 @@ export function openWriteLog({ schemas, schemaOf, open }: WriteLogDeps): WriteLo
         ofGrant(grantId)?.save(
           records
             .filter((r) => r.grantId === grantId)
-            .map(({ status, ...record }) => ({
-              id: idOf(grantId, record.n),
-              document: { ...record, standing: STANDING[status] },
-              force: true,
-            })),
+            .flatMap((record) => toItems(idOf(grantId, record.n), record))
+            .map((item) => ({ ...item, force: true })),
         );
     },
     onArrival: (listener) => {
@@ -150,8 +152,22 @@ export function openWriteLog({ schemas, schemaOf, open }: WriteLogDeps): WriteLo
   };
 }
 
+function toItems(id: string, { status, ...record }: WriteRecord): readonly LogItem[] {
+  const { grantId, n, recordId, operation, at, code, term, ...content } = record;
+  const head: JsonObject = {
+    ...{ grantId, n, recordId, operation, at, standing: STANDING[status] },
+    ...(code === undefined ? {} : { code }),
+    ...(term === undefined ? {} : { term }),
+  };
+  // Of what was refused nothing is decided or taken back any more.
+  const isSpent = status === 'rejected' && isLarge(content as JsonObject);
+  return toLogItems(id, head, isSpent ? { set: {}, remove: [] } : (content as JsonObject));
+}
+
 /** Reads what this log wrote, by whichever device of the owner. */
-function toRecord(document: JsonObject): WriteRecord {
-  const { _id, _rev, insertedAt, modifiedAt, standing, ...record } = document as { readonly [name: string]: JsonValue };
+function toRecord(document: JsonObject, { get }: Pick<Collection, 'get'>): WriteRecord | undefined {
+  const whole = fromLogItem(document, get);
+  if (!whole) return undefined;
+  const { _id, _rev, insertedAt, modifiedAt, standing, ...record } = whole;
   return { ...record, status: STATUS.get(Number(standing)) } as unknown as WriteRecord;
 }
