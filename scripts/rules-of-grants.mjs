@@ -52,8 +52,8 @@ export const GRANT_RULES = [
     {
       rule: 'whose answer',
       says: 'nobody but its grantee accepts, drops or attests anything of a grant',
-      find: "return ids.filter((id) => keychain.get('grant', id)?.grantee === item.from);",
-      replace: "return ids.filter((id) => keychain.get('grant', id) !== undefined);",
+      find: "typeof id === 'string' && keychain.get('grant', id)?.grantee === item.from",
+      replace: "typeof id === 'string' && keychain.get('grant', id) !== undefined",
       tests: WHO,
       named: '[GRANT-45]',
     },

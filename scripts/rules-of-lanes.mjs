@@ -195,11 +195,11 @@ export const LANE_RULES = [
     },
     {
       rule: 'lane rejections of what waits',
-      says: 'what waits is not refused while what was refused before fills the list',
-      find: 'const known = isFull() ? undefined : writes',
-      replace: 'const known = writes',
-      tests: PLAYED,
-      named: '[LANE-19]',
+      says: 'what waits is answered also while what was refused before fills the list',
+      find: 'const known = writes.get(rule.grantId, n);\n      if (known?.status ===',
+      replace: 'const known = isFull() ? undefined : writes.get(rule.grantId, n);\n      if (known?.status ===',
+      tests: HOSTILE,
+      named: '[LANE-12]',
     },
     {
       rule: 'lane proposals on proposals',
