@@ -350,7 +350,7 @@ export const LANE_RULES = [
     {
       rule: 'lane undo',
       says: 'taking back what one grantee wrote takes nothing that others have written since',
-      find: 'if (!isDeleted(state) && stampOfField(state, name).writer !== writer) continue;',
+      find: 'if (!isDeleted(state) && !isMine(stampOfField(state, name))) continue;',
       replace: 'void stampOfField;',
       tests: PLAYED,
       named: '[LANE-9]',
@@ -364,7 +364,7 @@ export const LANE_RULES = [
     {
       rule: 'lane undo over its own',
       says: 'taking back all that one grantee wrote leaves none of it',
-      find: ' && !w.overOwn?.includes(name)',
+      find: ' && !isOverOwn(w)',
       replace: '',
     },
     {

@@ -179,8 +179,17 @@ export function createGrantLife(
     const grant = grants.get(grantId);
     const { collection, schema } = await grants.schemaOf(grant);
     const writer = bytesToHex(writerId(toVerifyKey(grant.granteeKey)));
+    // Grants of one request write with one key.
+    const others = new Set(
+      grants
+        .list()
+        .flatMap((g) => (g.grantId !== grantId && equalBytes(g.granteeKey, grant.granteeKey) ? [g.grantId] : [])),
+    );
+    const othersOn = (recordId: string): readonly WriteRecord[] =>
+      others.size === 0 ? [] : grants.writes.list({ recordId }).filter((write) => others.has(write.grantId));
     return account.store.db.transact(() => {
-      const { undone, made, records } = takeBack(collection, grants.writes.list({ grantId }), writer, schema);
+      const side = { writer, othersOn };
+      const { undone, made, records } = takeBack(collection, grants.writes.list({ grantId }), side, schema);
       grants.writes.put(records);
       const of = { grantId, grantee: grant.grantee };
       const verdicts = made.map(

@@ -40,6 +40,31 @@ async function propose(shared: SharedPosts, i: number, content: string): Promise
 }
 
 describe('the undo of a grant', () => {
+  it('[LANE-9] leaves what another grant of the same request wrote, and takes back what was written over that', async () => {
+    const owner = await net.person('owner');
+    const app = await net.app('https://reader.example');
+    const posts = await owner.account.vault.openDatastore('social/post');
+    await posts.saveMany([post(1), post(3)]);
+    const write = { operations: ['update'], policy: 'auto' } as const;
+    const item = { schema: 'social/post', access: 'readwrite', write } as const;
+    const { grants } = await grantItems(owner, app, [item, { ...item, filter: { type: 'odd' } }]);
+    const [first, second] = grants;
+    if (!first || !second) throw new Error('there are no two grants');
+    const contentNow = async (i: number): Promise<unknown> => (await posts.get(`post-${i}`))?.content;
+    const writes = async (grant: GrantHandle, i: number, content: string): Promise<void> => {
+      const record = await until(() => grant.datastore().getOne({ name: `Post ${i}` }));
+      await grant.datastore().save({ ...record, content });
+      await until(async () => (await contentNow(i)) === content);
+      for (const { datastore } of grants) await until(() => datastore().getOne({ content }));
+    };
+    await writes(first, 1, 'first');
+    await writes(second, 1, 'second');
+    await writes(second, 3, 'second first');
+    await writes(first, 3, 'first over it');
+    expect(await owner.account.sharing.writes.undo(first.id)).toEqual({ undone: 1 });
+    expect([await contentNow(1), await contentNow(3)]).toEqual(['second', 'second first']);
+  });
+
   it('[LANE-9] gives a field back what others last wrote there, not what was there before all', async () => {
     const shared = await shareBoth();
     const { sharing } = shared.owner.account;

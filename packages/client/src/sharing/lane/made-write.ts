@@ -5,6 +5,7 @@ import type { WriteOperation } from '@sluice/core/grant';
 import {
   countBy,
   type FieldsChange,
+  type Hlc,
   isDeleted,
   type MergeRules,
   type RecordState,
@@ -25,8 +26,8 @@ export type WrittenFields = {
 export type HeldBefore = {
   /** A field that was absent is not in it. */
   readonly before: JsonObject;
-  /** Fields that held what the same grantee had written: what others had written there says an earlier write. */
-  readonly overOwn: readonly string[];
+  /** Of fields that held what the same key had written: when. Where that was by the same grant, an earlier write says what others had written there. */
+  readonly overOwn: { readonly [name: string]: Hlc };
   /** What the grantee had contributed to counters. */
   readonly counts?: { readonly [name: string]: number };
   readonly base?: JsonObject;
@@ -57,7 +58,7 @@ export function heldBefore(
   writer: string,
   merges: MergeRules,
 ): HeldBefore {
-  if (!state) return { before: {}, overOwn: [] };
+  if (!state) return { before: {}, overOwn: {} };
   const before: Record<string, JsonValue> = {};
   const held = new Set([...Object.keys(state.fields), ...state.removed]);
   const names = write.operation === 'delete' ? [...held] : [...Object.keys(write.set), ...write.remove];
@@ -65,10 +66,15 @@ export function heldBefore(
     const value = state.fields[name];
     if (value !== undefined) before[name] = value;
   }
+  const overOwn: Record<string, Hlc> = {};
+  for (const name of names) {
+    const { writer: by, ms, counter } = stampOfField(state, name);
+    if (held.has(name) && by === writer) overOwn[name] = { ms, counter };
+  }
   const counters = Object.keys(write.set).filter((name) => merges.get(name) === 'counter');
   return {
     before,
-    overOwn: names.filter((name) => held.has(name) && stampOfField(state, name).writer === writer),
+    overOwn,
     ...(counters.length > 0 ? { counts: Object.fromEntries(counters.map((n) => [n, countBy(state, n, writer)])) } : {}),
     ...(write.base ? { base: write.base } : {}),
   };

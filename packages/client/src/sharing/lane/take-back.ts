@@ -1,7 +1,16 @@
 /** How an owner takes back, as one, what a grantee wrote (spec/lane.md LANE-9). Must not know how writes are decided on, or where the log is kept. */
 
 import { canonicalJson, type JsonObject, type JsonValue } from '@sluice/core/base';
-import { addedBy, countBy, isDeleted, type MergeRules, type RecordState, stampOfField } from '@sluice/core/record';
+import {
+  addedBy,
+  countBy,
+  type Hlc,
+  isDeleted,
+  type MergeRules,
+  type RecordState,
+  type Stamp,
+  stampOfField,
+} from '@sluice/core/record';
 import { SluiceError } from '../../errors.ts';
 import type { Collection, SaveItem } from '../../store/collection.ts';
 import { carries, changeBy, heldBefore, operationOn } from './made-write.ts';
@@ -9,6 +18,13 @@ import type { WriteRecord } from './write-log.ts';
 
 /** The schema of the records, and how their fields merge. */
 type Ground = { readonly id: string; readonly merges: MergeRules };
+/** Whose writes are taken back. */
+type Side = {
+  /** The key that wrote, in hex. Grants of one request have the same. */
+  readonly writer: string;
+  /** What other grants of that key wrote to a record. */
+  readonly othersOn: (recordId: string) => readonly WriteRecord[];
+};
 /** What was taken back. */
 export type TakenBack = {
   /** Records that are otherwise now. */
@@ -20,13 +36,12 @@ export type TakenBack = {
 };
 
 /**
- * Takes back what stands of the writes of one grant, given in their order: all that the log has of it. `writer` is the grantee's, in hex. To
- * be called in a transaction.
+ * Takes back what stands of the writes of one grant, given in their order: all that the log has of it. To be called in a transaction.
  */
 export function takeBack(
   collection: Collection,
   writes: readonly WriteRecord[],
-  writer: string,
+  { writer, othersOn }: Side,
   schema: Ground,
 ): TakenBack {
   const made = writes.flatMap((write) =>
@@ -42,22 +57,18 @@ export function takeBack(
   const removes: string[] = [];
   for (const id of new Set(standing.map(({ recordId }) => recordId))) {
     const state = collection.stateById(id);
-    const document =
-      state &&
-      documentBefore(
-        state,
-        all.filter(({ recordId }) => recordId === id),
-        writer,
-        schema.merges,
-      );
+    const others = new Set(othersOn(id).map(({ at }) => nameOf(at)));
+    const side = { writer, isOwn: (at: Hlc) => !others.has(nameOf(at)) };
+    const mine = all.filter(({ recordId }) => recordId === id);
+    const document = state && documentBefore(state, mine, side, schema.merges);
     if (document === 'gone') removes.push(id);
     else if (document)
       saves.push({ id, document, force: true, ...(state.schema === undefined ? {} : { schema: state.schema }) });
   }
-  if (saves.length > 0) collection.save(saves);
+  const saved = saves.length > 0 ? collection.save(saves) : [];
   if (removes.length > 0) collection.remove(removes);
   return {
-    undone: saves.length + removes.length,
+    undone: saved.filter(({ unchanged }) => !unchanged).length + removes.length,
     made,
     records: standing.map((write) => ({ ...write, status: 'undone' })),
   };
@@ -95,14 +106,15 @@ function makeNow(
 function documentBefore(
   state: RecordState,
   writes: readonly WriteRecord[],
-  writer: string,
+  { writer, isOwn }: { readonly writer: string; readonly isOwn: (at: Hlc) => boolean },
   merges: MergeRules,
 ): JsonObject | 'gone' | undefined {
+  const isMine = (stamp: Stamp | undefined): boolean => stamp?.writer === writer && isOwn(stamp);
   // What was there before a delete, its stamp among it, is no part of the record that was made after it.
   const since = state.deleted > 0 ? state.stamps.slice(0, state.deleted) : state.stamps;
-  const isMade = writes.some(({ operation }) => operation === 'insert') && since.every((s) => s.writer === writer);
+  const isMade = writes.some(({ operation }) => operation === 'insert') && since.every(isMine);
   if (isMade && !isDeleted(state)) return 'gone';
-  if (isDeleted(state) && state.stamps[0]?.writer !== writer) return undefined;
+  if (isDeleted(state) && !isMine(state.stamps[0])) return undefined;
   const document: Record<string, JsonValue> = { ...state.fields };
   for (const name of new Set(writes.flatMap(namesIn))) {
     const part = isDeleted(state) ? undefined : PARTS[String(merges.get(name))];
@@ -118,8 +130,12 @@ function documentBefore(
       }
     }
     // What somebody else has written since is not the grantee's to lose.
-    if (!isDeleted(state) && stampOfField(state, name).writer !== writer) continue;
-    const source = writes.findLast((w) => isTouched(w, name) && !w.overOwn?.includes(name));
+    if (!isDeleted(state) && !isMine(stampOfField(state, name))) continue;
+    const isOverOwn = ({ overOwn }: WriteRecord): boolean => {
+      const at = overOwn && Object.hasOwn(overOwn, name) ? overOwn[name] : undefined;
+      return at !== undefined && isOwn(at);
+    };
+    const source = writes.findLast((w) => isTouched(w, name) && !isOverOwn(w));
     const before = source?.before?.[name];
     if (before !== undefined) document[name] = before;
     else if (source) delete document[name];
@@ -163,6 +179,7 @@ const leftOfCounter: LeftOf = (state, name, writes, writer) => {
 };
 const PARTS: { readonly [rule: string]: LeftOf | undefined } = { set: leftOfSet, counter: leftOfCounter };
 
+const nameOf = ({ ms, counter }: Hlc): string => `${ms}/${counter}`;
 const namesIn = ({ set, remove, before }: WriteRecord): readonly string[] => [
   ...Object.keys(set),
   ...remove,

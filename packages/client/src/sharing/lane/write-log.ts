@@ -31,8 +31,8 @@ export type WriteRecord = {
   readonly code?: Rejection;
   /** What the fields held before; a field that was absent is not in it. */
   readonly before?: JsonObject;
-  /** Those of them that held what the same grantee had written. */
-  readonly overOwn?: readonly string[];
+  /** Of those that held what the same key had written, under this or another grant of one request: when. */
+  readonly overOwn?: { readonly [name: string]: Hlc };
   /** What the same grantee had contributed to counters before. */
   readonly counts?: { readonly [name: string]: number };
   /** What the grantee saw of sets and counters, of a write that was made. */
