@@ -6,6 +6,7 @@ import type { Storage } from '@sluice/node';
 import { expect, it } from 'vitest';
 import { sharePosts, until } from '../sharing-fixture.ts';
 import { createTestNetwork, type Persona } from '../test-network.ts';
+import { entriesInLane } from './lane-fixture.ts';
 
 const PACE_MS = 25;
 const TRIM_MS = 250;
@@ -99,6 +100,33 @@ it('[LANE-3] is trimmed at the node at once, and then every quarter of a second'
     expect(trims).toBe(1);
     clock.go();
     await until(() => trims === 2);
+  } finally {
+    await net.close();
+  }
+});
+
+it('[LANE-3] is trimmed again when the node did not take it, without another write', async () => {
+  let refused = 0;
+  let refuses = true;
+  const wrapStorage = (storage: Storage): Storage => ({
+    ...storage,
+    push: async (job) => {
+      if (!refuses || !job.parts.some((part) => part.type === 'trim')) return storage.push(job);
+      refused++;
+      return { ok: false, code: 'RATE_LIMITED' };
+    },
+  });
+  const net = await createTestNetwork({ wrapStorage });
+  try {
+    const shared = await sharePosts(net, WRITE);
+    const [record] = await shared.grant.datastore().getMany();
+    await shared.grant.datastore().save({ ...record, content: 'one' });
+    await until(() => refused > 0 && shared.grant.pending().length === 0);
+    expect(entriesInLane(net, shared)).toBe(1);
+    refuses = false;
+    await net.stopNode();
+    await net.startNode();
+    await until(() => entriesInLane(net, shared) === 0);
   } finally {
     await net.close();
   }

@@ -60,18 +60,27 @@ export function openLaneReplica(deps: LaneReplicaDeps): LaneReplica {
   let trimmed = 0;
   let sentTrim = 0;
   let isJustSent = false;
+  /** The node did not take the last one: no more for now. */
+  let isUntaken = false;
   let cancelTimer: () => void = () => undefined;
 
-  /** Has the node drop what was trimmed. What is not dropped now is dropped with the next: nothing depends on it. */
+  /** Has the node drop what was trimmed. What is not dropped now is dropped at the next look or connection: a full lane takes nothing more. */
   function sendTrim(): void {
     sentTrim = trimmed;
     isJustSent = true;
-    link.push(space, encodePush([{ type: 'trim', stream: lane, upTo: trimmed }])).catch(() => undefined);
+    isUntaken = false;
+    link.push(space, encodePush([{ type: 'trim', stream: lane, upTo: trimmed }])).catch(() => {
+      sentTrim = 0;
+      isUntaken = true;
+    });
     cancelTimer = clock.timer(TRIM_MS, () => {
       isJustSent = false;
-      if (trimmed > sentTrim) sendTrim();
+      if (!isUntaken) trimAtNode();
     });
   }
+  const trimAtNode = (): void => {
+    if (trimmed > sentTrim && !isJustSent) sendTrim();
+  };
 
   const onPage = (page: Page): void => {
     const checked = checkPage(page, store.pins(), (w) => (equalBytes(w, writer) ? granteeKey : undefined), self);
@@ -100,18 +109,28 @@ export function openLaneReplica(deps: LaneReplicaDeps): LaneReplica {
     at: (n) => items.get(n),
     last: () => items.get(lastN),
     trim: (upTo) => {
-      if (upTo <= trimmed) return;
-      trimmed = upTo;
-      db.transactLazily(() => db.sql('DELETE FROM entry WHERE stream = ? AND n <= ?').run(streamRow, upTo));
-      for (const n of items.keys()) if (n <= upTo) items.delete(n);
-      if (!isJustSent) sendTrim();
+      if (upTo > trimmed) {
+        trimmed = upTo;
+        db.transactLazily(() => db.sql('DELETE FROM entry WHERE stream = ? AND n <= ?').run(streamRow, upTo));
+        for (const n of items.keys()) if (n <= upTo) items.delete(n);
+      }
+      trimAtNode();
     },
     start: () => {
-      stop = link.subscribe(
+      const endPages = link.subscribe(
         space,
         { type: 'stream', stream: lane },
         { cursor: () => store.cursor('lane'), onPage, onClosed: () => undefined },
       );
+      const endState = link.onState((state) => {
+        if (state !== 'ready') return;
+        isUntaken = false;
+        trimAtNode();
+      });
+      stop = () => {
+        endPages();
+        endState();
+      };
     },
     close: () => {
       stop();
