@@ -112,7 +112,7 @@ export type GrantAnswers = {
 };
 
 /** A write that is about to be made, and who is told when it is. */
-type Draft = DraftWrite & { readonly onWritten?: () => void };
+type Draft = DraftWrite & { readonly onWritten?: (n: number) => void };
 
 const UP_TO_DATE_MS = 60_000;
 
@@ -204,6 +204,7 @@ export function openGrantHandle(
       if (reason !== 'dropped') answers.wiped(wiped, reason);
     },
   });
+  reader.onVerdict(({ n, accepted }) => accepted || versions.refused(n));
   reader.start();
   // What was given up stays so, also when the process ended before the copy was gone.
   if (facts.get(grantId, 'dropped')) reader.drop(answers.dropping);
@@ -236,7 +237,7 @@ export function openGrantHandle(
     const draft = checked();
     if (!draft) return undefined;
     const n = to.write(draft.write);
-    draft.onWritten?.();
+    draft.onWritten?.(n);
     reader.wrote(draft.write.id);
     return n;
   };
@@ -280,7 +281,7 @@ export function openGrantHandle(
           const { set, remove, base } = change;
           if (before && Object.keys(set).length + remove.length === 0) return undefined;
           const operation = isNew ? 'insert' : 'update';
-          const onWritten = (): void => versions.wrote(document, change);
+          const onWritten = (n: number): void => versions.wrote(n, document, change);
           return { before, write: { id, operation, set, remove, ...(base ? { base } : {}) }, onWritten };
         });
         return { id, n };

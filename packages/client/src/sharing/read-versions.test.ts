@@ -67,12 +67,13 @@ describe('a version of a record that was read', () => {
     expect(refusal(() => versions.changeBy({ ...read, mobile: '2' }, byOwner))).toContain(conflict);
     expect(refusal(() => versions.changeBy(without, byOwner))).toContain('REV_CONFLICT');
     const own = versions.changeBy({ ...read, mobile: '2' }, CARD);
-    versions.wrote(read, own);
+    versions.wrote(1, read, own);
     expect(versions.changeBy({ ...read, mobile: '4' }, { ...CARD, mobile: '2' }).set).toEqual({ mobile: '4' });
-    // Back to what was read is a change as well.
     expect(versions.changeBy({ ...read, mobile: '2' }, { ...CARD, mobile: '2' }).set).toEqual({});
+    // Back to what was read is a change as well.
+    expect(versions.changeBy(read, { ...CARD, mobile: '2' }).set).toEqual({ mobile: '1' });
     expect(refusal(() => versions.changeBy({ ...read, mobile: '4' }, byOwner))).toContain('REV_CONFLICT');
-    versions.wrote(read, versions.changeBy(without, CARD));
+    versions.wrote(2, read, versions.changeBy(without, CARD));
     expect(versions.changeBy({ ...read, mobile: '5' }, { _id: 'a', name: 'Kim' }).set).toEqual({ mobile: '5' });
   });
 
@@ -95,10 +96,11 @@ describe('a version of a record that was read', () => {
   it('[LANE-22] that is saved twice adds to a counter once, and loses what it had added to a set', () => {
     const versions = open();
     const read = versions.give(CARD);
+    let n = 0;
     const save = (more: JsonObject, now: JsonObject) => {
       const document = { ...read, ...more };
       const change = versions.changeBy(document, { ...CARD, ...now });
-      versions.wrote(document, change);
+      versions.wrote(++n, document, change);
       return change;
     };
     expect(save({ likes: 6, tags: ['club', 'work'] }, {}).base).toEqual({ likes: 5, tags: ['club'] });
@@ -112,6 +114,32 @@ describe('a version of a record that was read', () => {
     });
     // Where all of it was refused the record is shown as it was read, and the same is said again.
     expect(save({ likes: 7 }, {})).toEqual({ set: { likes: 7 }, remove: [], base: { likes: 5 } });
+  });
+
+  it('[LANE-22] may be told again what was refused of it, and takes nothing back that was not', () => {
+    const versions = open();
+    const read = versions.give(CARD);
+    const [one, two] = [
+      { ...read, likes: 6, mobile: '2', note: 'x' },
+      { ...read, likes: 7, mobile: '3' },
+    ];
+    versions.wrote(1, one, versions.changeBy(one, CARD));
+    const removed = versions.changeBy(two, { ...CARD, likes: 6, mobile: '2', note: 'x' });
+    expect(removed).toEqual({ set: { likes: 7, mobile: '3' }, remove: ['note'], base: { likes: 6 } });
+    versions.wrote(2, two, removed);
+    // The owner has changed another field, so that what is shown is no version that was read.
+    const now = { ...CARD, name: 'Lee', likes: 6, mobile: '2', note: 'x' };
+    expect(versions.changeBy(two, now)).toMatchObject({ set: { mobile: '3' }, remove: ['note'] });
+    versions.refused(2);
+    expect(versions.changeBy(two, now)).toEqual({
+      set: { likes: 7, mobile: '3' },
+      remove: ['note'],
+      base: { likes: 6 },
+    });
+    versions.refused(1);
+    const none = { ...CARD, name: 'Lee' };
+    expect(versions.changeBy(two, none)).toEqual({ set: { likes: 7, mobile: '3' }, remove: [], base: { likes: 5 } });
+    expect(versions.changeBy(read, none)).toEqual({ set: {}, remove: [], base: undefined });
   });
 
   it('[LANE-22] that is not known any more is refused, unless it is what is shown', () => {
@@ -141,7 +169,7 @@ describe('a version of a record that was read', () => {
     expect(refusal(change)).toContain('REV_CONFLICT');
     // What is written over it counts.
     const own = versions.give(CARD);
-    versions.wrote(own, { set: { name: 'x'.repeat(1_200_000) }, remove: [], base: undefined });
+    versions.wrote(1, own, { set: { name: 'x'.repeat(1_200_000) }, remove: [], base: undefined });
     expect(refusal(() => versions.changeBy({ ...own, mobile: '2' }, now))).toContain('REV_CONFLICT');
     // The same one again takes no more room.
     for (let i = 0; i < 100; i++) versions.give({ _id: 'c', big, i: 10 });

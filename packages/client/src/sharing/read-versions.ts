@@ -32,13 +32,17 @@ export type ReadVersions = {
    * record. Errors: REV_CONFLICT.
    */
   readonly changeBy: (document: JsonObject, shown: JsonObject | undefined) => SavedChange;
-  /** Takes note of what a document has changed: a later save of the same version may change it further. */
-  readonly wrote: (document: JsonObject, change: SavedChange) => void;
+  /** Takes note of what a document has changed by write `n`: a later save of the same version may change it further. */
+  readonly wrote: (n: number, document: JsonObject, change: SavedChange) => void;
+  /** Write `n` has no effect: what it said may be said again. */
+  readonly refused: (n: number) => void;
   readonly forget: () => void;
 };
 
 /** A version that was read, and what was written over it since it was last shown: as text, since the application may change what it was given. */
-type Version = { readonly text: string; readonly own: Map<string, string> };
+type Version = { readonly text: string; readonly own: Map<string, readonly Own[]> };
+/** What write `n` made of a field. */
+type Own = { readonly text: string; readonly n: number };
 
 /** Characters of all versions that are kept, and of what was written over them; the one that was read longest ago goes first. */
 const MAX_KEPT_CHARACTERS = 1024 * 1024;
@@ -54,7 +58,7 @@ export function createReadVersions(merges: MergeRules): ReadVersions {
     if (!version) return;
     known.delete(rev);
     characters -= version.text.length;
-    for (const text of version.own.values()) characters -= text.length;
+    for (const { text } of [...version.own.values()].flat()) characters -= text.length;
   };
   const dropOldest = (): void => {
     for (const oldest of known.keys()) {
@@ -99,11 +103,12 @@ export function createReadVersions(merges: MergeRules): ReadVersions {
         );
       const seen = read ?? shown ?? {};
       const own = read && known.get(String(_rev))?.own;
+      const ownText = (name: string): string | undefined => own?.get(name)?.at(-1)?.text;
       const isMerged = (name: string): boolean =>
         Object.hasOwn(seen, name) && ['set', 'counter'].includes(ruleOf(name));
       /** What a field that merges was when the document last said something of it: what was said then is not said twice. */
       const groundOf = (name: string): JsonValue | undefined => {
-        const text = own?.get(name);
+        const text = ownText(name);
         return text === undefined ? seen[name] : text === ABSENT ? undefined : (JSON.parse(text) as JsonValue);
       };
       /** Whether what a document says of a field is news to the record as it is now. */
@@ -112,7 +117,7 @@ export function createReadVersions(merges: MergeRules): ReadVersions {
         if (!read || !shown) return true;
         const now = shown[name];
         if (isSame(now, value)) return false;
-        const isOwn = own?.get(name) === textOf(now);
+        const isOwn = own?.get(name)?.some(({ text }) => text === textOf(now)) ?? false;
         if (!['max', 'min'].includes(ruleOf(name)) && !isSame(now, read[name]) && !isOwn)
           throw new SluiceError(
             'REV_CONFLICT',
@@ -123,11 +128,13 @@ export function createReadVersions(merges: MergeRules): ReadVersions {
       const set: Record<string, JsonValue> = {};
       for (const [name, value] of Object.entries(document)) {
         // What no grantee sets is left as it is when a record that was read is saved again.
-        if (!isFieldName(name) || value === undefined || isSame(seen[name], value)) continue;
+        if (!isFieldName(name) || value === undefined) continue;
+        // Back to what was read is a change as well, of what was written since.
+        if (isSame(seen[name], value) && !own?.has(name)) continue;
         if (isNews(name, value)) set[name] = value;
       }
-      const remove = Object.keys(seen).filter(
-        (name) => isFieldName(name) && !(name in document) && isNews(name, undefined),
+      const remove = [...new Set([...Object.keys(seen), ...(own?.keys() ?? [])])].filter(
+        (name) => isFieldName(name) && !Object.hasOwn(document, name) && isNews(name, undefined),
       );
       const merged = [...Object.keys(set), ...remove].filter(isMerged);
       const base: Record<string, JsonValue> = {};
@@ -137,15 +144,25 @@ export function createReadVersions(merges: MergeRules): ReadVersions {
       }
       return { set, remove, base: Object.keys(base).length === 0 ? undefined : base };
     },
-    wrote: ({ _rev }, { set, remove }) => {
+    wrote: (n, { _rev }, { set, remove }) => {
       const own = known.get(String(_rev))?.own;
       if (!own) return;
       for (const name of [...Object.keys(set), ...remove]) {
         const text = textOf(set[name]);
-        characters += text.length - (own.get(name)?.length ?? 0);
-        own.set(name, text);
+        characters += text.length;
+        own.set(name, [...(own.get(name) ?? []), { text, n }]);
       }
       dropOldest();
+    },
+    refused: (n) => {
+      for (const { own } of known.values())
+        for (const [name, said] of own) {
+          const left = said.filter((one) => one.n !== n);
+          for (const { text } of said) characters -= text.length;
+          for (const { text } of left) characters += text.length;
+          if (left.length > 0) own.set(name, left);
+          else own.delete(name);
+        }
     },
     forget: () => {
       known.clear();

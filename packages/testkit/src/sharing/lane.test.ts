@@ -49,7 +49,6 @@ describe('a write of a grantee', () => {
     await until(async () => (await contentOf(shared, 'post-3')) === 'by the app');
     await until(() => grant.pending().length === 0);
     expect((await grant.datastore().get(String(record._id)))?.content).toBe('by the app');
-    console.timeEnd('drain');
     expect(grant.status()).toBe('live');
   });
 

@@ -44,6 +44,10 @@ describe('a document that was read earlier', () => {
     // And again, on what it has written itself by now.
     await save(shared, { ...seen, type: 'third' });
     expect(await posts.get('post-3')).toMatchObject({ content: 'newer', type: 'third' });
+    expect(await grant.datastore().save({ ...seen, type: 'third' })).toMatchObject({ n: undefined });
+    // Back to what it had read, and no further back than that.
+    await save(shared, seen ?? {});
+    expect(await posts.get('post-3')).toMatchObject({ content: 'newer', type: 'odd' });
     expect(await grant.datastore().save(seen ?? {})).toMatchObject({ n: undefined });
   });
 
