@@ -22,8 +22,9 @@ const noteOf = async ({ posts }: SharedPosts): Promise<unknown> => (await posts.
 it('[LANE-9] one large field over another is made, and taken back by another device', async () => {
   const shared = await shareBoth(net);
   const { grant, owner } = shared;
-  for (const letter of ['a', 'b']) {
-    const note = letter.repeat(LARGE);
+  // Of four bytes and two UTF-16 units each: wherever the log divides them, one lies across.
+  const notes = ['a', 'bb'].map((start) => `${start}${'😀'.repeat(LARGE / 4)}`);
+  for (const note of notes) {
     const { n } = await grant.datastore().save({ ...(await find(shared, 'Post 3')), note });
     expect(await grant.settled(n ?? 0)).toMatchObject({ accepted: true });
     await until(async () => (await noteOf(shared)) === note);
@@ -39,6 +40,15 @@ it('[LANE-9] one large field over another is made, and taken back by another dev
     [1, 'applied', 'u'],
     [2, 'applied', 'a'],
     [3, 'applied', 'u'],
+  ]);
+  expect(
+    writes
+      .list(grant.id)
+      .map(({ set, before }) => [set.note === notes[0], set.note === notes[1], before?.note === notes[0]]),
+  ).toEqual([
+    [true, false, false],
+    [false, true, true],
+    [false, false, false],
   ]);
   expect(await writes.undo(grant.id)).toEqual({ undone: 2 });
   await until(async () => (await noteOf(shared)) === undefined);

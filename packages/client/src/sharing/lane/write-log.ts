@@ -135,7 +135,8 @@ export function openWriteLog({ schemas, schemaOf, open }: WriteLogDeps): WriteLo
     onArrival: (listener) => {
       all();
       return addListener(changed, (origin, record) => {
-        if (origin === 'other') listener(String(record.grantId));
+        // A part of a large write says nothing without its head, which comes after it.
+        if (origin === 'other' && typeof record.grantId === 'string') listener(record.grantId);
       });
     },
     onWaiting: (listener) => {
