@@ -248,7 +248,7 @@ export function createGrantLife(
   /** What a grantee says of the end of its grants was heard once it is noted: before that it is said again. */
   const tellHeard = (item: InboxItem, name: 'dropped' | 'attested'): void => {
     const ids = grantsIn(item);
-    if (ids.length > 0 && ids.every((id) => facts.get(id, name))) words.repeat(heardWord(item), ANSWER_MS);
+    if (ids.length > 0 && ids.every((id) => facts.get(id, name))) words.repeat(heardWord(item, ids), ANSWER_MS);
   };
   const onDrop = async (item: InboxItem): Promise<void> => {
     for (const id of grantsIn(item)) {

@@ -45,12 +45,12 @@ export const termsWord = ({ grantId, grantee, requestId }: GivenGrant, receipt: 
   replyTo: requestId,
 });
 
-/** The word that a message of a grantee was heard: that it gave grants up, or what it wiped. */
-export const heardWord = ({ id, from, data }: InboxItem): Word => ({
+/** The word that a message of a grantee was heard: that it gave these grants up, or what it wiped. */
+export const heardWord = ({ id, from }: InboxItem, grants: readonly string[]): Word => ({
   name: `heard/${id}`,
   to: from,
   type: SYNC_HEARD,
-  data: () => ({ replyId: id, grants: data.grants ?? [] }),
+  data: () => ({ replyId: id, grants }),
   message: 'Heard',
   replyTo: id,
 });

@@ -1,4 +1,4 @@
-/** Messages of sharing that verify and hold nonsense: anybody may send them, and none may stop the account that they are for. */
+/** Messages that verify and hold nonsense: anybody may send them, and none may stop the account that they are for. */
 
 import { SluiceError } from '@sluice/client';
 import type { JsonObject } from '@sluice/core/base';
@@ -19,6 +19,11 @@ const MESSAGES: readonly (readonly [name: string, data: JsonObject])[] = [
   ['syncWiped', { grants: NAMES, attestation: ODD }],
   ['syncHeard', { grants: NAMES, replyId: ODD }],
   ['status', { replyId: ODD, status: ODD }],
+  ['dataSend', { data: ODD }],
+  ['dataSend', { data: [ODD, { schema: ODD }, { schema: 'social/post', name: ODD }] }],
+  ['dataRequest', { requestSchema: ODD, filter: ODD, userSelect: ODD, fallbackAction: { label: ODD, url: ODD } }],
+  ['dataRequest', { requestSchema: 'social/post', filter: ODD, userSelectLimit: ODD }],
+  ['message', { subject: ODD, message: ODD, link: ODD }],
 ];
 
 describe('a message whose parts are of the wrong form', () => {
@@ -48,5 +53,12 @@ describe('a message whose parts are of the wrong form', () => {
       await account.sharing.decline(id);
     }
     expect(await account.sharing.requests()).toEqual([]);
+    const { messaging, mailbox } = account;
+    for (const { id } of mailbox.list({ type: 'inbox/type/dataSend' }))
+      await expect(messaging.accept(id)).rejects.toBeInstanceOf(SluiceError);
+    for (const { id } of mailbox.list({ type: 'inbox/type/dataRequest' })) {
+      await expect(messaging.matching(id)).rejects.toBeInstanceOf(SluiceError);
+      await messaging.decline(id);
+    }
   });
 });
