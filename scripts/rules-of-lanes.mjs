@@ -308,6 +308,20 @@ export const LANE_RULES = [
         named: '[LANE-22]',
       },
       {
+        rule: 'lane change back',
+        says: 'back to what was read is a change of what was written since',
+        find: 'if (isSame(seen[name], value) && !own?.has(name)) continue;',
+        replace: 'if (isSame(seen[name], value)) continue;',
+        named: '[LANE-22]',
+      },
+      {
+        rule: 'lane said again',
+        says: 'what was refused may be said again through the same document',
+        find: 'const left = said.filter((one) => one.n !== n);',
+        replace: 'const left = said.filter((one) => one.n !== -1);',
+        named: '[LANE-22]',
+      },
+      {
         rule: 'lane versions of a record',
         says: 'a version of one record is none of another',
         find: 'return read?._id === id ? read : undefined;',
@@ -332,6 +346,40 @@ export const LANE_RULES = [
       named: '[LANE-7]',
     },
   ]),
+  ...rulesIn(`${LANE}/made-write.ts`, UNDONE, [
+    {
+      rule: 'lane in stamps',
+      says: 'grants of one request, which have one key, are not taken for each other',
+      find: '=> bytesToHex(lane);',
+      replace: "=> (void lane, bytesToHex, 'ab'.repeat(16));",
+      named: 'at one instant',
+    },
+  ]),
+  ...rulesIn(
+    `${LANE}/lane-replica.ts`,
+    ['packages/testkit/src/sharing/lane-pace.test.ts'],
+    [
+      {
+        rule: 'trim again',
+        says: 'a trim that the node did not take is sent again',
+        find: '      sentTrim = 0;\n',
+        replace: '',
+        named: 'trimmed again',
+      },
+    ],
+  ),
+  ...rulesIn(
+    `${LANE}/write-log.ts`,
+    ['packages/testkit/src/sharing/lane-large.test.ts'],
+    [
+      {
+        rule: 'large writes',
+        says: 'a write that is too large for one record of the log is kept in several',
+        find: '  return toLogItems(id, head, isSpent ? { set: {}, remove: [] } : (content as JsonObject));',
+        replace: '  return [{ id, document: { ...head, ...(isSpent ? {} : (content as JsonObject)) } }];',
+      },
+    ],
+  ),
   ...rulesIn(`${LANE}/take-back.ts`, UNDONE, [
     {
       rule: 'lane undo of sets',
@@ -350,7 +398,7 @@ export const LANE_RULES = [
     {
       rule: 'lane undo',
       says: 'taking back what one grantee wrote takes nothing that others have written since',
-      find: 'if (!isDeleted(state) && !isMine(stampOfField(state, name))) continue;',
+      find: 'if (!isDeleted(state) && path(undone, name, stampOfField(state, name)).stamp?.writer !== writer) continue;',
       replace: 'void stampOfField;',
       tests: PLAYED,
       named: '[LANE-9]',
@@ -364,8 +412,22 @@ export const LANE_RULES = [
     {
       rule: 'lane undo over its own',
       says: 'taking back all that one grantee wrote leaves none of it',
-      find: ' && !isOverOwn(w)',
-      replace: '',
+      find: ' && overOf(w, name)?.writer !== writer);',
+      replace: ');',
+    },
+    {
+      rule: 'lane undo of two grants',
+      says: 'what was taken back of one grant does not come back when another is undone',
+      find: '(last ?? source)?.before',
+      replace: 'source?.before',
+      named: 'another grant of the same request',
+    },
+    {
+      rule: 'lane undo of what an undo has put there',
+      says: 'what one undo gave back of another grant goes with the undo of that',
+      find: 'left.findLast((one) => one.write.undone',
+      replace: 'left.findLast((one) => false && one.write.undone',
+      named: 'another grant of the same request',
     },
     {
       rule: 'lane undo of its own record',

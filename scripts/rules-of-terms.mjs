@@ -178,7 +178,7 @@ export const TERMS_RULES = [
     changes: [
       {
         file: 'packages/client/src/sharing/grant-life.ts',
-        find: 'words.repeat(heardWord(item), ANSWER_MS)',
+        find: 'words.repeat(heardWord(item, ids), ANSWER_MS)',
         replace: 'void heardWord',
       },
     ],

@@ -93,7 +93,7 @@ export type {
 } from '@sluice/core/grant';
 export type { DidDocument } from '@sluice/core/identity';
 export type { MessageFailure } from '@sluice/core/message';
-export type { Hlc, MergeRules } from '@sluice/core/record';
+export type { Hlc, MergeRules, Stamp } from '@sluice/core/record';
 export type { Tampering } from '@sluice/core/stream';
 export type { ErrorCode } from '@sluice/core/wire';
 export type { SchemaIssue } from '@sluice/schemas';

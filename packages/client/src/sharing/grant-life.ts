@@ -18,14 +18,15 @@ import {
   type RevokeCertificate,
 } from '@sluice/core/grant';
 import { certificateToJson } from '@sluice/core/grant';
-import { sha256, toVerifyKey, writerId } from '@sluice/core/crypto';
+import { sha256 } from '@sluice/core/crypto';
 import type { OpenAccount } from '../account/account.ts';
 import { SluiceError, unlessFull } from '../errors.ts';
 import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
 import type { ActivityLog } from './activity-log.ts';
 import { type ChangeOutcome, createTermsChange } from './change-terms.ts';
 import type { GivenGrants } from './given-grants.ts';
-import { takeBack } from './lane/take-back.ts';
+import { laneWriter } from './lane/made-write.ts';
+import { takeBack, type UndoneWrite } from './lane/take-back.ts';
 import type { WriteRecord } from './lane/write-log.ts';
 import { originsIn, type RecordOrigins } from './lane/write-origins.ts';
 import type { Narrowing } from './narrowing.ts';
@@ -178,17 +179,16 @@ export function createGrantLife(
   async function undo(grantId: string): Promise<{ readonly undone: number }> {
     const grant = grants.get(grantId);
     const { collection, schema } = await grants.schemaOf(grant);
-    const writer = bytesToHex(writerId(toVerifyKey(grant.granteeKey)));
-    // Grants of one request write with one key.
-    const others = new Set(
-      grants
-        .list()
-        .flatMap((g) => (g.grantId !== grantId && equalBytes(g.granteeKey, grant.granteeKey) ? [g.grantId] : [])),
-    );
-    const othersOn = (recordId: string): readonly WriteRecord[] =>
-      others.size === 0 ? [] : grants.writes.list({ recordId }).filter((write) => others.has(write.grantId));
+    if (!grant.lane) return { undone: 0 };
+    const writer = laneWriter(grant.lane);
+    const writerOf = new Map(grants.list().flatMap((g) => (g.lane ? [[g.grantId, laneWriter(g.lane)]] : [])));
+    const undoneOn = (recordId: string): readonly UndoneWrite[] =>
+      grants.writes.list({ recordId, status: 'undone' }).flatMap((write) => {
+        const by = writerOf.get(write.grantId);
+        return by === undefined || by === writer ? [] : [{ by, write }];
+      });
     return account.store.db.transact(() => {
-      const side = { writer, othersOn };
+      const side = { writer, undoneOn };
       const { undone, made, records } = takeBack(collection, grants.writes.list({ grantId }), side, schema);
       grants.writes.put(records);
       const of = { grantId, grantee: grant.grantee };

@@ -3,7 +3,7 @@ export { decodeBody, encodeBody } from './body.ts';
 export { createHlc, type Hlc, type HlcClock, MAX_HLC_COUNTER } from './hlc.ts';
 export { type Loser, mergeStates } from './merge.ts';
 export { applyDelete, applySave } from './save.ts';
-export type { Stamp } from './stamp.ts';
+export { compareStamps, type Stamp } from './stamp.ts';
 export {
   addedBy,
   countBy,

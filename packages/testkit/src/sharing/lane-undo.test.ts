@@ -1,7 +1,7 @@
 /** What a grantee wrote is taken back as one, whatever others wrote in between and whichever device makes it meanwhile. */
 
 import type { GivenGrant, GrantHandle } from '@sluice/client';
-import type { JsonObject } from '@sluice/core/base';
+import { createSystemClock, type JsonObject } from '@sluice/core/base';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { deviceOn } from '../messaging/messaging-fixture.ts';
 import { writeBoatSchema } from '../schema-file.ts';
@@ -63,6 +63,37 @@ describe('the undo of a grant', () => {
     await writes(first, 3, 'first over it');
     expect(await owner.account.sharing.writes.undo(first.id)).toEqual({ undone: 1 });
     expect([await contentNow(1), await contentNow(3)]).toEqual(['second', 'second first']);
+    // What was taken back does not come back with what was written over it.
+    expect(await owner.account.sharing.writes.undo(second.id)).toEqual({ undone: 2 });
+    expect([await contentNow(1), await contentNow(3)]).toEqual(['content 1', 'content 3']);
+  });
+
+  it('[LANE-4] knows apart what two grants of one request write at one instant, and so does whoever makes it', async () => {
+    const system = createSystemClock();
+    const [wallMs, startMs] = [system.nowMs(), system.monotonicMs()];
+    // By this clock all happens at one instant.
+    const clock = { ...system, nowMs: () => wallMs, monotonicMs: () => startMs };
+    await net.close();
+    net = await createTestNetwork({ clockOf: (name) => (name.startsWith('reader') ? clock : undefined) });
+    const owner = await net.person('owner');
+    const posts = await owner.account.vault.openDatastore('social/post');
+    await posts.save(post(1));
+    const write = { operations: ['update'], policy: 'auto' } as const;
+    const item = { schema: 'social/post', access: 'readwrite', write } as const;
+    const { grants } = await grantItems(owner, await net.app('https://reader.example'), [item, item]);
+    const fields = ['content', 'name'];
+    const records = await Promise.all(grants.map(({ datastore }) => until(() => datastore().getOne())));
+    const numbers = await Promise.all(
+      grants.map(({ datastore }, i) => datastore().save({ ...records[i], [fields[i] as string]: 'written' })),
+    );
+    for (const [i, { n = 0 }] of numbers.entries())
+      expect(await grants[i]?.settled(n)).toMatchObject({ accepted: true });
+    await until(async () => (await posts.getOne({ content: 'written', name: 'written' })) !== undefined);
+    const { writes } = owner.account.sharing;
+    const stamps = grants.flatMap(({ id }) => writes.list(id).map(({ at }) => at));
+    expect([stamps.length, stamps[0]]).toEqual([2, stamps[1]]);
+    expect(await writes.undo(grants[0]?.id ?? '')).toEqual({ undone: 1 });
+    expect(await posts.getOne()).toMatchObject({ content: 'content 1', name: 'written' });
   });
 
   it('[LANE-9] gives a field back what others last wrote there, not what was there before all', async () => {

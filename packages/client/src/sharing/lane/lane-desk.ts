@@ -26,7 +26,7 @@ import type { StoreDb } from '../../store/store-db.ts';
 import type { LaneDesk } from '../feed/feed-work.ts';
 import { type Accepted, judge, type JudgeRule } from './judge.ts';
 import type { LaneItem, LaneReplica } from './lane-replica.ts';
-import { carries, changeBy, heldBefore, operationOn } from './made-write.ts';
+import { carries, changeBy, heldBefore, laneWriter, operationOn } from './made-write.ts';
 import type { WriteLog, WriteRecord } from './write-log.ts';
 
 /** What a desk works with. */
@@ -73,7 +73,7 @@ const WINDOW_MS = 10 * 60_000;
 /** Opens the desk of one grant. */
 export function createLaneDesk(deps: LaneDeskDeps): LaneDesk {
   const { collection, replica, writes, rule, clock } = deps;
-  const writerHex = bytesToHex(replica.writer);
+  const writerHex = laneWriter(replica.lane);
   const alternations = new Map<string, number[]>();
   /** Waiting writes that the node holds among the owner's own entries. */
   const kept = new Set<number>();

@@ -32,7 +32,6 @@ export type LaneReplica = {
   /** Drops entries up to a number, here and, soon, at the node. */
   readonly trim: (upTo: number) => void;
   readonly lane: StreamId;
-  readonly writer: Uint8Array;
   readonly start: () => void;
   readonly close: () => void;
 };
@@ -96,7 +95,6 @@ export function openLaneReplica(deps: LaneReplicaDeps): LaneReplica {
 
   return {
     lane,
-    writer,
     after: (n, limit) => {
       const found: LaneItem[] = [];
       for (let next = n + 1; found.length < limit; next++) {

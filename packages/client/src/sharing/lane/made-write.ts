@@ -1,11 +1,10 @@
 /** A grantee's write as it takes effect: the change it makes, and what was there before it. Must not know how writes are decided on. */
 
-import type { JsonObject, JsonValue } from '@sluice/core/base';
+import { bytesToHex, type JsonObject, type JsonValue, type StreamId } from '@sluice/core/base';
 import type { WriteOperation } from '@sluice/core/grant';
 import {
   countBy,
   type FieldsChange,
-  type Hlc,
   isDeleted,
   type MergeRules,
   type RecordState,
@@ -26,8 +25,8 @@ export type WrittenFields = {
 export type HeldBefore = {
   /** A field that was absent is not in it. */
   readonly before: JsonObject;
-  /** Of fields that held what the same key had written: when. Where that was by the same grant, an earlier write says what others had written there. */
-  readonly overOwn: { readonly [name: string]: Hlc };
+  /** Who had written what they held, and when; a field that nobody had written is not in it. */
+  readonly over: { readonly [name: string]: Stamp };
   /** What the grantee had contributed to counters. */
   readonly counts?: { readonly [name: string]: number };
   readonly base?: JsonObject;
@@ -47,6 +46,12 @@ export const changeBy = (write: WrittenFields, id: string, schema: string): Fiel
 export const operationOn = (operation: WriteOperation, before: RecordState | undefined): WriteOperation =>
   operation !== 'insert' || !before || isDeleted(before) ? operation : 'update';
 
+/**
+ * The writer in the stamps of what comes by a lane, in hex: the lane itself. Grants of one request have one key, and clocks of their own; the
+ * writes of one must not be taken for those of another.
+ */
+export const laneWriter = (lane: StreamId): string => bytesToHex(lane);
+
 /** Whether a record carries a stamp already. */
 export const carries = (state: RecordState, stamp: Stamp): boolean =>
   state.stamps.some((s) => s.ms === stamp.ms && s.counter === stamp.counter && s.writer === stamp.writer);
@@ -58,23 +63,20 @@ export function heldBefore(
   writer: string,
   merges: MergeRules,
 ): HeldBefore {
-  if (!state) return { before: {}, overOwn: {} };
+  if (!state) return { before: {}, over: {} };
   const before: Record<string, JsonValue> = {};
   const held = new Set([...Object.keys(state.fields), ...state.removed]);
   const names = write.operation === 'delete' ? [...held] : [...Object.keys(write.set), ...write.remove];
+  const over: Record<string, Stamp> = {};
   for (const name of names) {
     const value = state.fields[name];
     if (value !== undefined) before[name] = value;
-  }
-  const overOwn: Record<string, Hlc> = {};
-  for (const name of names) {
-    const { writer: by, ms, counter } = stampOfField(state, name);
-    if (held.has(name) && by === writer) overOwn[name] = { ms, counter };
+    if (held.has(name)) over[name] = stampOfField(state, name);
   }
   const counters = Object.keys(write.set).filter((name) => merges.get(name) === 'counter');
   return {
     before,
-    overOwn,
+    over,
     ...(counters.length > 0 ? { counts: Object.fromEntries(counters.map((n) => [n, countBy(state, n, writer)])) } : {}),
     ...(write.base ? { base: write.base } : {}),
   };

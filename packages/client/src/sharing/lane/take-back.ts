@@ -3,8 +3,8 @@
 import { canonicalJson, type JsonObject, type JsonValue } from '@sluice/core/base';
 import {
   addedBy,
+  compareStamps,
   countBy,
-  type Hlc,
   isDeleted,
   type MergeRules,
   type RecordState,
@@ -20,11 +20,13 @@ import type { WriteRecord } from './write-log.ts';
 type Ground = { readonly id: string; readonly merges: MergeRules };
 /** Whose writes are taken back. */
 type Side = {
-  /** The key that wrote, in hex. Grants of one request have the same. */
+  /** The writer in their stamps. */
   readonly writer: string;
-  /** What other grants of that key wrote to a record. */
-  readonly othersOn: (recordId: string) => readonly WriteRecord[];
+  /** What other grants wrote to a record and was taken back. */
+  readonly undoneOn: (recordId: string) => readonly UndoneWrite[];
 };
+/** A write that was taken back, and the writer in its stamp. */
+export type UndoneWrite = { readonly by: string; readonly write: WriteRecord };
 /** What was taken back. */
 export type TakenBack = {
   /** Records that are otherwise now. */
@@ -41,11 +43,11 @@ export type TakenBack = {
 export function takeBack(
   collection: Collection,
   writes: readonly WriteRecord[],
-  { writer, othersOn }: Side,
+  side: Side,
   schema: Ground,
 ): TakenBack {
   const made = writes.flatMap((write) =>
-    write.status === 'accepted' ? makeNow(collection, write, writer, schema) : [],
+    write.status === 'accepted' ? makeNow(collection, write, side.writer, schema) : [],
   );
   const madeAt = new Map(made.map((write) => [write.n, write]));
   const all = writes.flatMap((write): WriteRecord[] => {
@@ -57,20 +59,23 @@ export function takeBack(
   const removes: string[] = [];
   for (const id of new Set(standing.map(({ recordId }) => recordId))) {
     const state = collection.stateById(id);
-    const others = new Set(othersOn(id).map(({ at }) => nameOf(at)));
-    const side = { writer, isOwn: (at: Hlc) => !others.has(nameOf(at)) };
     const mine = all.filter(({ recordId }) => recordId === id);
-    const document = state && documentBefore(state, mine, side, schema.merges);
+    const undone = side.undoneOn(id);
+    const document = state && documentBefore(state, mine, { writer: side.writer, undone }, schema.merges);
     if (document === 'gone') removes.push(id);
     else if (document)
       saves.push({ id, document, force: true, ...(state.schema === undefined ? {} : { schema: state.schema }) });
   }
   const saved = saves.length > 0 ? collection.save(saves) : [];
+  const restored = new Set(saved.flatMap(({ id, unchanged }) => (unchanged ? [] : [id])));
   if (removes.length > 0) collection.remove(removes);
   return {
-    undone: saved.filter(({ unchanged }) => !unchanged).length + removes.length,
+    undone: restored.size + removes.length,
     made,
-    records: standing.map((write) => ({ ...write, status: 'undone' })),
+    records: standing.map((write) => {
+      const at = restored.has(write.recordId) ? newestStamp(collection.stateById(write.recordId)) : undefined;
+      return { ...write, status: 'undone', ...(at ? { undone: at } : {}) };
+    }),
   };
 }
 
@@ -106,15 +111,14 @@ function makeNow(
 function documentBefore(
   state: RecordState,
   writes: readonly WriteRecord[],
-  { writer, isOwn }: { readonly writer: string; readonly isOwn: (at: Hlc) => boolean },
+  { writer, undone }: { readonly writer: string; readonly undone: readonly UndoneWrite[] },
   merges: MergeRules,
 ): JsonObject | 'gone' | undefined {
-  const isMine = (stamp: Stamp | undefined): boolean => stamp?.writer === writer && isOwn(stamp);
   // What was there before a delete, its stamp among it, is no part of the record that was made after it.
   const since = state.deleted > 0 ? state.stamps.slice(0, state.deleted) : state.stamps;
-  const isMade = writes.some(({ operation }) => operation === 'insert') && since.every(isMine);
+  const isMade = writes.some(({ operation }) => operation === 'insert') && since.every((s) => s.writer === writer);
   if (isMade && !isDeleted(state)) return 'gone';
-  if (isDeleted(state) && !isMine(state.stamps[0])) return undefined;
+  if (isDeleted(state) && state.stamps[0]?.writer !== writer) return undefined;
   const document: Record<string, JsonValue> = { ...state.fields };
   for (const name of new Set(writes.flatMap(namesIn))) {
     const part = isDeleted(state) ? undefined : PARTS[String(merges.get(name))];
@@ -130,19 +134,45 @@ function documentBefore(
       }
     }
     // What somebody else has written since is not the grantee's to lose.
-    if (!isDeleted(state) && !isMine(stampOfField(state, name))) continue;
-    const isOverOwn = ({ overOwn }: WriteRecord): boolean => {
-      const at = overOwn && Object.hasOwn(overOwn, name) ? overOwn[name] : undefined;
-      return at !== undefined && isOwn(at);
-    };
-    const source = writes.findLast((w) => isTouched(w, name) && !isOverOwn(w));
-    const before = source?.before?.[name];
+    if (!isDeleted(state) && path(undone, name, stampOfField(state, name)).stamp?.writer !== writer) continue;
+    const source = writes.findLast((w) => isTouched(w, name) && overOf(w, name)?.writer !== writer);
+    // What another grant wrote there and was taken back does not come back with this.
+    const last = source && path(undone, name, overOf(source, name)).last;
+    const before = (last ?? source)?.before?.[name];
     if (before !== undefined) document[name] = before;
     else if (source) delete document[name];
   }
   // Of a record that the grantee had made there was nothing before.
   return isDeleted(state) && Object.keys(document).length === 0 ? undefined : document;
 }
+
+/**
+ * Goes back from what stands, or stood, in a field under a stamp through what was taken back: from a write that was to what it had been
+ * written over, and so from what an undo has put there. Result: the stamp where this ends, none where the field was absent; and the last of
+ * these writes.
+ */
+function path(
+  undone: readonly UndoneWrite[],
+  name: string,
+  stamp: Stamp | undefined,
+): { readonly stamp: Stamp | undefined; readonly last: WriteRecord | undefined } {
+  const left = undone.filter(({ write }) => isTouched(write, name));
+  const isOver = ({ by, write }: UndoneWrite): boolean => overOf(write, name)?.writer !== by;
+  let end = stamp;
+  let last: WriteRecord | undefined;
+  for (;;) {
+    const at = end;
+    const found =
+      at &&
+      (left.find(({ by, write }) => isSameStamp({ ...write.at, writer: by }, at)) ??
+        left.findLast((one) => one.write.undone && isSameStamp(one.write.undone, at) && isOver(one)));
+    if (!found) return { stamp: end, last };
+    left.splice(left.indexOf(found), 1);
+    last = found.write;
+    end = overOf(last, name);
+  }
+}
+const isSameStamp = (a: Stamp, b: Stamp): boolean => compareStamps(a, b) === 0;
 
 /** What is left of a field to which many contribute, without one writer's part; undefined for a field that shows something else. */
 type LeftOf = (
@@ -179,7 +209,11 @@ const leftOfCounter: LeftOf = (state, name, writes, writer) => {
 };
 const PARTS: { readonly [rule: string]: LeftOf | undefined } = { set: leftOfSet, counter: leftOfCounter };
 
-const nameOf = ({ ms, counter }: Hlc): string => `${ms}/${counter}`;
+/** Who had written what a field held before a write. */
+const overOf = ({ over }: WriteRecord, name: string): Stamp | undefined =>
+  over && Object.hasOwn(over, name) ? over[name] : undefined;
+const newestStamp = (state: RecordState | undefined): Stamp | undefined =>
+  state?.stamps.reduce((a, b) => (compareStamps(a, b) < 0 ? b : a));
 const namesIn = ({ set, remove, before }: WriteRecord): readonly string[] => [
   ...Object.keys(set),
   ...remove,

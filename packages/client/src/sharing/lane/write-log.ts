@@ -5,7 +5,7 @@
  */
 
 import type { JsonObject } from '@sluice/core/base';
-import type { Hlc } from '@sluice/core/record';
+import type { Hlc, Stamp } from '@sluice/core/record';
 import { parseFilter } from '@sluice/core/filter';
 import { addListener } from '../../listeners.ts';
 import type { Rejection, WriteOperation } from '@sluice/core/grant';
@@ -31,8 +31,10 @@ export type WriteRecord = {
   readonly code?: Rejection;
   /** What the fields held before; a field that was absent is not in it. */
   readonly before?: JsonObject;
-  /** Of those that held what the same key had written, under this or another grant of one request: when. */
-  readonly overOwn?: { readonly [name: string]: Hlc };
+  /** The stamp under which it was taken back. */
+  readonly undone?: Stamp;
+  /** Who had written what they held before, and when. */
+  readonly over?: { readonly [name: string]: Stamp };
   /** What the same grantee had contributed to counters before. */
   readonly counts?: { readonly [name: string]: number };
   /** What the grantee saw of sets and counters, of a write that was made. */

@@ -2,9 +2,10 @@
 
 import { bytesToHex, type Did } from '@sluice/core/base';
 import { isDeleted, type RecordState, type Stamp, stampOfField } from '@sluice/core/record';
-import { sha256, toVerifyKey, writerId } from '@sluice/core/crypto';
+import { sha256 } from '@sluice/core/crypto';
 import type { GivenGrant } from '../grant-item.ts';
 import type { TermsChange } from '../standing-terms.ts';
+import { laneWriter } from './made-write.ts';
 import type { WriteRecord } from './write-log.ts';
 
 /** A write of a grantee that stands in a record, and the consent that it was let in by. */
@@ -33,10 +34,10 @@ export function originsIn(
   writes: readonly WriteRecord[],
   { grant, changes }: { readonly grant: GivenGrant; readonly changes: readonly TermsChange[] },
 ): RecordOrigins {
-  const writer = bytesToHex(writerId(toVerifyKey(grant.granteeKey)));
+  const writer = grant.lane && laneWriter(grant.lane);
   const byStamp = new Map(writes.map((write) => [`${write.at.ms}/${write.at.counter}`, write]));
   const originOf = (stamp: Stamp | undefined): WriteOrigin | undefined => {
-    const write = stamp?.writer === writer ? byStamp.get(`${stamp.ms}/${stamp.counter}`) : undefined;
+    const write = stamp && stamp.writer === writer ? byStamp.get(`${stamp.ms}/${stamp.counter}`) : undefined;
     if (!write) return undefined;
     const { grantId, grantee } = grant;
     return { grantId, grantee, n: write.n, atMs: write.at.ms, receipt: receiptOf(write, grant, changes) };
