@@ -146,7 +146,7 @@ function about(event: ActivityEvent): string {
     case 'verdict':
       return `${event.accepted ? 'accepted' : 'refused'} ${event.operation} of ${plain(short(event.recordId))} (${short(event.grantId)})`;
     case 'undo':
-      return `${counted(event.undone, 'write')} undone (${short(event.grantId)})`;
+      return `writes undone, ${counted(event.undone, 'record')} as before (${short(event.grantId)})`;
     case 'overtaken':
       return `a change gave way to another device's, made at the same time (${short(event.grantId)})`;
     case 'attestation':
