@@ -17,6 +17,7 @@ import { NARROWING_RULES } from './rules-of-narrowing.mjs';
 import { PROOF_RULES } from './rules-of-proofs.mjs';
 import { RECORD_RULES } from './rules-of-records.mjs';
 import { TERMS_RULES } from './rules-of-terms.mjs';
+import { UNDO_RULES } from './rules-of-undo.mjs';
 
 /** @type {readonly Rule[]} */
 export const RULES = [
@@ -465,6 +466,7 @@ export const RULES = [
   },
   ...RECORD_RULES,
   ...TERMS_RULES,
+  ...UNDO_RULES,
   ...PROOF_RULES,
   ...NARROWING_RULES,
   ...GRANT_RULES,
