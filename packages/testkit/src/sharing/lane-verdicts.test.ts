@@ -1,5 +1,6 @@
 /** Verdicts on what a grantee wrote: each is heard, once, and is the one that was given. */
 
+import { SluiceError } from '@sluice/client';
 import { bytesToHex, type StreamId } from '@sluice/core/base';
 import { ENTRY_KIND } from '@sluice/core/wire';
 import { join } from 'node:path';
@@ -129,6 +130,43 @@ describe('a write of a grantee', () => {
     const verdicts = await Promise.all(numbers.map((n) => same.settled(n)));
     expect(verdicts.map(({ accepted }) => accepted)).toEqual([true, true, false]);
     expect(verdicts.map(({ n }) => n)).toEqual(numbers.map((n) => n + 1));
+  });
+
+  it('[LANE-17] that could not be given another number on a full disk is given it when there is room', async () => {
+    const shared = await shareBoth();
+    const second = await net.restore(shared.app, 'second');
+    await second.synced();
+    const other = await second.sharing.grants.open(shared.given.grantId);
+    await other.upToDate();
+    await other.settled(await change({ ...shared, grant: other }, 'Post 9', 'the first of the second device'));
+    await second.close();
+    await shared.grant.settled(await change(shared, 'Post 0', 'takes the number that the second device goes on with'));
+    await net.stopNode();
+    const again = await net.reopen({ ...shared.app, store: join(net.directory, 'second') });
+    const same = await again.sharing.grants.open(shared.given.grantId);
+    const numbers: number[] = [];
+    for (const name of ['Post 1', 'Post 2', 'Post 3'])
+      numbers.push(await change({ ...shared, grant: same }, name, `${name} by the second device`));
+    const { db } = again.open.store;
+    const { transact } = db;
+    let refusals = 0;
+    const full = <T>(body: () => T): T =>
+      transact(() => {
+        const result = body();
+        const moves = db.sql("SELECT 1 FROM meta WHERE key LIKE 'lane-moved/%'").get();
+        if (moves && refusals++ < 1) throw new SluiceError('STORE_FULL');
+        return result;
+      });
+    Object.assign(db, { transact: full });
+    await net.startNode();
+    const verdicts = await Promise.all(numbers.map((n) => same.settled(n)));
+    expect(verdicts).toMatchObject(numbers.map((n) => ({ n: n + 1, accepted: true })));
+    expect(refusals).toBeGreaterThan(1);
+    for (const i of [1, 2, 3])
+      await until(async () => (await contentOf(shared, `post-${i}`)) === `Post ${i} by the second device`);
+    // Of what was undone nothing is left behind.
+    const rows = 'SELECT count(*) AS n FROM entry WHERE stream = (SELECT id FROM stream WHERE stream = ?)';
+    await until(() => Number(db.sql(rows).get(shared.given.lane as StreamId)?.n) === 0);
   });
 
   it('[LANE-5] that was accepted by a device that is gone is made by one that hears of the verdict before the write', async () => {

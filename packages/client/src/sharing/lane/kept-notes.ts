@@ -24,14 +24,18 @@ export function loadNotes<K extends keyof Note>(db: StoreDb, kind: K, lane: Stre
   return new Map(parsed?.ok ? (parsed.value as unknown as readonly (readonly [number, Note[K]])[]) : []);
 }
 
-/** Keeps the notes of a lane. */
+/** Keeps the notes of a lane; of too many the first ones go, here too. */
 export function saveNotes<K extends keyof Note>(
   db: StoreDb,
   kind: K,
   lane: StreamId,
-  notes: ReadonlyMap<number, Note[K]>,
+  notes: Map<number, Note[K]>,
 ): void {
-  setMeta(db, nameOf(kind, lane), utf8ToBytes(JSON.stringify([...notes].slice(-MAX_NOTES))));
+  for (const n of notes.keys()) {
+    if (notes.size <= MAX_NOTES) break;
+    notes.delete(n);
+  }
+  setMeta(db, nameOf(kind, lane), utf8ToBytes(JSON.stringify([...notes])));
 }
 
 /**

@@ -135,7 +135,7 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
   /** Numbers of ours are taken. */
   let renumber = false;
   /** Which number a write has now that was given another before. */
-  const renumbered = loadNotes(db, 'moved', lane);
+  let renumbered = loadNotes(db, 'moved', lane);
   /** Why a write was refused: the owner says it until it hears that it was seen. */
   let refused = loadNotes(db, 'refused', lane);
   /** Writes whose verdict was told. */
@@ -172,6 +172,7 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
     opened = undefined;
     listed = undefined;
     refused = loadNotes(db, 'refused', lane);
+    renumbered = loadNotes(db, 'moved', lane);
     // A verdict that could not be stored was not told either.
     told.clear();
   };
@@ -205,6 +206,8 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
       setMeta(db, adoptedName, Uint8Array.of(1));
       if (renumber) renumberUnsent();
     });
+    // Not before: what was undone is still to be done.
+    renumber = false;
     waiters.wake();
   }
 
@@ -215,7 +218,6 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
     if (!match) return false;
     db.sql('DELETE FROM outbox WHERE stream = ? AND id <= ?').run(streamRow, Number(match.id));
     setSent(end);
-    renumber = false;
     return true;
   }
 
@@ -288,8 +290,10 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
       }
     } catch (cause) {
       if (closed) return;
-      if (isStoreFull(cause)) later(RETRY_MS);
-      else if (cause instanceof LinkRefusal) onRefused(cause);
+      if (isStoreFull(cause)) {
+        reload();
+        later(RETRY_MS);
+      } else if (cause instanceof LinkRefusal) onRefused(cause);
       else if (!(cause instanceof LinkOffline)) throw cause;
     } finally {
       sending = false;
@@ -319,7 +323,6 @@ export function openLaneWriter(deps: LaneWriterDeps): LaneWriter {
     for (const [n] of unsent) forget(n);
     followMoves(renumbered, new Map(unsent.map(([n, { write }]) => [n, add(write, false)])));
     saveNotes(db, 'moved', lane, renumbered);
-    renumber = false;
   }
 
   /** The node refused for certain, so no other copy of these bytes exists and they may be made anew under the same numbers. */
