@@ -3,8 +3,8 @@
  * table cannot rot; a rule that two places keep (a node and a reader, say) has a line for each.
  *
  * @typedef {{ readonly file: string, readonly find: string, readonly replace: string }} Change
- * @typedef {{ readonly rule: string, readonly says: string, readonly changes: readonly Change[], readonly tests: readonly string[], readonly named?: string }} Rule
- * `named`: what is in the names of those of the tests that are run.
+ * @typedef {{ readonly rule: string, readonly says: string, readonly changes: readonly Change[], readonly tests: readonly string[], readonly named?: string, readonly probe?: string }} Rule
+ * `named`: what is in the names of those of the tests that are run. `probe`: of those that are run before a part is broken, where all take long.
  */
 
 import { rulesIn } from './rules-lines.mjs';

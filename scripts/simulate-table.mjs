@@ -4,6 +4,8 @@
  */
 
 const SIMULATION = ['packages/testkit/src/simulation/simulation.test.ts'];
+/** All seeds would take the whole time of a part, and have passed in the tests by then. */
+const SIMULATED = { tests: SIMULATION, probe: 'one seed gives one run' };
 const STEP = 'packages/client/src/sharing/feed/feed-step.ts';
 const ENGINE = 'packages/client/src/space/space-engine.ts';
 
@@ -13,7 +15,7 @@ export const RULES = [
     rule: 'nocvr',
     says: 'the agent compares with what the grantee was sent',
     changes: [{ file: STEP, find: 'sent.memoOf(spot.tag), nowMs', replace: 'undefined, nowMs' }],
-    tests: SIMULATION,
+    ...SIMULATED,
   },
   {
     rule: 'cursor before data',
@@ -26,7 +28,7 @@ export const RULES = [
           "    db.transact(() => store.setCursor('own', page.cursor));\n    const added = db.transactLazily(() => store.addPage(",
       },
     ],
-    tests: SIMULATION,
+    ...SIMULATED,
   },
   {
     rule: 'basis at the agent',
@@ -75,6 +77,7 @@ export const RULES = [
       },
     ],
     tests: [...SIMULATION, 'packages/testkit/src/sharing/lane.test.ts'],
+    probe: SIMULATED.probe,
   },
   {
     rule: 'unsynced numbers',
@@ -86,19 +89,19 @@ export const RULES = [
         replace: '      const saved: Saved[] = [];\n      db.transactLazily(() => {',
       },
     ],
-    tests: SIMULATION,
+    ...SIMULATED,
   },
   {
     rule: 'restage',
     says: 'bytes that the node may have are not made anew',
     changes: [{ file: ENGINE, find: 'if (batches <= 1) return restage(', replace: 'return restage(' }],
-    tests: SIMULATION,
+    ...SIMULATED,
   },
   {
     rule: 'key out of band',
     says: 'a new key is in the feed before its first use',
     changes: [{ file: STEP, find: '  if (nextKey)\n    entries.push(', replace: '  if (nextKey)\n    void (' }],
-    tests: SIMULATION,
+    ...SIMULATED,
   },
   {
     rule: 'feed head',
@@ -110,7 +113,7 @@ export const RULES = [
         replace: '',
       },
     ],
-    tests: SIMULATION,
+    ...SIMULATED,
   },
   {
     rule: 'nondurable',
@@ -123,7 +126,7 @@ export const RULES = [
       },
       { file: ENGINE, find: 'batch?.acked();', replace: 'if (feedParts.length === 0) batch?.acked();' },
     ],
-    tests: SIMULATION,
+    ...SIMULATED,
   },
   {
     rule: 'terms at the grantee',
@@ -135,7 +138,7 @@ export const RULES = [
         replace: 'grant === undefined &&\n    standsAbove(',
       },
     ],
-    tests: SIMULATION,
+    ...SIMULATED,
   },
   {
     rule: 'terms at the agent',
@@ -147,7 +150,7 @@ export const RULES = [
         replace: 'if (known && name === known.rule) {',
       },
     ],
-    tests: SIMULATION,
+    ...SIMULATED,
   },
   {
     rule: 'terms at the node',
@@ -159,7 +162,7 @@ export const RULES = [
         replace: '(void [access, grantTerm], false)',
       },
     ],
-    tests: SIMULATION,
+    ...SIMULATED,
   },
   {
     rule: 'one stamp',
@@ -176,7 +179,7 @@ export const RULES = [
         replace: 'void carries;',
       },
     ],
-    tests: SIMULATION,
+    ...SIMULATED,
   },
   {
     rule: 'refusals that were heard',
@@ -200,7 +203,7 @@ export const RULES = [
         replace: "origin: own ? 'owner' : 'owner'",
       },
     ],
-    tests: SIMULATION,
+    ...SIMULATED,
   },
   {
     rule: 'agent shut out',
@@ -212,7 +215,7 @@ export const RULES = [
         replace: "(row.status === 'active' || row.role === 'agent') && !isExpired(row, nowMs)",
       },
     ],
-    tests: SIMULATION,
+    ...SIMULATED,
   },
   {
     rule: 'rollback',
@@ -236,6 +239,6 @@ export const RULES = [
         replace: '  const expiresMs = undefined as number | undefined;',
       },
     ],
-    tests: SIMULATION,
+    ...SIMULATED,
   },
 ];
