@@ -115,6 +115,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
   let status: SpaceStatus = 'offline';
   let pumping = false;
   let again = false;
+  let cancelRetry: () => void = () => undefined;
   let full = false;
   /** A control page is there that could not be stored. */
   let controlWaits = false;
@@ -213,6 +214,12 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
     queueMicrotask(() => void pump());
   };
 
+  /** One attempt waits at a time: whatever is saved meanwhile is tried at once, and must not leave a timer of its own behind. */
+  const retryLater = (): void => {
+    cancelRetry();
+    cancelRetry = clock.timer(RETRY_MS, nudge);
+  };
+
   async function pump(): Promise<void> {
     try {
       while (again && !closed && link.state() === 'ready' && status !== 'revoked' && status !== 'stopped') {
@@ -223,7 +230,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
       if (!isStoreFull(cause)) throw cause;
       // What the node took but could not be noted here is sent again, and the node gives the same answer.
       full = true;
-      clock.timer(RETRY_MS, nudge);
+      retryLater();
     } finally {
       pumping = false;
       waiters.wake();
@@ -286,7 +293,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
         stopFor({ type: 'fork' });
         return false;
       default:
-        clock.timer(RETRY_MS, nudge);
+        retryLater();
         return false;
     }
   }
@@ -297,20 +304,15 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
     const epoch = keysOf('').epoch();
     // Made anew before for the same reason, and refused all the same: the key has not come yet, or the node makes fun of us.
     if (remade && remade.epoch === epoch && (remade.clock || !forClock)) {
-      clock.timer(RETRY_MS, nudge);
+      retryLater();
       return false;
     }
-    remade = { epoch, clock: forClock || (remade?.clock ?? false) };
-    const done = restageOutbox({
-      db,
-      store,
-      writer,
-      hlc,
-      random: platform.random,
-      keysOf: (stream) => keysByStream(stream),
-    });
+    const { random } = platform;
+    const done = restageOutbox({ db, store, writer, hlc, random, keysOf: keysByStream });
     for (const collection of collections.values()) collection.forget();
-    if (!done) clock.timer(RETRY_MS, nudge);
+    // Only once it is done: a full disk, or a collection that nobody has opened yet, must not count as an attempt.
+    if (done) remade = { epoch, clock: forClock || (remade?.clock ?? false) };
+    else retryLater();
     return done;
   }
 
@@ -466,6 +468,7 @@ export function openSpaceEngine({ platform, db, link, keys, writer }: SpaceEngin
     onAlarm: (listener) => addListener(alarms, listener),
     close: () => {
       closed = true;
+      cancelRetry();
       for (const stop of stops.splice(0)) stop();
       waiters.end();
       for (const collection of collections.values()) collection.saveSnapshot();
