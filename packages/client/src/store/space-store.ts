@@ -88,6 +88,8 @@ export function openSpaceStore(db: StoreDb, space: SpaceId, self: WriterId): Spa
   const streamRows = new Map<string, number>();
 
   const streamRow = (stream: StreamId): number => {
+  // The row of an undone stream goes to the next one that is named.
+  db.onRollback(() => streamRows.clear());
     const key = stream.join();
     const known = streamRows.get(key);
     if (known !== undefined) return known;
