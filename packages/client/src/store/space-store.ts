@@ -128,9 +128,11 @@ export function openSpaceStore(db: StoreDb, space: SpaceId, self: WriterId): Spa
 
   /** An unsent entry must still travel, since its number is taken; a sent one can go. */
   const retire = (stream: number, ls: number): void => {
-    const waiting = db
-      .sql('SELECT 1 FROM outbox WHERE stream = ? AND first_ls <= ? AND last_ls >= ?')
-      .get(stream, ls, ls);
+    // Batches follow each other, so that the last one that begins before it is the one that may hold it.
+    const batch = db
+      .sql('SELECT last_ls FROM outbox WHERE stream = ? AND first_ls <= ? ORDER BY first_ls DESC LIMIT 1')
+      .get(stream, ls);
+    const waiting = batch !== undefined && Number(batch.last_ls) >= ls;
     db.sql(waiting ? 'UPDATE entry SET live = 0 WHERE ls = ?' : 'DELETE FROM entry WHERE ls = ?').run(ls);
   };
 
@@ -175,7 +177,7 @@ export function openSpaceStore(db: StoreDb, space: SpaceId, self: WriterId): Spa
         const ls = insert(row, header, entry);
         for (const ref of header.superseded) {
           const old = db
-            .sql('SELECT ls FROM entry WHERE stream = ? AND tag = ? AND n = ? AND writer = ?')
+            .sql('SELECT ls FROM entry WHERE stream = ? AND tag = ? AND live = 1 AND n = ? AND writer = ?')
             .get(row, header.tag, ref.n, ref.writer);
           if (old) retire(row, Number(old.ls));
         }

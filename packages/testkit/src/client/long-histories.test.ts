@@ -10,6 +10,41 @@ beforeEach(async () => {
 });
 afterEach(() => net.close());
 
+const SHAPE = { indexes: [], formats: new Map(), merges: new Map() };
+
+it('no statement of a save, of its sending or of a page walks over what waits', async () => {
+  const owner = await net.person('owner');
+  const { db } = owner.account.open.store;
+  const texts = new Set<string>();
+  const { sql } = db;
+  Object.assign(db, {
+    sql: (text: string) => {
+      texts.add(text);
+      return sql(text);
+    },
+  });
+  const phone = await net.restore(owner, 'phone');
+  const rows = owner.account.open.home.collection('test/rows', SHAPE);
+  for (const text of ['one', 'two', 'three']) rows.save([{ id: 'a', document: { text }, force: true }]);
+  await owner.account.synced();
+  await phone.synced();
+  phone.open.home.collection('test/rows', SHAPE).save([{ id: 'a', document: { text: 'four' }, force: true }]);
+  await phone.synced();
+  await owner.account.synced();
+  expect(rows.get('a')?.text).toBe('four');
+  const walks = [...texts]
+    .filter((text) => /^(SELECT|UPDATE|DELETE)/.test(text))
+    .flatMap((text) =>
+      sql(`EXPLAIN QUERY PLAN ${text}`)
+        .all(...Array.from(text.matchAll(/\?/g), () => null))
+        .map((row) => ({ text, plan: String(row.detail) })),
+    )
+    .filter(({ plan }) => /^SCAN (entry|outbox|ctl)|outbox USING INDEX \w+ \(stream=\?\)|entry_tag/.test(plan))
+    // These read all of it on purpose, or the oldest alone.
+    .filter(({ text }) => !/ORDER BY (id|o\.id|ls)|GROUP BY|count\(\*\)|max\(ls\)/.test(text));
+  expect(walks).toEqual([]);
+});
+
 it('[FLT-4] a stream that was named in a transaction that was undone shares its row with no other', async () => {
   const { account } = await net.person('owner');
   const { store } = account.open.home;
