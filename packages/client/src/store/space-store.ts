@@ -20,8 +20,10 @@ import {
   type Header,
   MAX_BATCH_ENTRIES,
   MAX_PUSH_BYTES,
+  MAX_WRITER_STREAMS,
   type PushPart,
 } from '@sluice/core/wire';
+import { SluiceError } from '../errors.ts';
 import type { StoreDb, StoreStatement } from './store-db.ts';
 
 /** One head of a record. `ls` is the local sequence number, ever growing in this store. */
@@ -60,7 +62,7 @@ export type SpaceStore = {
   /** Every living entry of a stream, oldest first, read in pages. */
   readonly scan: (stream: number) => Iterable<StoredEntry>;
   readonly nextN: (stream: number) => number;
-  /** Adds entries numbered from `nextN` and their seal to replica and outbox. Returns the `ls` of each. */
+  /** Adds entries numbered from `nextN` and their seal to replica and outbox. Returns the `ls` of each. Errors: NODE_QUOTA. */
   readonly addOwn: (stream: number, id: StreamId, entries: readonly NewEntry[], key: SigningKey) => number[];
   /** Stores a checked page. Returns the new entries with their `ls`. */
   readonly addPage: (
@@ -86,10 +88,10 @@ export function openSpaceStore(db: StoreDb, space: SpaceId, self: WriterId): Spa
   db.sql('INSERT OR IGNORE INTO space (space, writer) VALUES (?, ?)').run(space, self);
   const spaceRow = Number(db.sql('SELECT id FROM space WHERE space = ? AND writer = ?').get(space, self)?.id);
   const streamRows = new Map<string, number>();
-
-  const streamRow = (stream: StreamId): number => {
   // The row of an undone stream goes to the next one that is named.
   db.onRollback(() => streamRows.clear());
+
+  const streamRow = (stream: StreamId): number => {
     const key = stream.join();
     const known = streamRows.get(key);
     if (known !== undefined) return known;
@@ -146,6 +148,8 @@ export function openSpaceStore(db: StoreDb, space: SpaceId, self: WriterId): Spa
     addOwn: (stream, id, entries, key) => {
       const row = db.sql('SELECT n, hash FROM stream WHERE id = ?').get(stream);
       const firstN = Number(row?.n) + 1;
+      // The node would refuse it, and with it all that waits behind it.
+      if (firstN === 1 && writtenStreams(db, spaceRow) >= MAX_WRITER_STREAMS) throw new SluiceError('NODE_QUOTA');
       const numbers: number[] = [];
       let at = 0;
       for (const batch of batchesOf(entries)) {
@@ -208,6 +212,9 @@ function storedEntry(row: ReturnType<StoreStatement['all']>[number]): StoredEntr
   const header = decodeHeader(entry.header);
   return header.ok ? { ls: Number(row.ls), header: header.value, entry } : undefined;
 }
+
+const writtenStreams = (db: StoreDb, space: number): number =>
+  Number(db.sql('SELECT count(*) AS size FROM stream WHERE space = ? AND n > 0').get(space)?.size);
 
 function setPin(db: StoreDb, stream: number, pin: Pin & { readonly writer: WriterId }): void {
   db.sql(

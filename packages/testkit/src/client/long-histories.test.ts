@@ -57,3 +57,18 @@ it('[FLT-4] a stream that was named in a transaction that was undone shares its 
   expect(() => account.open.store.db.transact(undone)).toThrow('undone');
   expect(store.streamRow(other)).not.toBe(store.streamRow(one));
 });
+
+it('[PUSH-13] a device that writes as many databases as the node takes of it refuses one more, and goes on with the others', async () => {
+  const { account } = await net.person('owner');
+  const { home, store } = account.open;
+  const save = (name: string, text: string): void =>
+    void home.collection(name, SHAPE).save([{ id: 'a', document: { text }, force: true }]);
+  store.db.transact(() => {
+    const used = Number(store.db.sql('SELECT count(*) AS used FROM stream WHERE n > 0').get()?.used);
+    for (let i = used; i < 1_000; i++) save(`test/${i}`, 'first');
+  });
+  expect(() => save('test/more', 'first')).toThrow(expect.objectContaining({ code: 'NODE_QUOTA' }) as Error);
+  save('test/999', 'second');
+  await account.synced();
+  expect(home.store.outboxSize()).toBe(0);
+});
