@@ -9,6 +9,7 @@ import {
   parseFilter,
   type Sort,
 } from '@sluice/core/filter';
+import { isRecordId } from '@sluice/core/record';
 import { type Conflicts, createConflicts } from './conflicts.ts';
 import { SluiceError } from './errors.ts';
 import { inSchema, type LoadedSchema } from './schema/index.ts';
@@ -96,8 +97,11 @@ export function createDatabase(deps: DatabaseDeps): Database {
   const toItem = (record: JsonObject, force: boolean): SaveItem => {
     if (!isJsonObject(record)) throw new SluiceError('INVALID_RECORD', 'A record is a JSON object');
     const { _id, _rev, ...content } = record;
-    if (_id !== undefined && (typeof _id !== 'string' || _id.length === 0 || _id.length > 256))
-      throw new SluiceError('INVALID_RECORD', '_id is text of 1 to 256 characters.');
+    if (_id !== undefined && (typeof _id !== 'string' || !isRecordId(_id) || _id.length > 256))
+      throw new SluiceError(
+        'INVALID_RECORD',
+        'Nothing was saved: _id is text of 1 to 256 characters. Give another, or none.',
+      );
     const id = _id ?? randomId(deps.random);
     const document = schema ? { ...content, schema: schema.id } : content;
     const issues = schema?.validate({ ...document, _id: id }) ?? [];

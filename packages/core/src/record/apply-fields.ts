@@ -12,6 +12,7 @@ import {
   fieldNames,
   isDeleted,
   isFieldName,
+  isRecordId,
   type MergeRules,
   type RecordState,
 } from './state.ts';
@@ -57,6 +58,7 @@ export function applyFields(
   merges: MergeRules,
 ): RecordState {
   if (previous !== undefined && previous.id !== change.id) throw new TypeError('the change is of another record');
+  if (!isRecordId(change.id)) throw new TypeError('an id is text, and none with half a character');
   const ended = previous && deleteStamp(previous);
   if (previous !== undefined && ended !== undefined && compareStamps(stamp, ended) <= 0) return previous;
   const values = new Map<string, JsonValue | undefined>();

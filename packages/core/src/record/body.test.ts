@@ -86,6 +86,7 @@ describe('decodeBody', () => {
     ['an unknown member named __proto__', '{"v":1,"i":"r","f":{},"__proto__":{}}'],
     ['no id', '{"v":1,"f":{}}'],
     ['an empty id', '{"v":1,"i":"","f":{}}'],
+    ['an id with half a character', '{"v":1,"i":"\\ud800","f":{}}'],
     ['no fields', '{"v":1,"i":"r"}'],
     ['fields in a list', '{"v":1,"i":"r","f":[]}'],
     ['a schema that is no text', '{"v":1,"i":"r","s":1,"f":{}}'],

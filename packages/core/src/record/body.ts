@@ -8,7 +8,15 @@ import { type Element, type Elements, toElement } from './element-set.ts';
 import { copyJson, isCleanJson } from './json-copy.ts';
 import { MAX_MERGES } from './save.ts';
 import { compareStamps, isUint, parseStamp, type Stamp } from './stamp.ts';
-import { isFieldName, MAX_DATE_MS, MAX_STATE_FIELDS, NO_NAMES, NO_STAMP_OF, type RecordState } from './state.ts';
+import {
+  isFieldName,
+  isRecordId,
+  MAX_DATE_MS,
+  MAX_STATE_FIELDS,
+  NO_NAMES,
+  NO_STAMP_OF,
+  type RecordState,
+} from './state.ts';
 import { isWriteRule, type Write, type Writes } from './writes.ts';
 
 /** Bytes of a body, before padding and sealing. */
@@ -79,7 +87,7 @@ const MALFORMED = err({ type: 'malformed' } as const);
 function readState(body: JsonObject, header: Stamp): RecordState | undefined {
   for (const name of Object.keys(body)) if (!MEMBERS.has(name)) return undefined;
   const { v, i: id, s: schema, a: insertedAt = header.ms, m: merges = 1, f } = body;
-  if (v !== VERSION || typeof id !== 'string' || id === '') return undefined;
+  if (v !== VERSION || typeof id !== 'string' || !isRecordId(id)) return undefined;
   if (schema !== undefined && typeof schema !== 'string') return undefined;
   if (!isUint(merges, MAX_MERGES) || merges === 0) return undefined;
   if (typeof insertedAt !== 'number' || !Number.isInteger(insertedAt) || Math.abs(insertedAt) > MAX_DATE_MS) {

@@ -10,6 +10,7 @@ export {
   createState,
   isDeleted,
   isFieldName,
+  isRecordId,
   type MergeRule,
   type MergeRules,
   type RecordState,

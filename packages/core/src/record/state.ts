@@ -69,13 +69,14 @@ export const NO_STAMP_OF: { readonly [name: string]: number } = Object.freeze(Ob
 /** For states without removed fields. */
 export const NO_NAMES: readonly string[] = Object.freeze([]);
 const REV_HASH_BYTES = 12;
+const HALF_CHARACTER = /\p{Surrogate}/u;
 const ISO_INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
 
 /**
  * Creates the state of a new record. An `insertedAt` in the document is kept, `_id` and the other base fields are not read;
  * `schema` is that of the options, else of the document.
  *
- * Throws TypeError or RangeError on what a record cannot hold (`copyJson`, more than `MAX_FIELDS` fields).
+ * Throws TypeError or RangeError on what a record cannot hold (`copyJson`, more than `MAX_FIELDS` fields, an id that is none).
  */
 export function createState(
   document: JsonObject,
@@ -83,6 +84,7 @@ export function createState(
   options: { readonly id: string; readonly schema?: string; readonly merges?: MergeRules },
 ): RecordState {
   const { merges } = options;
+  if (!isRecordId(options.id)) throw new TypeError('an id is text, and none with half a character');
   const fields: Record<string, JsonValue> = {};
   const names = fieldNames(document).sort();
   for (const name of names) {
@@ -164,6 +166,9 @@ export function fieldNames(document: JsonObject): string[] {
   if (names.length > MAX_FIELDS) throw new RangeError(`a record has more than ${MAX_FIELDS} fields`);
   return names;
 }
+
+/** Tells whether a text may be a record's id. Texts that differ in half characters alone have one encoding, so that their records would be one. */
+export const isRecordId = (id: string): boolean => id !== '' && !HALF_CHARACTER.test(id);
 
 /** Tells whether a name may be that of an ordinary field. */
 export const isFieldName = (name: string): boolean => !BASE_FIELDS.has(name) && name !== '__proto__';

@@ -56,6 +56,7 @@ describe('bad input to the SDK', () => {
       ['UNKNOWN_SCHEMA', () => sharing.request(did, { schema: 'no/such', purpose: 'x' })],
       ['BAD_NAME', () => vault.openDatabase('../x')],
       ['INVALID_RECORD', () => notes.save({ _id: 'kept', name: SECRET, content: 7 })],
+      ['INVALID_RECORD', () => notes.save({ _id: 'half \ud800', name: SECRET, content: 'x' })],
       ['INVALID_RECORD', () => notes.save({ _id: 'kept', name: SECRET, content: 'x'.repeat(1_100_000) })],
       ['INVALID_RECORD', () => notes.save('text' as unknown as JsonObject)],
       ['REV_CONFLICT', () => notes.save({ _id: 'kept', _rev: '9-00', name: SECRET })],
