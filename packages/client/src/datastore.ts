@@ -12,6 +12,7 @@ import {
 import { isRecordId } from '@sluice/core/record';
 import { type Conflicts, createConflicts } from './conflicts.ts';
 import { SluiceError } from './errors.ts';
+import { tell } from './listeners.ts';
 import { inSchema, type LoadedSchema } from './schema/index.ts';
 import type { SpaceEngine } from './space/space-engine.ts';
 import type { Collection, Explained, RecordChange, SaveItem } from './store/collection.ts';
@@ -181,7 +182,7 @@ export function createDatabase(deps: DatabaseDeps): Database {
       return collection.onChange((change: RecordChange) => {
         if (change.type === 'put' && change.record && !matches(compiled, change.record, deps.nowMs())) return;
         const { type, id, record, origin } = change;
-        callback({ type, id, origin, ...(record ? { record } : {}) });
+        tell(callback, { type, id, origin, ...(record ? { record } : {}) });
       });
     },
   };

@@ -8,7 +8,7 @@ import { filterFailureText, parseFilter, type Sort } from '@sluice/core/filter';
 import type { MessageFailure } from '@sluice/core/message';
 import type { OpenAccount } from '../account/account.ts';
 import { SluiceError } from '../errors.ts';
-import { addListener } from '../listeners.ts';
+import { addListener, tell } from '../listeners.ts';
 import { createCourier, type Draft, type Outgoing, type Recipient, type SendOptions } from './courier.ts';
 import { createInboxDrain } from './inbox-drain.ts';
 import { INBOX, INBOX_SHAPE, type InboxItem, type MessageStatus, recordToItem } from './inbox-item.ts';
@@ -71,13 +71,13 @@ export function createMailbox(account: OpenAccount): Mailbox {
   const announced = new Set<string>();
   const drain = createInboxDrain(account, inbox, {
     onRejected: (reason) => {
-      for (const handler of [...rejected]) guarded(handler, reason);
+      for (const handler of [...rejected]) tell(handler, reason);
     },
     onRepeat: (id, from) => {
       const record = inbox.get(id);
       const item = record && recordToItem(record);
       if (item?.from !== from) return;
-      for (const { type, run } of [...repeated]) if (type === item.type) guarded(run, item);
+      for (const { type, run } of [...repeated]) if (type === item.type) tell(run, item);
     },
   });
 
@@ -103,10 +103,10 @@ export function createMailbox(account: OpenAccount): Mailbox {
     if (account.closed()) return;
     for (const item of items) {
       if (lookUp && !inbox.get(item.id)) continue;
-      for (const watcher of [...watchers]) guarded(watcher, item);
+      for (const watcher of [...watchers]) tell(watcher, item);
       if (item.read || item.status !== undefined || announced.has(item.id)) continue;
       remember(announced, item.id);
-      for (const { type, run } of [...handlers]) if (type === undefined || type === item.type) guarded(run, item);
+      for (const { type, run } of [...handlers]) if (type === undefined || type === item.type) tell(run, item);
     }
   }
 
@@ -161,17 +161,6 @@ export function createMailbox(account: OpenAccount): Mailbox {
       home.nudge();
     },
   };
-}
-
-/** Runs a listener; what it throws is its own bug and stops nobody else. */
-function guarded<T>(listener: (value: T) => void, value: T): void {
-  try {
-    listener(value);
-  } catch (cause) {
-    queueMicrotask(() => {
-      throw cause;
-    });
-  }
 }
 
 function remember(set: Set<string>, id: string): void {
