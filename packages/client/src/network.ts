@@ -92,7 +92,8 @@ async function assemble(open: OpenAccount): Promise<Account> {
       if (known) return known;
       const engine = await open.openContext({ app, name }, create);
       if (!engine) return undefined;
-      const context = own(createContext(name, open.did, engine, platform, schemas));
+      // Another call may have opened it meanwhile.
+      const context = contexts.get(key) ?? own(createContext(name, open.did, engine, platform, schemas));
       contexts.set(key, context);
       return context;
     },

@@ -90,7 +90,7 @@ export async function createAccount(
   const keys = createSpaceKeys(platform, node);
   const http = createNodeHttp(platform, node);
 
-  const created = await registerSpace(http, keys, keys.root, device, options.invite);
+  const created = await registerSpace(http, keys, keys.root, device, { invite: options.invite });
   if (!created.ok) throw new SluiceError(created.code === 'OFFLINE' ? 'OFFLINE' : `NODE_${created.code}`);
 
   const parts = {

@@ -1,6 +1,14 @@
 /** An opened account: its identity, its home space, its keychain and its other spaces. Everything else of the SDK starts here. */
 
-import { bytesToHex, bytesToUtf8, type Did, type Random, type SpaceId, utf8ToBytes } from '@sluice/core/base';
+import {
+  bytesToHex,
+  bytesToUtf8,
+  type Did,
+  equalBytes,
+  type Random,
+  type SpaceId,
+  utf8ToBytes,
+} from '@sluice/core/base';
 import {
   type AccountRoot,
   createSigningKey,
@@ -15,10 +23,11 @@ import {
   toAeadKey,
   toEpochKey,
   toTagSecret,
+  type VerifyKey,
 } from '@sluice/core/crypto';
 import { createDidResolver, type DidResolver, type PinStore } from '@sluice/core/identity';
-import { createGenesis } from '@sluice/core/stream';
-import { encodePush } from '@sluice/core/wire';
+import { createGenesis, isLive } from '@sluice/core/stream';
+import { encodePush, MAX_BATCH_ENTRIES } from '@sluice/core/wire';
 import { SluiceError } from '../errors.ts';
 import type { LiveLink } from '../link/live-link.ts';
 import { createNodeHttp, type NodeHttp } from '../link/node-http.ts';
@@ -26,7 +35,8 @@ import type { NodeAddress, OpenedStore, Platform } from '../platform.ts';
 import { type Alarm, openSpaceEngine, type SpaceEngine } from '../space/space-engine.ts';
 import type { SpaceKeys } from '../space/space-keys.ts';
 import { getMeta, setMeta } from '../store/store-db.ts';
-import { firstAdminEntry } from './device-row.ts';
+import { createTurns } from '../turns.ts';
+import { firstAdminEntries } from './device-row.ts';
 import { followEpochs } from './epochs.ts';
 import {
   createKeychain,
@@ -126,6 +136,23 @@ export function assembleAccount({ platform, store, secret, device, link }: Assem
       .map(({ item }) => itemToSpace(item))
       .find((s) => s.context.app === context.app && s.context.name === context.name)?.keys;
 
+  const turns = createTurns();
+  /** The account's devices are the admins of its home space. */
+  const devices = (): readonly VerifyKey[] =>
+    [...home.access.rows.values()]
+      .filter((row) => row.role === 'admin' && isLive(row, link.nodeMs()))
+      .map((row) => row.key as VerifyKey);
+  /** Of two spaces for one context only one would be found again, with what was saved in it alone: so it is looked for once more. */
+  const makeContext = async (context: ContextName): Promise<SpaceEngine> => {
+    if (!findContext(context)) await home.synced(SYNC_TIMEOUT_MS);
+    const known = findContext(context);
+    if (known) return openSpace(known);
+    const made = await createSpace(platform, secret.node, http, device, devices());
+    keychain.put('space', packBytes(made.space), spaceToItem(made, context));
+    home.nudge();
+    return openSpace(made);
+  };
+
   return {
     did: secret.did,
     platform,
@@ -155,11 +182,7 @@ export function assembleAccount({ platform, store, secret, device, link }: Assem
       if (context.app === secret.did && context.name === VAULT_CONTEXT) return home;
       const keys = findContext(context);
       if (keys) return openSpace(keys);
-      if (!create) return undefined;
-      const made = await createSpace(platform, secret.node, http, device);
-      keychain.put('space', packBytes(made.space), spaceToItem(made, context));
-      home.nudge();
-      return openSpace(made);
+      return create ? turns(JSON.stringify([context.app, context.name]), () => makeContext(context)) : undefined;
     },
     engineOf: (space) => engines.get(bytesToHex(space)),
     onAlarm: (listener) => {
@@ -226,30 +249,32 @@ export function createSpaceKeys(
   };
 }
 
-/** Creates a space at the node with `device` as its first admin. */
+/** Creates a space at the node, with `device` and the others as its admins. */
 async function createSpace(
   platform: Platform,
   node: NodeAddress,
   http: NodeHttp,
   device: SigningKey,
+  others: readonly VerifyKey[],
 ): Promise<SpaceKeys> {
   const keys = createSpaceKeys(platform, node);
-  const created = await registerSpace(http, keys, keys.root, device);
+  const created = await registerSpace(http, keys, keys.root, device, { others });
   if (!created.ok) throw new SluiceError(created.code === 'OFFLINE' ? 'OFFLINE' : `NODE_${created.code}`);
   return keys;
 }
 
-/** Sends a genesis and the first admin row, signed by the space's root. */
+/** Sends a genesis and the first admin rows, signed by the space's root. */
 export async function registerSpace(
   http: NodeHttp,
   keys: SpaceKeys,
   root: SigningKey,
   device: SigningKey,
-  invite?: string,
+  { invite, others = [] }: { readonly invite?: string | undefined; readonly others?: readonly VerifyKey[] } = {},
 ) {
+  const devices = [device.publicKey, ...others.filter((key) => !equalBytes(key, device.publicKey))];
   const send = () => {
-    const entry = firstAdminEntry(root, keys.space, device.publicKey, { ms: http.nowMs(), counter: 0 });
-    return http.createSpace(keys.genesis, encodePush([{ type: 'ctl', entries: [entry] }]), device, invite);
+    const entries = firstAdminEntries(root, keys.space, devices.slice(0, MAX_BATCH_ENTRIES), http.nowMs());
+    return http.createSpace(keys.genesis, encodePush([{ type: 'ctl', entries }]), device, invite);
   };
   let answer = await send();
   // The refusal told the node's time.

@@ -2,7 +2,7 @@
 
 import { toRowId, type SpaceId } from '@sluice/core/base';
 import { type SigningKey, type VerifyKey, writerId } from '@sluice/core/crypto';
-import { createCtlEntry, type CtlRow, ctlStreamId, NO_ENTRY } from '@sluice/core/stream';
+import { createCtlEntry, type CtlRow, ctlStreamId, entryHash, NO_ENTRY } from '@sluice/core/stream';
 import type { Entry } from '@sluice/core/wire';
 
 /** The row that makes a device an admin. */
@@ -19,12 +19,18 @@ export const adminRow = (device: VerifyKey): CtlRow => ({
   statusMs: 0,
 });
 
-/** The root's first control entry in a space: the row of its first device. */
-export function firstAdminEntry(
+/** The root's first control entries in a space: the rows of its devices. */
+export function firstAdminEntries(
   root: SigningKey,
   space: SpaceId,
-  device: VerifyKey,
-  hlc: { readonly ms: number; readonly counter: number },
-): Entry {
-  return createCtlEntry(root, ctlStreamId(space), { n: 1, hlc, previous: NO_ENTRY }, adminRow(device), null);
+  devices: readonly VerifyKey[],
+  ms: number,
+): readonly Entry[] {
+  let previous: Uint8Array = NO_ENTRY;
+  return devices.map((device, counter) => {
+    const at = { n: counter + 1, hlc: { ms, counter }, previous };
+    const entry = createCtlEntry(root, ctlStreamId(space), at, adminRow(device), null);
+    previous = entryHash(entry);
+    return entry;
+  });
 }
