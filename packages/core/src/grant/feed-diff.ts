@@ -5,6 +5,8 @@ import { equalBytes } from '../base/bytes.ts';
 import type { JsonObject } from '../base/json.ts';
 import { type GrantSecret, recordTag, type StreamTagKey } from '../crypto/keys.ts';
 import { type Filter, matches, nextFlip } from '../filter/index.ts';
+import { sealedBytes } from '../stream/sealed-entry.ts';
+import { MAX_BODY_BYTES } from '../wire/limits.ts';
 import { encodeFeedRecord, type Memo, recordPrint } from './feed-entry.ts';
 import type { FieldTerm } from './field-term.ts';
 import { isLaneRecordId } from './lane-entry.ts';
@@ -74,6 +76,9 @@ export function diffRecord(
     record: project(record, rule.fields, place.id, rule.secret),
     ...(expiresMs === undefined ? {} : { expiresMs }),
   });
+  // What no entry can hold would be refused with all that goes along.
+  if (sealedBytes(plaintext.length) > MAX_BODY_BYTES)
+    return shown ? { type: 'delete', tag: place.tag, id: place.id } : { type: 'none' };
   const print = recordPrint(plaintext);
   const again = expiresMs === undefined ? {} : entering(nextFlip(rule.filter, record, expiresMs));
   if (shown && equalBytes(shown.print, print)) return { type: 'none', ...again };

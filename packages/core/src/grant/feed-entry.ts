@@ -20,6 +20,8 @@ const PRINT_DOMAIN = utf8ToBytes('sluice/print/1\0');
 const MEMO_DOMAIN = utf8ToBytes('sluice/memo/1\0');
 const CHECKPOINT_DOMAIN = 'sluice/ckpt/1';
 const HOUR_MS = 3_600_000;
+/** A document of 64 levels, and what it stands in. */
+const MAX_DEPTH = 65;
 
 /** A revealed record. `expiresMs` is the instant at which it leaves the filter by time alone. */
 export type FeedRecord = { readonly id: string; readonly record: JsonObject; readonly expiresMs?: number };
@@ -201,7 +203,7 @@ function readJson(plaintext: Uint8Array): { readonly [key: string]: JsonValue } 
   } catch {
     return undefined;
   }
-  const parsed = parseJson(text, { maxBytes: MAX_BODY_BYTES, maxDepth: 64 });
+  const parsed = parseJson(text, { maxBytes: MAX_BODY_BYTES, maxDepth: MAX_DEPTH });
   return parsed.ok && isJsonObject(parsed.value) ? parsed.value : undefined;
 }
 

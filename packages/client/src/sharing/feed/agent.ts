@@ -7,7 +7,7 @@ import { type Clock, equalBytes, type Random, type SpaceId } from '@sluice/core/
 import type { SigningKey } from '@sluice/core/crypto';
 import { subtractSpan } from '@sluice/core/filter';
 import { covers } from '@sluice/core/grant';
-import { decodeHeader, type Page, type PartAnswer, type PushPart } from '@sluice/core/wire';
+import { decodeHeader, MAX_PUSH_BYTES, type Page, type PartAnswer, type PushPart } from '@sluice/core/wire';
 import { isStoreFull } from '../../errors.ts';
 import type { LiveLink } from '../../link/live-link.ts';
 import { readLog } from '../../link/read-log.ts';
@@ -65,6 +65,8 @@ const PAUSE_MS = 1_000;
 const MIN_WAKE_MS = 100;
 /** Feeds on one push: while the node stores these and their readers open them, the next are evaluated. */
 const MAX_FEEDS_A_PUSH = 16;
+/** And what they take together, in bytes, beyond the first: own entries that go along take up to half a push. */
+const MAX_FEED_BYTES = MAX_PUSH_BYTES / 2 - 128 * 1024;
 /** Looking at so many records again costs less than to remember each time that there was nothing to tell. */
 const LOOKED_RECORDS = 1_000;
 /** A grant's key is changed after so long or so much: 30 days in ms, and entries. */
@@ -73,6 +75,9 @@ const KEY_ENTRIES = 100_000;
 
 /** The feed has a new key that this device has not got yet. */
 class KeyIsOnItsWay extends Error {}
+
+const bytesOf = ({ entries }: Staged): number =>
+  entries.reduce((sum, { header, body, memo }) => sum + header.length + body.length + (memo?.length ?? 0), 0);
 
 /** Creates the agent of one space. */
 export function createAgent(deps: AgentDeps): Agent {
@@ -86,9 +91,12 @@ export function createAgent(deps: AgentDeps): Agent {
 
   const prepare = (): readonly Extract<PushPart, { type: 'feed' }>[] => {
     staged = [];
+    let bytes = 0;
+    let isFull = false;
     const round = createRound(engine, STEP_RECORDS);
     for (const work of inTurn()) {
-      if (staged.length >= MAX_FEEDS_A_PUSH) break;
+      isFull ||= staged.length >= MAX_FEEDS_A_PUSH;
+      if (isFull) break;
       if (work.ended || work.paused || work.notBeforeMs > clock.monotonicMs()) continue;
       if (work.doubtful) void fold(work, { refused: false });
       if (work.doubtful || !covers(round.basisOf(work.grant.collection), work.progress.basis)) continue;
@@ -97,13 +105,17 @@ export function createAgent(deps: AgentDeps): Agent {
         continue;
       }
       const step = nextStep(deps, work, round);
-      if (step && 'entries' in step) staged.push(step);
-      else if (step) {
+      if (step && 'entries' in step) {
+        bytes += bytesOf(step);
+        isFull = staged.length > 0 && bytes > MAX_FEED_BYTES;
+        // Nothing came of making it: it is the first of the next push.
+        if (!isFull) staged.push(step);
+      } else if (step) {
         looked(work, step);
         actSoon(work);
       }
     }
-    lastTurn = staged.length >= MAX_FEEDS_A_PUSH ? (staged.at(-1)?.work.grant.grantId ?? '') : '';
+    lastTurn = isFull ? (staged.at(-1)?.work.grant.grantId ?? '') : '';
     armTimer();
     const releases = staged.map(releaseOf).filter((r) => r.puts.length + r.deletes.length > 0);
     if (releases.length > 0) deps.onRelease(releases);
