@@ -1,11 +1,13 @@
 /** A client store on disk in Node: one SQLite file, owned by one process at a time. */
 
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { type DbOptions, openDb, type SqliteFailure } from '@sluice/sqlite';
 import { type OpenedStore, SluiceError } from '../index.ts';
 
 const LOCK = 'store.lock';
+/** The locks that this process took and has not released. */
+const held = new Set<string>();
 
 /**
  * Opens or creates the store in a directory (mode 0700).
@@ -14,13 +16,17 @@ const LOCK = 'store.lock';
  */
 export function openNodeStore(directory: string, options: DbOptions = {}): OpenedStore {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const lock = join(directory, LOCK);
+  const lock = resolve(directory, LOCK);
   takeLock(lock);
-  try {
-    const db = openDb(join(directory, 'store.db'), { ...options, toError });
-    return { db, release: () => rmSync(lock, { force: true }) };
-  } catch (cause) {
+  held.add(lock);
+  const release = (): void => {
+    held.delete(lock);
     rmSync(lock, { force: true });
+  };
+  try {
+    return { db: openDb(join(directory, 'store.db'), { ...options, toError }), release };
+  } catch (cause) {
+    release();
     throw cause;
   }
 }
@@ -49,10 +55,19 @@ function takeLock(path: string): void {
       const pid = readPid(path);
       if (pid !== undefined && pid !== process.pid && isAlive(pid))
         throw new SluiceError('STORE_LOCKED', `Process ${pid} uses this store`);
-      if (pid === process.pid)
+      if (pid === process.pid && (held.has(path) || !isOlder(path)))
         throw new SluiceError('STORE_LOCKED', `This process (${pid}) has this store open already`);
       rmSync(path, { force: true });
     }
+  }
+}
+
+/** Whether a lock was there before this process: in a container the next process often has the pid of the one that was killed. */
+function isOlder(path: string): boolean {
+  try {
+    return statSync(path).mtimeMs < Date.now() - process.uptime() * 1000;
+  } catch {
+    return true;
   }
 }
 
