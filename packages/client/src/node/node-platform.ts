@@ -9,6 +9,8 @@ import type { Platform, Socket, SocketEvents } from '../index.ts';
 import { WebSocket } from 'ws';
 import { createHardenedFetch, type LookupAll, pinnedLookup } from './hardened-fetch.ts';
 
+/** How often a connection is asked for a sign of life, and how long that may take, in ms: one that died in between says nothing by itself. */
+const PING_MS = 30_000;
 /** Files read for schemas and imports are at most this large, in bytes. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
@@ -60,11 +62,32 @@ function openSocket(url: URL, events: SocketEvents, lookup: LookupFunction, devH
     ...(dial.value.protocol === 'https:' ? { lookup } : {}),
   });
   socket.binaryType = 'nodebuffer';
-  socket.on('open', events.onOpen);
-  socket.on('message', (data: Buffer) =>
-    events.onMessage(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
-  );
-  socket.on('close', events.onClose);
+  // The machine's own timers: whether the other side lives has nothing to do with what time it is held to be.
+  const { timer } = createSystemClock();
+  let isHeard = true;
+  let cancelPing: () => void = () => undefined;
+  const ping = (): void => {
+    if (!isHeard) return socket.terminate();
+    isHeard = false;
+    socket.ping();
+    cancelPing = timer(PING_MS, ping);
+  };
+  const hear = (): void => {
+    isHeard = true;
+  };
+  socket.on('pong', hear);
+  socket.on('open', () => {
+    cancelPing = timer(PING_MS, ping);
+    events.onOpen();
+  });
+  socket.on('message', (data: Buffer) => {
+    hear();
+    events.onMessage(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  });
+  socket.on('close', () => {
+    cancelPing();
+    events.onClose();
+  });
   // An error is always followed by a close, which is the one event that counts.
   socket.on('error', () => undefined);
   return {
