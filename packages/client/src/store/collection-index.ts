@@ -22,6 +22,8 @@ export type IndexSnapshot = {
 export type CollectionIndex = {
   upTo: number;
   readonly size: () => number;
+  /** Rows in memory, those of older states included. */
+  readonly held: () => number;
   readonly has: (tag: string) => boolean;
   /** Records or replaces one record. Its older keys are forgotten. */
   readonly put: (tag: string, ls: number, keys: IndexedKeys) => void;
@@ -32,6 +34,9 @@ export type CollectionIndex = {
   readonly candidates: (plan: IndexPlan) => Iterable<string>;
   readonly snapshot: () => IndexSnapshot;
 };
+
+/** Rows that wait for the next query, beyond as many as there are. */
+const MAX_PENDING = 1_000;
 
 const orderRows = (a: Row, b: Row): number => compareKeys(a.key, b.key) || (a.tag < b.tag ? -1 : a.tag > b.tag ? 1 : 0);
 
@@ -69,6 +74,7 @@ export function createCollectionIndex(names: readonly string[], from?: IndexSnap
   return {
     upTo: usable?.upTo ?? 0,
     size: () => current.size,
+    held: () => [...sorted, ...pending].reduce((sum, rows) => sum + rows.length, 0),
     has: (tag) => current.has(tag),
     put: (tag, ls, keys) => {
       current.delete(tag);
@@ -77,6 +83,8 @@ export function createCollectionIndex(names: readonly string[], from?: IndexSnap
         if (list) for (const key of list) pending[i]?.push({ key, tag, ls });
         if (list) loose[i]?.delete(tag);
         else loose[i]?.add(tag);
+        // An index that no query uses must not grow with every edit.
+        if ((pending[i]?.length ?? 0) > MAX_PENDING + (sorted[i]?.length ?? 0)) settle(i);
       }
     },
     remove: (tag) => {
