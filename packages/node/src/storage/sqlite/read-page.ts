@@ -39,31 +39,42 @@ function readPlain(
   log: LogRow,
   query: PageQuery,
 ): Pick<Page, 'cursor' | 'head' | 'more' | 'whole' | 'entries'> {
-  const rows = db
+  const { upTo, more } = plainRange(db, log, query);
+  const entries = db
     .sql(
-      `SELECT e.seq, s.stream, e.header, e.body, e.memo, e.expires FROM entry e JOIN stream s ON s.id = e.stream
-       WHERE e.log = ? AND e.seq > ? ORDER BY e.seq LIMIT ?`,
+      `SELECT e.seq, s.stream, e.header, ${SERVED} AS body, e.memo FROM entry e JOIN stream s ON s.id = e.stream
+       WHERE e.log = ? AND e.seq > ? AND e.seq <= ? ORDER BY e.seq`,
     )
-    .all(log.id, query.after, MAX_BATCH_ENTRIES + 1);
-  const entries: PageEntry[] = [];
-  let size = 0;
-  for (const row of rows.slice(0, MAX_BATCH_ENTRIES)) {
-    const expired = row.expires !== null && Number(row.expires) <= query.nowMs;
-    const body = expired ? null : (row.body as Uint8Array | null);
-    const memo = row.memo as Uint8Array | null;
-    if (entries.length > 0 && size + (body?.length ?? 0) > PAGE_BYTES) break;
-    size += body?.length ?? 0;
-    entries.push({
-      seq: Number(row.seq),
-      stream: row.stream as StreamId,
-      header: row.header as Uint8Array,
-      body,
-      memo,
-    });
-  }
-  const more = entries.length < rows.length;
+    .all(query.nowMs, log.id, query.after, upTo)
+    .map(
+      (row): PageEntry => ({
+        seq: Number(row.seq),
+        stream: row.stream as StreamId,
+        header: row.header as Uint8Array,
+        body: row.body as Uint8Array | null,
+        memo: row.memo as Uint8Array | null,
+      }),
+    );
   const cursor = more ? (entries.at(-1)?.seq ?? query.after) : Math.max(log.head, query.after);
   return { cursor, head: log.head, more, whole: !more && query.whole, entries };
+}
+
+/** The body of an entry that has not expired at the instant of the first parameter. */
+const SERVED = 'CASE WHEN e.expires <= ? THEN NULL ELSE e.body END';
+
+/** How far the next page goes, by the sizes of bodies alone: read with all that may come, a page of large ones would take hundreds of MB. */
+function plainRange(db: Db, log: LogRow, query: PageQuery): { readonly upTo: number; readonly more: boolean } {
+  const rows = db
+    .sql(`SELECT e.seq, length(${SERVED}) AS size FROM entry e WHERE e.log = ? AND e.seq > ? ORDER BY e.seq LIMIT ?`)
+    .all(query.nowMs, log.id, query.after, MAX_BATCH_ENTRIES + 1);
+  let upTo = query.after;
+  let size = 0;
+  for (const [i, row] of rows.entries()) {
+    size += Number(row.size);
+    if (i === MAX_BATCH_ENTRIES || (i > 0 && size > PAGE_BYTES)) return { upTo, more: true };
+    upTo = Number(row.seq);
+  }
+  return { upTo, more: false };
 }
 
 type SealRow = {

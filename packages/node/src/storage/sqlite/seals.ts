@@ -27,10 +27,11 @@ function bury(db: Db, id: number, writer: number): void {
   db.sql('UPDATE seal SET bytes = NULL, size = 0 WHERE id = ?').run(id);
   const row = db.sql('SELECT first_n, last_n, last_seq, hash FROM seal WHERE id = ?').get(id);
   if (!row) return;
+  // A writer's seals follow each other, so that its neighbour is the one that begins before: by its end it would be looked for among all.
   const before = db
-    .sql('SELECT id, first_n FROM seal WHERE writer = ? AND last_n = ? AND live = 0')
-    .get(writer, Number(row.first_n) - 1);
-  if (before) {
+    .sql('SELECT id, first_n, last_n, live FROM seal WHERE writer = ? AND first_n < ? ORDER BY first_n DESC LIMIT 1')
+    .get(writer, Number(row.first_n));
+  if (before && before.live === 0 && Number(before.last_n) === Number(row.first_n) - 1) {
     db.sql('DELETE FROM seal WHERE id = ?').run(Number(before.id));
     db.sql('UPDATE seal SET first_n = ? WHERE id = ?').run(Number(before.first_n), id);
   }

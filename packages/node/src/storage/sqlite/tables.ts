@@ -24,9 +24,11 @@ CREATE TABLE IF NOT EXISTS seal (
 CREATE UNIQUE INDEX IF NOT EXISTS seal_n ON seal (writer, first_n);
 CREATE INDEX IF NOT EXISTS seal_seq ON seal (log, last_seq);
 CREATE TABLE IF NOT EXISTS drained (log INTEGER NOT NULL, tag BLOB NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (log, tag)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS drained_until ON drained (log, until);
 CREATE TABLE IF NOT EXISTS lane_day (log INTEGER PRIMARY KEY, day INTEGER NOT NULL, entries INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS inbox (log INTEGER PRIMARY KEY, messages INTEGER NOT NULL, bytes INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS blob (kind TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL, expires INTEGER, PRIMARY KEY (kind, name));
+CREATE INDEX IF NOT EXISTS blob_expiry ON blob (expires) WHERE expires IS NOT NULL;
 `;
 
 /** Thrown inside a transaction to roll one push back with an answer for its sender. */
