@@ -155,7 +155,8 @@ export function writerKey(
   idOf: (key: VerifyKey) => WriterId,
 ): VerifyKey | undefined {
   for (const row of state.rows.values()) {
-    if (equalBytes(idOf(row.key as VerifyKey), writer) && opens(row, { kind: 'own', stream }, VERB.write))
+    // The hash last: most rows of a space are those of grantees.
+    if (opens(row, { kind: 'own', stream }, VERB.write) && equalBytes(idOf(row.key as VerifyKey), writer))
       return row.key as VerifyKey;
   }
   return undefined;
