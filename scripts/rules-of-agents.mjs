@@ -142,8 +142,8 @@ export const AGENT_RULES = [
       {
         rule: 'agent seals',
         says: 'a reader takes seals of an agent in the streams of its rows alone',
-        find: "&& opens(row, { kind: 'own', stream }, VERB.write))",
-        replace: '&& stream.length > 0)',
+        find: "if (opens(row, { kind: 'own', stream }, VERB.write) && equalBytes(idOf(",
+        replace: 'if (stream.length > 0 && equalBytes(idOf(',
       },
       {
         rule: 'agent is the owner’s',

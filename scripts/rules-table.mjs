@@ -410,8 +410,8 @@ export const RULES = [
     changes: [
       {
         file: 'packages/node/src/storage/sqlite/read-page.ts',
-        find: 'const expired = row.expires !== null && Number(row.expires) <= query.nowMs;',
-        replace: 'const expired = false;',
+        find: 'CASE WHEN e.expires <= ? THEN NULL ELSE e.body END',
+        replace: 'CASE WHEN e.expires <= ? THEN e.body ELSE e.body END',
       },
     ],
     tests: ['packages/testkit/src/sharing/feed.test.ts'],
