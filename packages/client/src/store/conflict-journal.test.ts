@@ -122,6 +122,25 @@ describe('the conflict journal', () => {
     expect([journal.list(), told]).toEqual([[], []]);
   });
 
+  it('[DS-14] forgets what is old without a look at the rest: of thousands that meet at once, each is noted by itself', () => {
+    const texts = new Set<string>();
+    const { sql } = db;
+    Object.assign(db, { sql: (text: string) => sql(texts.add(text) && text) });
+    journal.note(tag, 'r', [loser(1)]);
+    const plans = [...texts]
+      .filter((text) => /^(UPDATE|DELETE)/.test(text))
+      .flatMap((text) =>
+        sql(`EXPLAIN QUERY PLAN ${text}`)
+          .all(...Array.from(text.matchAll(/\?/g), () => null))
+          .map(({ detail }) => String(detail))
+          .filter((detail) => / conflict /.test(detail)),
+      );
+    expect(plans).toEqual([
+      expect.stringContaining('conflict_at (stream=? AND at<?)'),
+      expect.stringContaining('conflict_wiped (stream=?'),
+    ]);
+  });
+
   it('[DS-14] a value under another name, or changed bytes, are nothing', () => {
     journal.note(tag, 'r', [loser(1), loser(2, 'other')]);
     db.sql('UPDATE conflict SET sealed = (SELECT max(sealed) FROM conflict)').run();

@@ -101,8 +101,9 @@ export function openConflictJournal(deps: ConflictJournalDeps): ConflictJournal 
       streamRow,
       clock.nowMs() - KEEP_MS,
     );
+    // Said outright: the planner takes the primary key for as good.
     db.sql(
-      'DELETE FROM conflict WHERE stream = ? AND sealed IS NULL AND (SELECT count(*) FROM entry e WHERE e.stream = conflict.stream AND e.tag = conflict.tag AND e.live = 1) < 2',
+      'DELETE FROM conflict INDEXED BY conflict_wiped WHERE stream = ? AND sealed IS NULL AND (SELECT count(*) FROM entry e WHERE e.stream = conflict.stream AND e.tag = conflict.tag AND e.live = 1) < 2',
     ).run(streamRow);
   };
 
