@@ -17,6 +17,7 @@ import {
   utf8ToBytes,
 } from '@sluice/core/base';
 import {
+  canSealTo,
   type HpkeKeyPair,
   openHpke,
   sealHpke,
@@ -70,7 +71,7 @@ export async function openAgentRequest(document: Uint8Array, nowMs: number): Pro
   if (dropUrl !== undefined && (typeof dropUrl !== 'string' || !dropUrl.startsWith('https://') || dropUrl.length > 512))
     return err('it names no place for the answer');
   const hpkeKey = bytesOf(payload.hpkeKey, 32);
-  if (!hpkeKey) return err('its keys are not of the right form');
+  if (!hpkeKey || !(await canSealTo(hpkeKey))) return err('its keys are not of the right form');
   return ok({ key: toVerifyKey(key), hpkeKey, hash, ...(dropUrl === undefined ? {} : { dropUrl }) });
 }
 

@@ -52,6 +52,7 @@ export type AppSession = {
 };
 
 const SYNC_MS = 60_000;
+const EPOCH_KEY_BYTES = 32;
 
 /** Opens the silo with the session's keys and follows it. */
 export function openAppSession(deps: AppSessionDeps): AppSession {
@@ -67,8 +68,9 @@ export function openAppSession(deps: AppSessionDeps): AppSession {
       if (keys.epochs.has(epoch)) continue;
       const mine = sealed.find((k) => equalBytes(k.row, deps.row));
       const opened = mine && (await openHpke(deps.hpke, EPOCH_INFO, keys.space, mine.sealed));
-      // What is not the key committed to is the owner's mistake, and leaves this session where it is.
-      if (!opened?.ok || !checkCommitment(opened.value, commitment)) continue;
+      // What is not the key committed to, or no key at all, is the owner's mistake, and leaves this session where it is.
+      if (!opened?.ok || opened.value.length !== EPOCH_KEY_BYTES || !checkCommitment(opened.value, commitment))
+        continue;
       if (engine.addEpochs(new Map([[epoch, toEpochKey(opened.value)]]))) deps.onNewEpoch();
     }
   };

@@ -17,6 +17,7 @@ import {
   type RowId,
 } from '@sluice/core/base';
 import {
+  canSealTo,
   checkCommitment,
   type EpochKey,
   type HpkeKeyPair,
@@ -29,6 +30,7 @@ import {
   type VerifyKey,
 } from '@sluice/core/crypto';
 import { type DidResolver, didWebOrigin, type DocumentSigner, openDocument, signDocument } from '@sluice/core/identity';
+import { isWebAddress } from '../messaging/inbox-item.ts';
 import type { SpaceKeys } from '../space/space-keys.ts';
 
 const REQUEST_TYPE = 'sluice/connect-request/1';
@@ -105,11 +107,20 @@ export async function openConnectRequest(
     return err('the request names no place for the answer');
   if (typeof expiresAt !== 'number' || expiresAt <= nowMs)
     return err('the request has expired; ask the app for a new one');
+  const keys = keysOf(sessionKey, hpkeKey);
+  // Found out at the answer, it would come when the app is let in already, and be in the way of every later key of its silo.
+  if (!keys || !(await canSealTo(keys.hpkeKey))) return err('the keys are not of the right form');
+  return ok({ app: signer, context, dropUrl, expiresAtMs: expiresAt, hash, origin, ...keys });
+}
+
+function keysOf(
+  session: JsonValue | undefined,
+  hpke: JsonValue | undefined,
+): Pick<ConnectRequest, 'sessionKey' | 'hpkeKey'> | undefined {
   try {
-    const keys = { sessionKey: toVerifyKey(bytesOf(sessionKey, 32)), hpkeKey: bytesOf(hpkeKey, 32) };
-    return ok({ app: signer, context, dropUrl, expiresAtMs: expiresAt, hash, origin, ...keys });
+    return { sessionKey: toVerifyKey(bytesOf(session, 32)), hpkeKey: bytesOf(hpke, 32) };
   } catch {
-    return err('the keys are not of the right form');
+    return undefined;
   }
 }
 
@@ -175,7 +186,7 @@ export function keysToJson(keys: SpaceKeys): JsonObject {
 
 /** Reads the keys of a session back. Throws TypeError on another form, and on a key that is not the one committed to. */
 export function jsonToKeys(json: JsonObject): SpaceKeys {
-  if (!isDid(json.nodeDid) || typeof json.nodeUrl !== 'string' || !isJsonObject(json.epochs))
+  if (!isDid(json.nodeDid) || !isWebAddress(json.nodeUrl) || !isJsonObject(json.epochs))
     throw new TypeError('not the keys of a session');
   const epochs = new Map<number, EpochKey>(
     Object.entries(json.epochs).map(([n, item]) => [Number(n), committedKey(item)]),

@@ -89,5 +89,5 @@ function withoutBadLink(data: JsonObject): JsonObject {
 }
 
 /** Whether this is an address that a person may be offered: no script, no file. */
-export const isWebAddress = (value: JsonValue | undefined): boolean =>
+export const isWebAddress = (value: JsonValue | undefined): value is string =>
   typeof value === 'string' && URL.canParse(value) && new URL(value).protocol === 'https:';

@@ -31,6 +31,7 @@ import { type GrantTerms, MAX_REQUEST_ITEMS, openReceipt, parseTerms, wrongNarro
 import type { DidResolver } from '@sluice/core/identity';
 import { encodeCbor, fixed, list, readShape, STREAM_KIND, tuple } from '@sluice/core/wire';
 import { SluiceError } from '../errors.ts';
+import { isWebAddress } from '../messaging/inbox-item.ts';
 import type { NodeAddress } from '../platform.ts';
 import { isNarrowed, type LoadSchema } from './terms.ts';
 
@@ -106,8 +107,7 @@ export async function readSyncGrant(data: JsonObject, deps: ReadGrantDeps): Prom
   const { grants, node, space, keys, receipt } = data;
   if (!Array.isArray(grants) || grants.length === 0) throw bad('it holds no list of grants');
   if (grants.length !== deps.asked.length) throw bad('it holds not one grant for each item that was asked');
-  if (!isJsonObject(node) || !isDid(node.did) || typeof node.url !== 'string' || !node.url.startsWith('https://'))
-    throw bad('it names no node');
+  if (!isJsonObject(node) || !isDid(node.did) || !isWebAddress(node.url)) throw bad('it names no node');
   const proof = bytesOf(receipt, 'receipt');
   await checkReceipt(proof, grants, deps);
   const grantKeys = await openKeys(bytesOf(keys, 'keys'), deps);

@@ -13,7 +13,7 @@ import {
   type Result,
   shownValue,
 } from '@sluice/core/base';
-import { toVerifyKey, type VerifyKey } from '@sluice/core/crypto';
+import { canSealTo, toVerifyKey, type VerifyKey } from '@sluice/core/crypto';
 import { type GrantTerms, MAX_REQUEST_ITEMS, MAX_SCHEMA_ID, parseTerms } from '@sluice/core/grant';
 import { type DidResolver, type DocumentSigner, openDocument, signDocument } from '@sluice/core/identity';
 import { SluiceError } from '../errors.ts';
@@ -106,6 +106,8 @@ export async function openSyncRequest(
   if (expiresAt <= deps.nowMs) return err({ type: 'bad-request', text: 'its time has passed', isLate: true });
   const keys = readKeys(signKey, hpkeKey);
   if (!keys) return bad('its signKey or hpkeKey is no key of 32 bytes in base64url');
+  // Found out at the consent, it would come when the grant stands at the node already.
+  if (!(await canSealTo(keys.hpkeKey))) return bad('its hpkeKey is a key that nothing can be sealed to');
   const terms: (GrantTerms | UnknownItem)[] = [];
   for (const [i, item] of items.entries()) {
     const read = await readTerms(item as JsonValue, deps.loadSchema);

@@ -57,6 +57,18 @@ export const sealHpke = async (
   plaintext: Uint8Array,
 ): Promise<Uint8Array> => (await hpkeInUse()).seal(recipient, info, aad, plaintext);
 
+const NOTHING = new Uint8Array(0);
+
+/** Tells whether anything can be sealed to a key that somebody names as theirs: it may be of another length, or a point of small order. */
+export const canSealTo = (recipient: Uint8Array): Promise<boolean> =>
+  sealHpke(recipient, NOTHING, NOTHING, NOTHING).then(
+    () => true,
+    (cause: unknown) => {
+      if (cause instanceof TypeError) return false;
+      throw cause;
+    },
+  );
+
 /**
  * Opens what `sealHpke` made for this key pair, `info` and `aad`.
  *

@@ -1,6 +1,7 @@
 export * from './aead.ts';
 export * from './hash.ts';
 export {
+  canSealTo,
   createHpkeKeyPair,
   type HpkeKeyPair,
   hpkeKeyPairFromSecret,
