@@ -216,8 +216,11 @@ export function createGrantLife(
   }
 
   const grantsIn = (item: InboxItem): readonly string[] => {
-    const ids: readonly unknown[] = Array.isArray(item.data.grants) ? item.data.grants : [];
-    return ids.filter((id): id is string => typeof id === 'string' && keychain.get('grant', id)?.grantee === item.from);
+    const ids: ReadonlySet<unknown> = new Set(Array.isArray(item.data.grants) ? item.data.grants : []);
+    // Once each, however often it names them: a signature is checked for each.
+    return [...ids].filter(
+      (id): id is string => typeof id === 'string' && keychain.get('grant', id)?.grantee === item.from,
+    );
   };
   /** What is accepted says the signed document. One whose signer cannot be looked up now is looked at again at the next start. */
   const onAccept = async (item: InboxItem): Promise<void> => {
@@ -266,6 +269,7 @@ export function createGrantLife(
       if (facts.get(id, 'attested') || grants.get(id).isOpen) continue;
       const document = documentOf(attestation);
       const opened = document && (await openAttestation(document, grants.get(id), deps()));
+      if (account.closed()) return;
       if (!opened?.ok || facts.get(id, 'attested')) continue;
       facts.note(id, 'attested', { document: attestation });
       const { wiped, reason, hash } = opened.value;

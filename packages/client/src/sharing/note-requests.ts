@@ -30,7 +30,7 @@ export function noteRequests(
   return {
     catchUp: () => {
       for (const item of mailbox.list({ type: { $in: [SYNC_REQUEST, DATASTORE_SYNC] } }))
-        if (!item.status) noteOne(item);
+        if (!item.status) noteNow(item);
     },
   };
 }

@@ -1,12 +1,13 @@
 /** What the other side of a session, a request or an agent sends on purpose: it ends no process, and keeps nothing from going on. */
 
 import { SluiceError } from '@sluice/client';
-import { createSystemClock } from '@sluice/core/base';
+import { createSystemClock, type JsonObject } from '@sluice/core/base';
 import { canSealTo, keyCommitment, sealHpke } from '@sluice/core/crypto';
+import { signAttestation } from '@sluice/core/grant';
 import { signDocument } from '@sluice/core/identity';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { codeOf } from '../messaging/messaging-fixture.ts';
-import { until } from '../sharing-fixture.ts';
+import { sharePosts, until } from '../sharing-fixture.ts';
 import { createTestNetwork, type Persona, type TestNetwork } from '../test-network.ts';
 import { letIn } from './session-fixture.ts';
 
@@ -111,5 +112,55 @@ describe('a hostile peer', () => {
       await expect(owner.account.sharing.preview(id)).rejects.toBeInstanceOf(SluiceError);
     }
     expect(owner.account.open.home.access.rows.size).toBe(rows);
+  });
+
+  /** A grant that was revoked while its grantee was away, and the grantee back, whose own software has nothing to say of it. */
+  const revoked = async () => {
+    const { given } = await sharePosts(net, {}, owner, game);
+    await game.account.close();
+    await owner.account.sharing.revoke(given.grantId);
+    const again = await net.reopen(game);
+    const attest = (grantId: string): string => {
+      const signer = { did: again.did, key: again.open.device, card: again.open.card };
+      const content = { grantId, wiped: 1, atMs: net.clock.nowMs(), reason: 'revoked' } as const;
+      return Buffer.from(signAttestation(content, signer)).toString('base64url');
+    };
+    const send = (data: JsonObject) => again.mailbox.send(owner.account.did, 'inbox/type/syncWiped', data, 'x');
+    return { grantId: given.grantId, attest, send };
+  };
+
+  it('a grantee that names one grant over and over has its word checked once', async () => {
+    const { grantId, attest, send } = await revoked();
+    const resolve = vi.spyOn(owner.account.open.resolver, 'resolve');
+    const grants = Array.from({ length: 5_000 }, () => grantId);
+    await send({ grants, attestation: attest('0'.repeat(32)) });
+    await until(() => resolve.mock.calls.length > 1);
+    const { id } = await send({ grants: [], attestation: '' });
+    await until(() => owner.account.mailbox.get(id));
+    // Of each message its sender, and of the first who signed what it brings.
+    expect(resolve.mock.calls.length).toBe(3);
+  });
+
+  it('a word of a grantee that is looked up while the account closes is left to the next start', async () => {
+    const { grantId, attest, send } = await revoked();
+    const { resolver } = owner.account.open;
+    const { resolve } = resolver;
+    let letGo: () => void = () => undefined;
+    const held = new Promise<void>((done) => {
+      letGo = done;
+    });
+    let looks = 0;
+    vi.spyOn(resolver, 'resolve').mockImplementation(async (did) => {
+      looks++;
+      // The first look is at the sender of the message, the next at who signed what it brings.
+      if (looks > 1) await held;
+      return resolve(did);
+    });
+    await send({ grants: [grantId], attestation: attest(grantId) });
+    await until(() => looks > 1);
+    await owner.account.close();
+    letGo();
+    await new Promise((done) => setTimeout(done, 50));
+    expect(unhandled).toEqual([]);
   });
 });
