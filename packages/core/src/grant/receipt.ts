@@ -174,7 +174,14 @@ export async function openSigned(
   signer: Did,
   { resolve, nowMs }: ProofDeps,
 ): Promise<Result<OpenedDocument, ProofFailure>> {
-  const opened = await openDocument(document, type, resolve, nowMs);
+  let isAnothers = false;
+  // Whoever else it names is not looked up: that would make of a document that counts for nothing one that cannot be judged now.
+  const resolveSigner: ProofDeps['resolve'] = async (did) => {
+    isAnothers = did !== signer;
+    return isAnothers ? err({ type: 'not-found' }) : resolve(did);
+  };
+  const opened = await openDocument(document, type, resolveSigner, nowMs);
+  if (isAnothers) return err({ type: 'wrong-signer' });
   if (!opened.ok) return err({ type: 'document', cause: opened.error });
   return opened.value.signer === signer ? opened : err({ type: 'wrong-signer' });
 }

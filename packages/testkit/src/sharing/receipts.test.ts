@@ -1,4 +1,4 @@
-import { bytesToBase64url, bytesToHex, type JsonObject } from '@sluice/core/base';
+import { bytesToBase64url, bytesToHex, type JsonObject, toDid } from '@sluice/core/base';
 import { sha256 } from '@sluice/core/crypto';
 import { openConsentReceipt, signAcceptance } from '@sluice/core/grant';
 import { createDidResolver } from '@sluice/core/identity';
@@ -98,5 +98,20 @@ describe('receipts of grants', () => {
     expect(await states(given[0]?.grantId)).toEqual(['consent given']);
     await check(await exported());
     await expect(exported('00'.repeat(16))).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  it('[RCPT-4] an acceptance that names a signer who is never found keeps no consent from being exported', async () => {
+    await accepted();
+    const before = await exported();
+    const { device, card } = shared.app.account.open;
+    const receipt = bytesToHex(sha256(shared.given.receipt));
+    const content = { receipt, grants: [shared.given.grantId], acceptedAtMs: net.clock.nowMs() };
+    const document = signAcceptance(content, { did: toDid('did:web:nowhere.example'), key: device, card });
+    const { grantId, requestId } = shared.given;
+    const data = { replyId: requestId, grants: [grantId], acceptance: bytesToBase64url(document) };
+    const { mailbox } = shared.app.account;
+    const { id } = await mailbox.send(shared.owner.account.did, 'inbox/type/syncAccept', data, 'x');
+    await until(() => shared.owner.account.mailbox.get(id));
+    expect(await exported()).toEqual(before);
   });
 });
