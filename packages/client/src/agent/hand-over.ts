@@ -116,7 +116,11 @@ export function openHandOver({ account, registry, given, log }: HandOverDeps, ag
   return {
     collect: () => {
       for (const { id, item } of handed.list('grant-fact')) onReport('grant-fact', id, item);
-      log.adopt(activity);
+      let ids: ReadonlySet<string> | undefined;
+      log.adopt(activity, (grantId) => {
+        ids ??= new Set(grants().map((grant) => grant.grantId));
+        return ids.has(grantId);
+      });
     },
     update: async () => {
       const missing = wantedRows().filter((row) => !home.access.rows.has(bytesToHex(row.id)));

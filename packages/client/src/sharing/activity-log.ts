@@ -3,19 +3,12 @@
  * release is noted here before the push that makes it. Must not know requests, feeds or keys.
  */
 
-import {
-  bytesToHex,
-  isJsonObject,
-  type Clock,
-  type Did,
-  type JsonObject,
-  type JsonValue,
-  type Random,
-} from '@sluice/core/base';
+import { bytesToHex, isJsonObject, type Clock, type Did, type JsonObject, type Random } from '@sluice/core/base';
 import { parseFilter, parseSpan, subtractSpan } from '@sluice/core/filter';
 import { SluiceError } from '../errors.ts';
 import type { SpaceEngine } from '../space/space-engine.ts';
 import type { Collection, CollectionShape, SaveItem } from '../store/collection.ts';
+import { readReport } from './agent-report.ts';
 import {
   type Activity,
   type ActivityEvent,
@@ -53,10 +46,10 @@ export type ActivityLog = {
   /** Removes what is older than that. */
   readonly prune: () => void;
   /**
-   * Takes over what an agent noted in a collection of its own, and empties that. An agent tells of releases, writes, verdicts and completions, and
-   * of nothing else.
+   * Takes over what an agent noted in a collection of its own, and empties that. An agent tells of releases, writes, verdicts and completions
+   * of its own grants, and of nothing else.
    */
-  readonly adopt: (from: Collection) => void;
+  readonly adopt: (from: Collection, isItsGrant: (grantId: string) => boolean) => void;
   /** The duration that `keep` set. */
   readonly kept: () => string | undefined;
 };
@@ -101,8 +94,7 @@ export function createActivityLog({ engine, clock, random }: ActivityLogDeps): A
     // Later than all that is known here, whatever the wall clock says: events of one grant are folded in this order.
     const { ms, counter } = engine.hlc.tick();
     const id = nameOf(activity) ?? `${hex(ms, 12)}${hex(counter, 4)}/${bytesToHex(random(8))}`;
-    const document = { at: ms, counter, ...subjectsOf(activity), event: activityToJson(activity) };
-    return { id, document, force: true, onlyNew: true };
+    return itemOf(id, activity, ms, counter);
   };
 
   const find = (filter: JsonObject): readonly ActivityEvent[] => {
@@ -164,14 +156,14 @@ export function createActivityLog({ engine, clock, random }: ActivityLogDeps): A
       prune();
       engine.nudge();
     },
-    adopt: (from) => {
+    adopt: (from, isItsGrant) => {
       const ids = from.ids();
       if (ids.length === 0) return;
+      // Its clock may say anything: what is dated ahead would stand before all that comes after it.
+      const nowMs = engine.hlc.now();
       const events = ids.flatMap((id): SaveItem[] => {
-        const { at, counter, grantees, grants, event } = from.get(id) ?? {};
-        if (!isAgents(id, event) || typeof at !== 'number' || typeof counter !== 'number') return [];
-        const document = { at, counter, grantees: grantees ?? [], grants: grants ?? [], event };
-        return [{ id, document, force: true, onlyNew: true }];
+        const told = readReport(id, from.get(id) ?? {}, isItsGrant);
+        return told ? [itemOf(id, told.activity, Math.min(told.atMs, nowMs), told.counter)] : [];
       });
       log.save(events);
       from.remove(ids);
@@ -182,20 +174,12 @@ export function createActivityLog({ engine, clock, random }: ActivityLogDeps): A
   };
 }
 
-/** Whether an agent may tell of this, and tells it in a form that can be read. */
-function isAgents(id: string, event: JsonValue | undefined): event is JsonObject {
-  if (!isJsonObject(event)) return false;
-  // Under the name of another event it would keep that one from being noted.
-  if (typeof event.type !== 'string') return false;
-  if (!id.startsWith(`${event.type}/`) && !/^[0-9a-f]{16}\/[0-9a-f]{16}$/.test(id)) return false;
-  if (event.type === 'write' || event.type === 'verdict' || event.type === 'completion')
-    return typeof event.grantId === 'string';
-  return (
-    event.type === 'release' &&
-    Array.isArray(event.releases) &&
-    event.releases.every((r) => isJsonObject(r) && Array.isArray(r.puts) && Array.isArray(r.deletes))
-  );
-}
+const itemOf = (id: string, activity: Activity, at: number, counter: number): SaveItem => ({
+  id,
+  document: { at, counter, ...subjectsOf(activity), event: activityToJson(activity) },
+  force: true,
+  onlyNew: true,
+});
 
 function toEvent(record: JsonObject): ActivityEvent {
   const activity = jsonToActivity(isJsonObject(record.event) ? record.event : {});

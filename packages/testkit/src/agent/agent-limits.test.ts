@@ -6,6 +6,7 @@ import {
   base64urlToBytes,
   bytesToHex,
   hexToBytes,
+  type JsonObject,
   type JsonValue,
   type StreamId,
   systemRandom,
@@ -123,15 +124,32 @@ describe('an agent for one type', () => {
     const { grantId, grantee } = postGrant();
     const shape = { indexes: [], formats: new Map(), merges: new Map() };
     const [handed, activity] = [engine.collection('handover', shape), engine.collection('activity', shape)];
-    const event = (id: string, type: string) => ({
-      id,
-      document: { at: 1, counter: 0, grants: [grantId], grantees: [grantee], event: { type, grantId, grantee, n: 1 } },
-      force: true,
-    });
+    const event = (id: string, type: string, more: JsonObject = {}) => {
+      const write = { n: 1, recordId: 'r', operation: 'insert', accepted: true };
+      const document = { at: 1, counter: 0, event: { type, grantId, grantee, ...write, ...more } };
+      return { id, document, force: true };
+    };
+    const ofContact = { grantId: contactGrant().grantId };
+    const release = { grantId, grantee, puts: [], deletes: [], first: 1, last: 1 };
+    const odd = [
+      { puts: [null] },
+      { puts: [[7, 7]] },
+      { deletes: [{}] },
+      { grantee: 'nobody' },
+      { first: -1 },
+      ofContact,
+    ] as const;
     activity.save([
       event(`revoke/${grantId}`, 'revoke'),
       event(`revoke/${grantId}x`, 'verdict'),
       event('settings', 'verdict'),
+      event(`verdict/${grantId}/2`, 'verdict', { grantee: null }),
+      event(`verdict/${grantId}/3`, 'verdict', { n: 'x' }),
+      event(`verdict/${grantId}/4`, 'verdict', { operation: 'erase' }),
+      event(`completion/${ofContact.grantId}`, 'completion', ofContact),
+      ...odd.map((more, i) => event(`release/${i}`, 'release', { releases: [{ ...release, ...more }] })),
+      event('release/large', 'release', { releases: [{ ...release, deletes: ['x'.repeat(850_000)] }] }),
+      event('release/fair', 'release', { releases: [{ ...release, puts: ['a', ['b', 5]] }] }),
       event(`write/${grantId}/1`, 'write'),
       event(`verdict/${grantId}/1`, 'verdict'),
     ]);
@@ -155,6 +173,8 @@ describe('an agent for one type', () => {
     await owner.account.synced();
     await until(() => activity.size() === 0);
     expect(sharing.activity.list().filter((e) => e.id.startsWith('revoke/'))).toEqual([]);
+    const reported = sharing.activity.list().filter((e) => /^(release|completion)\//.test(e.id));
+    expect(reported.map((e) => e.id)).toEqual(['release/fair']);
     expect(sharing.activity.kept()).toBeUndefined();
     expect([postGrant().status, contactGrant().status]).toEqual(['live', 'live']);
     await sharing.revoke(grantId);
