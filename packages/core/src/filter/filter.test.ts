@@ -146,6 +146,27 @@ group('filters', () => {
     expect(nextFlip(parsed.value, { date: '2020' }, NOW)).toBeUndefined();
   });
 
+  it('a flip is found among as many dates as a record holds', () => {
+    const many = new Map<string, FieldFormat>([
+      ['dates', 'date-time'],
+      ['items.date', 'date-time'],
+    ]);
+    const parsed = parseFilter(
+      { dates: { $within: 'P1M' }, items: { $elemMatch: { date: { $within: 'P1M' } } } },
+      many,
+    );
+    if (!parsed.ok) throw new Error(parsed.error.type);
+    const dates = Array.from({ length: 20_000 }, (_, i) => new Date(NOW - i * 1_000).toISOString());
+    // The one that counts comes last.
+    const recordOf = (all: readonly string[]) => ({
+      dates: all.toReversed(),
+      items: all.toReversed().map((date) => ({ date })),
+    });
+    const flip = nextFlip(parsed.value, recordOf(dates), NOW);
+    expect(flip).toBe(nextFlip(parsed.value, recordOf(dates.slice(0, 1)), NOW));
+    expect(flip).toBeGreaterThan(NOW);
+  });
+
   it('[FIL-11] a sentence reads as one', () => {
     const say = (filter: JsonObject): string => {
       const parsed = parseFilter(filter, formats);

@@ -34,7 +34,8 @@ export const bindFilter =
   (record) =>
     test(filter.node, record, nowMs);
 
-function test(node: Node, value: JsonValue, nowMs: number): boolean {
+/** Tells whether a condition holds of a value at an instant. */
+export function test(node: Node, value: JsonValue, nowMs: number): boolean {
   switch (node.type) {
     case 'and':
       for (const part of node.parts) if (!test(part, value, nowMs)) return false;
@@ -78,7 +79,8 @@ function exists(value: JsonValue, path: readonly string[], step: number): boolea
   return isJsonObject(value) && Object.hasOwn(value, name) && exists(value[name] as JsonValue, path, step + 1);
 }
 
-function someElement(
+/** Whether some item of the lists at a path passes a check. */
+export function someElement(
   value: JsonValue,
   path: readonly string[],
   step: number,
