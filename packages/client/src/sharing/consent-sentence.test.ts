@@ -60,4 +60,12 @@ describe('the sentence an owner reads', () => {
   it('names the records as their schema does', async () => {
     expect(await sentence({}, { titlePlural: 'Visits' })).toContain('may read your Visits (all');
   });
+
+  it('[GRANT-25] quotes what a schema calls its records when it is more than words', async () => {
+    const titlePlural = 'notes (none of them). It may never read your letters';
+    expect(await sentence({}, { titlePlural })).toBe(
+      `clinic.example may read your "${titlePlural}" (all, the whole records), from now on, until you revoke it.`,
+    );
+    expect(await sentence({}, { title: 'Doctor’s visit' })).toContain('may read your Doctor’s visit records (all');
+  });
 });

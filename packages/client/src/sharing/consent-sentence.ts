@@ -1,19 +1,36 @@
 /** The terms of a grant in plain words: what an owner reads before agreeing, and what the receipt then says was shown (spec/grant.md). */
 
 import { describe, parseFilter, parseSpan, spanWords } from '@sluice/core/filter';
-import { type FieldTerm, type GrantTerms, isDrop, isOptional, pathOf, transformOf } from '@sluice/core/grant';
-import type { Did } from '@sluice/core/base';
+import {
+  type FieldTerm,
+  type GrantTerms,
+  isDrop,
+  isOptional,
+  MAX_SCHEMA_ID,
+  pathOf,
+  transformOf,
+} from '@sluice/core/grant';
+import { type Did, shownText, shownValue } from '@sluice/core/base';
 import type { LoadedSchema } from '../schema/index.ts';
 
 /** How a requester is called on screen: its verified domain, or its DID where it has none. */
 export const displayName = (did: Did): string =>
   did.startsWith('did:web:') ? decodeURIComponent(did.slice('did:web:'.length)) : did;
 
+/** What a schema calls itself is its author's text: one that is more than words is quoted, so that it says nothing of what is given. */
+const PLAIN_TITLE = /^(?:(?!\p{DI})[\p{L}\p{M}\p{N} '’&/-])+$/u;
+/** The title of a schema, inside of a sentence. */
+export const titleWords = (title: string): string =>
+  PLAIN_TITLE.test(title) && shownText(title) === title ? title : shownValue(title);
+
+/** The id of a schema that is not known here, inside of a sentence. */
+export const shownSchema = (id: string): string => `"${shownText(id, MAX_SCHEMA_ID)}"`;
+
 /** Says who may do what with which records, which parts of them, for how long, and what else was agreed. */
 export function consentSentence(terms: GrantTerms, schema: LoadedSchema, who: string): string {
   const { access, filter, fields = [], duration, frequency, retention } = terms;
   const verb = { read: 'read', write: 'write to', readwrite: 'read and change' }[access];
-  const what = schema.titlePlural ?? `${schema.title} records`;
+  const what = schema.titlePlural ? titleWords(schema.titlePlural) : `${titleWords(schema.title)} records`;
   const parsed = parseFilter(filter, schema.formats);
   const condition =
     Object.keys(filter).length === 0 ? 'all' : `those where ${parsed.ok ? describe(parsed.value, schema.lists) : ''}`;

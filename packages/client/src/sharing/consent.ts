@@ -1,6 +1,6 @@
 /** The owner's side of requests: those that wait, what they would reveal, consent and decline. */
 
-import { base64urlToBytes, bytesToHex, type Did, type StreamId, toGrantId } from '@sluice/core/base';
+import { bytesToHex, type Did, type StreamId, toGrantId } from '@sluice/core/base';
 import { type GrantSecret, streamId, toAeadKey, toGrantSecret } from '@sluice/core/crypto';
 import { type GrantTerms, RECEIPT_TYPE, receiptPayload } from '@sluice/core/grant';
 import { signDocument } from '@sluice/core/identity';
@@ -13,7 +13,7 @@ import type { ActivityLog } from './activity-log.ts';
 import { changedTerms } from './change-terms.ts';
 import type { GivenGrants } from './given-grants.ts';
 import { type GivenGrant, givenToItem } from './grant-item.ts';
-import { consentSentence, displayName } from './consent-sentence.ts';
+import { consentSentence, displayName, shownSchema } from './consent-sentence.ts';
 import { type Narrowing, narrowItems } from './narrowing.ts';
 import {
   type Difference,
@@ -26,7 +26,7 @@ import {
 import { grantWord } from './owner-words.ts';
 import type { Words } from './words.ts';
 import { DATASTORE_SYNC, NO_KEY_TO_ANSWER, readDatastoreSync, saysTheSame, termsOf } from './datastore-sync.ts';
-import { isUnknown, openSyncRequest, STATUS, SYNC_REQUEST, type SyncRequest } from './sync-request.ts';
+import { documentOf, isUnknown, openSyncRequest, STATUS, SYNC_REQUEST, type SyncRequest } from './sync-request.ts';
 import { assertEndsLater, filterOf, isNarrowed, type LoadSchema } from './terms.ts';
 
 /** What a request would reveal, item by item, made by the engine that would reveal it. */
@@ -75,6 +75,18 @@ export function createConsent(
     return item;
   };
 
+  const underWay = new Set<string>();
+  /** A request is answered once, however often and however fast it is pressed. */
+  const answerOnce = async <T>(requestId: string, answer: () => Promise<T>): Promise<T> => {
+    if (itemOf(requestId).status || underWay.has(requestId)) throw new SluiceError('ALREADY_ANSWERED');
+    underWay.add(requestId);
+    try {
+      return await answer();
+    } finally {
+      underWay.delete(requestId);
+    }
+  };
+
   const openRequest = async (requestId: string, narrowing: Narrowings = {}): Promise<Opened> => {
     const item = itemOf(requestId);
     const read = item.type === DATASTORE_SYNC ? readDatastoreSync(item.data) : undefined;
@@ -85,7 +97,7 @@ export function createConsent(
       if (!terms.ok) throw unusable(terms.error);
       return { item, asked: [terms.value], items: [terms.value], purpose: item.message, signed: undefined };
     }
-    const document = typeof item.data.request === 'string' ? base64urlToBytes(item.data.request) : new Uint8Array(0);
+    const document = documentOf(item.data.request) ?? new Uint8Array(0);
     const opened = await openSyncRequest(document, item.from, {
       resolver: account.resolver,
       loadSchema: vault.registry.loadKnown,
@@ -197,7 +209,7 @@ export function createConsent(
           });
           const sentence = schema
             ? consentSentence(terms, schema, displayName(from))
-            : `${displayName(from)} has records of the schema “${terms.schema}”.`;
+            : `${displayName(from)} has records of the schema ${shownSchema(terms.schema)}.`;
           return { grantId, sentence };
         }),
     );
@@ -233,39 +245,39 @@ export function createConsent(
         difference: differenceOf(before, after, source),
       };
     },
-    consent: async (requestId, narrowing) => {
-      const { item, asked, items, signed } = await openRequest(requestId, narrowing);
-      if (item.status) throw new SluiceError('ALREADY_ANSWERED');
-      if (!signed) throw new SluiceError('BAD_REQUEST', NO_KEY_TO_ANSWER);
-      const request: KnownRequest = { ...signed, items: items.map(assertKnown) };
-      assertEndsLater(request.items, clock.nowMs());
-      const shown = (await sentencesOf(request, item.from)).join(' ');
-      const given = await give(item, asked.map(assertKnown), request, shown);
-      for (const grant of given) await grants.run(grant);
-      return given;
-    },
-    decline: async (requestId) => {
-      // Whatever it says, and whoever signed it: to say no it need not be understood.
-      const item = itemOf(requestId);
-      if (item.status) throw new SluiceError('ALREADY_ANSWERED');
-      await mailbox.post(
-        {
-          to: item.from,
-          type: STATUS,
-          data: { replyId: requestId, status: 'declined' },
-          message: 'Declined',
-          options: { replyTo: requestId },
-        },
-        {
-          after: 'forget',
-          patient: true,
-          alongside: () => {
-            mailbox.update(requestId, { status: 'declined', read: true });
-            note({ type: 'decline', requestId, grantee: item.from });
+    consent: (requestId, narrowing) =>
+      answerOnce(requestId, async () => {
+        const { item, asked, items, signed } = await openRequest(requestId, narrowing);
+        if (!signed) throw new SluiceError('BAD_REQUEST', NO_KEY_TO_ANSWER);
+        const request: KnownRequest = { ...signed, items: items.map(assertKnown) };
+        assertEndsLater(request.items, clock.nowMs());
+        const shown = (await sentencesOf(request, item.from)).join(' ');
+        const given = await give(item, asked.map(assertKnown), request, shown);
+        for (const grant of given) await grants.run(grant);
+        return given;
+      }),
+    decline: (requestId) =>
+      answerOnce(requestId, async () => {
+        // Whatever it says, and whoever signed it: to say no it need not be understood.
+        const item = itemOf(requestId);
+        await mailbox.post(
+          {
+            to: item.from,
+            type: STATUS,
+            data: { replyId: requestId, status: 'declined' },
+            message: 'Declined',
+            options: { replyTo: requestId },
           },
-        },
-      );
-    },
+          {
+            after: 'forget',
+            patient: true,
+            alongside: () => {
+              mailbox.update(requestId, { status: 'declined', read: true });
+              note({ type: 'decline', requestId, grantee: item.from });
+            },
+          },
+        );
+      }),
   };
 }
 
@@ -294,6 +306,6 @@ function assertKnown(item: SyncRequest['items'][number]): GrantTerms {
   if (!isUnknown(item)) return item;
   throw new SluiceError(
     'UNKNOWN_SCHEMA',
-    `There is nothing to share: none of your records has the schema ${item.unknownSchema}`,
+    `There is nothing to share: none of your records has the schema ${shownSchema(item.unknownSchema)}`,
   );
 }

@@ -1,6 +1,6 @@
 /** What a grant would reveal, said before anybody agrees: the same engine that will run it counts and samples (spec/grant.md). */
 
-import { canonicalJson, isJsonObject, type JsonObject, type JsonValue, shownText } from '@sluice/core/base';
+import { canonicalJson, isJsonObject, type JsonObject, type JsonValue, shownName } from '@sluice/core/base';
 import type { GrantSecret } from '@sluice/core/crypto';
 import {
   bindFilter,
@@ -14,7 +14,7 @@ import {
 import { type FieldTerm, type GrantTerms, project } from '@sluice/core/grant';
 import type { LoadedSchema } from '../schema/index.ts';
 import type { Collection } from '../store/collection.ts';
-import { consentSentence } from './consent-sentence.ts';
+import { consentSentence, shownSchema, titleWords } from './consent-sentence.ts';
 
 /** What one item of a request would reveal now. */
 export type Preview = {
@@ -75,7 +75,7 @@ export function previewTerms(terms: GrantTerms, filter: Filter, source: PreviewS
     if (sample.length < SAMPLE && terms.access !== 'write')
       sample.push(project(record, terms.fields, SAMPLE_ID, secret));
     changes += changesSince(record, nowMs - RATE_DAYS * DAY_MS);
-    for (const [path, format] of dateFields) instants.push(...instantsAt(record, path, format));
+    for (const [path, format] of dateFields) for (const at of instantsAt(record, path, format)) instants.push(at);
   }
   const span = spanOf(instants);
   return {
@@ -96,7 +96,7 @@ function filterWarnings(terms: GrantTerms, schema: LoadedSchema): readonly strin
   if (!parsed.ok) return [];
   const negations = listNegations(parsed.value, schema.lists).map(
     ({ field, words, instead }) =>
-      `${shownText(field)} is a list, and the filter lets records through where ${words}. Only those of which no item is so: ${JSON.stringify(instead)}`,
+      `${shownName(field)} is a list, and the filter lets records through where ${words}. Only those of which no item is so: ${JSON.stringify(instead)}`,
   );
   const { fieldNames, title } = schema;
   const unknown = [...new Set(topFields(terms.filter))].filter(
@@ -104,7 +104,9 @@ function filterWarnings(terms: GrantTerms, schema: LoadedSchema): readonly strin
   );
   return [
     ...negations,
-    ...unknown.map((name) => `The schema ${title} names no field ${shownText(name)}: is it spelt as it should be?`),
+    ...unknown.map(
+      (name) => `The schema ${titleWords(title)} names no field ${shownName(name)}: is it spelt as it should be?`,
+    ),
   ];
 }
 
@@ -117,7 +119,7 @@ const topFields = (filter: JsonObject): readonly string[] =>
 
 /** The preview of an item that is for a schema which no record here has: it is not fetched to look further. */
 export const previewUnknown = (schema: string, who: string): Preview => ({
-  sentence: `${who} asks for records of the schema “${schema}”, and none of your records has it.`,
+  sentence: `${who} asks for records of the schema ${shownSchema(schema)}, and none of your records has it.`,
   warnings: [],
   total: 0,
   matching: 0,

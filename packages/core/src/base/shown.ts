@@ -10,6 +10,12 @@ export function shownText(text: string, maxChars = MAX_SHOWN): string {
   return shown.length > maxChars ? `${shown.slice(0, maxChars)}…` : shown;
 }
 
+/** A name of one word, whose every character can be seen, if only as its code. */
+const PLAIN_NAME = /^(?:\p{C}|(?!\p{DI})[\p{L}\p{M}\p{N}_.-])+$/u;
+
+/** An untrusted name of a field: quoted, unless it is one word, so that it cannot be read as a part of the sentence around it. */
+export const shownName = (name: string): string => (PLAIN_NAME.test(name) ? shownText(name) : shownValue(name));
+
 /** Names an untrusted value: a text quoted, a number, a boolean or null as it is, anything larger by its kind. */
 export function shownValue(value: unknown): string {
   if (typeof value === 'string') return `"${shownText(value)}"`;

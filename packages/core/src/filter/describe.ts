@@ -1,7 +1,7 @@
 /** A filter in plain words, for a consent screen. Values are the requester's text, so they are shown quoted, short and harmless. */
 
 import type { JsonObject } from '../base/json.ts';
-import { shownText, shownValue } from '../base/shown.ts';
+import { shownName, shownValue } from '../base/shown.ts';
 import type { Atom, Filter, Node, Scalar } from './ast.ts';
 import type { FieldFormat, FieldLists } from './formats.ts';
 import type { Span } from './instant.ts';
@@ -31,14 +31,15 @@ function sentence(node: Node, inner: boolean, around: Around): string {
     }
     case 'not': {
       const one = ofList(node.part, around);
-      return one ? `none of ${shownText(one.name)} ${listWords(one)}` : `not (${sentence(node.part, false, around)})`;
+      return one ? `none of ${shownName(one.name)} ${listWords(one)}` : `not (${sentence(node.part, false, around)})`;
     }
     case 'element':
-      return `some item of ${shownText(node.name)} has ${sentence(node.part, true, { ...around, below: node.name })}`;
+      return `some item of ${shownName(node.name)} has ${sentence(node.part, true, { ...around, below: node.name })}`;
     case 'atom': {
-      if (!ofList(node, around)) return `${shownText(node.name || 'the value')} ${atomWords(node.atom, node.format)}`;
+      if (!ofList(node, around))
+        return `${node.name === '' ? 'the value' : shownName(node.name)} ${atomWords(node.atom, node.format)}`;
       const rest = node.atom.op === '$ne' || node.atom.op === '$nin' ? ', whatever the rest is' : '';
-      return `some of ${shownText(node.name)} ${listWords(node)}${rest}`;
+      return `some of ${shownName(node.name)} ${listWords(node)}${rest}`;
     }
   }
 }

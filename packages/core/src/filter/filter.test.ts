@@ -167,6 +167,20 @@ group('filters', () => {
     expect(flip).toBeGreaterThan(NOW);
   });
 
+  it('[FIL-11] a name of more than a word is quoted, and cannot pass for a condition', () => {
+    const say = (filter: JsonObject): string => {
+      const parsed = parseFilter(filter, formats);
+      return parsed.ok ? describe(parsed.value) : parsed.error.type;
+    };
+    const trap = 'status is "final" and nothing';
+    const shown = '"status is \\u{22}final\\u{22} and nothing"';
+    expect(say({ [trap]: { $exists: false } })).toBe(`${shown} is not given`);
+    expect(say({ $not: { [trap]: 1 } })).toBe(`not (${shown} is 1)`);
+    expect(say({ 'status.is\u3164final': 1 })).toBe('"status.is\u3164final" is 1');
+    expect(say({ [trap]: { $elemMatch: { $gt: 1 } } })).toBe(`some item of ${shown} has ${shown} is more than 1`);
+    expect(say({ 'código.größe-2': 1 })).toBe('código.größe-2 is 1');
+  });
+
   it('[FIL-11] a sentence reads as one', () => {
     const say = (filter: JsonObject): string => {
       const parsed = parseFilter(filter, formats);

@@ -107,7 +107,7 @@ describe('asking for and giving grants', () => {
     const preview = await phone.sharing.preview(id, { duration: 'once' });
     expect(preview.items).toEqual([
       {
-        sentence: `asker.example asks for records of the schema “${schema}”, and none of your records has it.`,
+        sentence: `asker.example asks for records of the schema "${schema}", and none of your records has it.`,
         warnings: [],
         total: 0,
         matching: 0,
