@@ -42,6 +42,21 @@ describe('the answer to a synchronization request', () => {
     expect(await answer).toMatch(/^CLOSED/);
   });
 
+  it('is given once, however fast it is pressed', async () => {
+    const pending = await ask();
+    const { mailbox, sharing } = owner.account;
+    await until(() => mailbox.get(pending.id));
+    const pressed = [
+      () => sharing.consent(pending.id),
+      () => sharing.consent(pending.id),
+      () => sharing.decline(pending.id),
+    ];
+    const outcomes = await Promise.all(pressed.map((press) => codeOf(press())));
+    expect(outcomes.map((text) => text.split(':')[0])).toEqual(['done', 'ALREADY_ANSWERED', 'ALREADY_ANSWERED']);
+    expect(sharing.grants.list()).toHaveLength(1);
+    expect(mailbox.get(pending.id)?.status).toBe('accepted');
+  });
+
   /** Has the owner consent to one request, and answers another with what was made of that answer. */
   const answerWith = async (change: (data: JsonObject) => JsonObject): Promise<string> => {
     const first = await ask();
