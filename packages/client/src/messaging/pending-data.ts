@@ -8,6 +8,7 @@ import { checkAnswer, DATA_REQUEST, DATA_SEND, parseDataRequest, STATUS } from '
 import type { InboxItem } from './inbox-item.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { SentItem } from './outbox.ts';
+import { createRetry, type Retry } from './retry.ts';
 
 /** How a data request ended. `expired` is the requester’s own clock. */
 export type DataAnswer =
@@ -136,20 +137,32 @@ export function createPendingRequests(
       status: () => sentStatus(id),
       answer: ((timeoutMs?: number) => wait(id, timeoutMs).answer) as PendingData['answer'],
       onAnswer: (callback) => {
-        const { answer, stop } = wait(id);
         let stopped = false;
-        answer.then(
-          (value) => {
-            if (!stopped && value.status !== 'waiting') callback(value);
-          },
-          (cause: unknown) => {
-            // Closing the account ends the waiting; there is nobody left to tell.
-            if (!(cause instanceof SluiceError && cause.code === 'CLOSED')) throw cause;
-          },
-        );
+        let stop: () => void = () => undefined;
+        let retry: Retry | undefined;
+        const look = (): void => {
+          if (stopped) return;
+          const { answer, stop: stopWaiting } = wait(id);
+          stop = stopWaiting;
+          answer.then(
+            (value) => {
+              if (!stopped && value.status !== 'waiting') callback(value);
+            },
+            (cause: unknown) => {
+              // Closing the account ends the waiting; there is nobody left to tell.
+              if (account.closed()) return;
+              if (!(cause instanceof SluiceError) || cause.code === 'NOT_FOUND') throw cause;
+              // It came and cannot be judged now, as when the host of its schema does not answer.
+              retry ??= createRetry(account, look);
+              retry.later();
+            },
+          );
+        };
+        look();
         return () => {
           stopped = true;
           stop();
+          retry?.done();
         };
       },
     }),
