@@ -137,6 +137,20 @@ describe('the end of a grant', () => {
     await until(() => rowOf(later, given.grantId) === 'revoked');
   });
 
+  it('[GRANT-50] that was put off while nobody read the grant brings it back when it is opened', async () => {
+    const { app, grant } = await untilTomorrow();
+    clock.jump(2 * DAY_MS);
+    await until(() => grant.status() === 'expired');
+    await until(async () => (await grant.datastore().count()) === 0);
+    grant.close();
+    const { keychain } = app.account.open;
+    const item = keychain.get('received', grant.id);
+    const laterEnd = new Date(clock.nowMs() + DAY_MS).toISOString();
+    keychain.put('received', grant.id, { ...item, terms: { ...grant.terms, duration: { until: laterEnd } } });
+    const again = await app.account.sharing.grants.open(grant.id);
+    expect(again.status()).toBe('backfill');
+  });
+
   it('[GRANT-50] that was put off, and that the node holds to be over still, is looked at by no account that is closed', async () => {
     const { owner, given, posts } = await untilTomorrow();
     await owner.account.synced();

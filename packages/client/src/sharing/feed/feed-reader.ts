@@ -26,7 +26,7 @@ import {
   type Page,
   type PageEntry,
 } from '@sluice/core/wire';
-import { isStoreFull, SluiceError } from '../../errors.ts';
+import { isStoreFull, SluiceError, unlessFull } from '../../errors.ts';
 import { addListener } from '../../listeners.ts';
 import { erase } from '../../store/store-db.ts';
 import { createWaiters } from '../../waiters.ts';
@@ -352,6 +352,16 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     life.arm();
   }
 
+  function reviveIfDue(): void {
+    if (state.status !== 'expired' || (deps.endsAtMs() ?? NEVER) <= life.shownMs()) return;
+    try {
+      revive();
+    } catch (cause) {
+      // It is taken up again when the grant is opened the next time.
+      unlessFull(cause);
+    }
+  }
+
   function revive(): void {
     const { wipeAtMs, ...held } = state;
     // What is kept for a while after an end is still whole.
@@ -410,6 +420,8 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
     start: () => {
       life.start();
       if (!FINAL.has(state.status)) subscribe();
+      // The end may have been put off while nobody read this.
+      else reviveIfDue();
     },
     get: shown,
     query: (filter, options) => findRecords(visible(), filter, options, deps.formats, clock.nowMs()),
@@ -458,7 +470,7 @@ export function openFeedReader(deps: FeedReaderDeps): FeedReader {
       end('dropped');
     },
     termsChanged: () => {
-      if (state.status === 'expired' && (deps.endsAtMs() ?? NEVER) > life.shownMs()) revive();
+      reviveIfDue();
       life.arm();
     },
     close: () => {
