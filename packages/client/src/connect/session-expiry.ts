@@ -33,17 +33,25 @@ export function followExpiry(account: OpenAccount): void {
         .filter(isOver)
         .map(({ item }) => [String(item.space), item]),
     );
-    for (const { app, context } of silos.values()) {
-      const engine = await account.openContext({ app: String(app) as Did, name: String(context) }, false);
-      if (!engine) continue;
-      await engine.synced(SYNC_MS);
-      const space = packBytes(engine.keys.space);
-      const over = active().filter((session) => isOver(session) && session.item.space === space);
-      if (over.length === 0) continue;
-      await startEpoch(account, engine);
-      for (const { id, item } of over) keychain.put('session', id, { ...item, status: 'expired' });
-      home.nudge();
-    }
+    const failures: unknown[] = [];
+    for (const silo of silos.values())
+      await endIn(silo).catch((cause: unknown) => {
+        // One that cannot be reached, or that serves what does not verify, keeps no other waiting.
+        failures.push(cause);
+      });
+    if (failures.length > 0) throw failures.find((cause) => !isStoreFailure(cause)) ?? failures[0];
+  };
+
+  const endIn = async ({ app, context }: JsonObject): Promise<void> => {
+    const engine = await account.openContext({ app: String(app) as Did, name: String(context) }, false);
+    if (!engine) return;
+    await engine.synced(SYNC_MS);
+    const space = packBytes(engine.keys.space);
+    const over = active().filter((session) => isOver(session) && session.item.space === space);
+    if (over.length === 0) return;
+    await startEpoch(account, engine);
+    for (const { id, item } of over) keychain.put('session', id, { ...item, status: 'expired' });
+    home.nudge();
   };
 
   /** Waits for the next that will be over. What is over already and could not be ended is left to the retry. */

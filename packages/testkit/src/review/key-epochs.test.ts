@@ -1,9 +1,9 @@
 /** Key epochs of a silo when several act at once, break off half way, or have a wrong clock. */
 
-import type { Account, SiloContext } from '@sluice/client';
+import { type Account, type SiloContext, SluiceError } from '@sluice/client';
 import { createSystemClock } from '@sluice/core/base';
 import type { Storage } from '@sluice/node';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { codeOf, deviceOn } from '../messaging/messaging-fixture.ts';
 import { until } from '../sharing-fixture.ts';
 import { createTestNetwork, type Persona, type TestNetwork } from '../test-network.ts';
@@ -221,4 +221,26 @@ describe('key epochs of a silo', () => {
       await phone.close();
     }
   });
+
+  it('[CON-16] a silo in which the time of a session cannot be ended keeps no other waiting', async () => {
+    const other = await net.app('https://other.example');
+    const infos = [await letIn(owner, game, 'Game', SHORT), await letIn(owner, other, 'Game', SHORT)].map(
+      (l) => l.info,
+    );
+    const { open } = owner.account;
+    const { openContext } = open;
+    let bad: string | undefined;
+    vi.spyOn(open, 'openContext').mockImplementation((id, create) => {
+      bad ??= id.app;
+      return id.app === bad ? Promise.reject(new SluiceError('TAMPERED')) : openContext(id, create);
+    });
+    offsetMs = 61_000;
+    await net.stopNode();
+    await net.startNode();
+    const statuses = () => infos.map(({ id }) => open.keychain.get('session', id)?.status);
+    await until(() => statuses().includes('expired'));
+    expect(statuses().sort()).toEqual(['active', 'expired']);
+  });
 });
+
+const SHORT = { sessionMs: 60_000 };
