@@ -109,13 +109,14 @@ type Cached = { readonly ls: number; readonly state: RecordState; document?: Jso
 /** Opens a collection over its space's replica. */
 export function openCollection(deps: CollectionDeps): Collection {
   const { db, store, keys, shape, clock } = deps;
-  const streamRow = store.streamRow(keys.stream);
+  /** Asked each time: a row that was made in a transaction that was undone is another stream's. */
+  const rowOf = (): number => store.streamRow(keys.stream);
   const names = shape.indexes.map((i) => i.name);
   const cache = new Map<string, Cached>();
   const listeners = new Set<(change: RecordChange) => void>();
   /** Records with an entry whose epoch's key is not here (yet). */
   const locked = new Set<string>();
-  const journal = openConflictJournal({ ...deps, streamRow, key: keys.snapshotKey, tagKey: keys.tagKey });
+  const journal = openConflictJournal({ ...deps, rowOf, key: keys.snapshotKey, tagKey: keys.tagKey });
   let index: CollectionIndex | undefined;
 
   // What was undone had numbers beyond the newest there is; they will be given to other entries.
@@ -140,7 +141,7 @@ export function openCollection(deps: CollectionDeps): Collection {
   };
 
   const load = (tag: Tag): { readonly heads: StoredEntry[]; readonly current: Cached | undefined } => {
-    const heads = store.heads(streamRow, tag);
+    const heads = store.heads(rowOf(), tag);
     const ls = heads.reduce((max, h) => Math.max(max, h.ls), 0);
     const name = tagName(tag);
     const known = cache.get(name);
@@ -184,7 +185,7 @@ export function openCollection(deps: CollectionDeps): Collection {
     });
 
   const indexed = (): CollectionIndex => {
-    index ??= createCollectionIndex(names, loadSnapshot(db, streamRow, keys.snapshotKey));
+    index ??= createCollectionIndex(names, loadSnapshot(db, rowOf(), keys.snapshotKey));
     const newest = newestLs(db);
     if (index.upTo < newest) catchUp(index, newest);
     return index;
@@ -201,7 +202,7 @@ export function openCollection(deps: CollectionDeps): Collection {
       // NOTE: the unary plus keeps SQLite on the table's own order; the tag index would walk the whole stream.
       const rows = db
         .sql('SELECT tag, max(ls) AS ls FROM entry WHERE +stream = ? AND ls > ? GROUP BY tag ORDER BY ls')
-        .all(streamRow, into.upTo);
+        .all(rowOf(), into.upTo);
       for (const row of rows) {
         const { current } = load(row.tag as Tag);
         const name = tagName(row.tag as Tag);
@@ -216,7 +217,7 @@ export function openCollection(deps: CollectionDeps): Collection {
   const fill = (into: CollectionIndex): void => {
     const seen = new Set<string>();
     const several = new Map<string, Tag>();
-    for (const head of store.scan(streamRow)) {
+    for (const head of store.scan(rowOf())) {
       const { tag } = head.header;
       const name = tagName(tag);
       if (seen.has(name)) several.set(name, tag);
@@ -245,7 +246,7 @@ export function openCollection(deps: CollectionDeps): Collection {
   /** Seals the new states of one transaction and adds them to the replica under one seal. */
   const commit = (changes: readonly { tag: Tag; state: RecordState; stamp: Stamp; heads: StoredEntry[] }[]): void => {
     if (changes.length === 0) return;
-    const firstN = store.nextN(streamRow);
+    const firstN = store.nextN(rowOf());
     const epoch = keys.epoch();
     const key = keys.keyOf(epoch);
     if (!key) throw new SluiceError('DISCONNECTED');
@@ -276,7 +277,7 @@ export function openCollection(deps: CollectionDeps): Collection {
         );
       return { tag, header, entry, replaces: heads };
     });
-    const numbers = store.addOwn(streamRow, keys.stream, entries, deps.writer);
+    const numbers = store.addOwn(rowOf(), keys.stream, entries, deps.writer);
     for (const [i, { tag, state }] of changes.entries()) keep(tagName(tag), { ls: numbers[i] as number, state });
   };
 
@@ -293,7 +294,9 @@ export function openCollection(deps: CollectionDeps): Collection {
 
   return {
     stream: keys.stream,
-    streamRow,
+    get streamRow() {
+      return rowOf();
+    },
     save: (items) => {
       if (index) indexed();
       const changes: { tag: Tag; state: RecordState; stamp: Stamp; heads: StoredEntry[] }[] = [];
@@ -384,7 +387,7 @@ export function openCollection(deps: CollectionDeps): Collection {
     changedSince: (ls, limit) => {
       const rows = db
         .sql('SELECT ls, tag FROM entry WHERE +stream = ? AND ls > ? AND live = 1 ORDER BY ls LIMIT ?')
-        .all(streamRow, ls, limit + 1);
+        .all(rowOf(), ls, limit + 1);
       const upTo = newestLs(db);
       const records = rows.slice(0, limit).flatMap((row) => {
         const { current } = load(row.tag as Tag);
@@ -402,7 +405,7 @@ export function openCollection(deps: CollectionDeps): Collection {
     allTags: () =>
       db
         .sql('SELECT DISTINCT tag FROM entry WHERE stream = ? AND live = 1')
-        .all(streamRow)
+        .all(rowOf())
         .map((row) => row.tag as Tag),
     stateOf: (tag) => {
       const { current } = load(tag);
@@ -444,7 +447,7 @@ export function openCollection(deps: CollectionDeps): Collection {
     saveSnapshot: () => {
       // A snapshot vouches for all before its number: what is still locked would be missing from it for good.
       if (!index || locked.size > 0) return;
-      storeSnapshot(db, streamRow, keys.snapshotKey, indexed().snapshot(), deps.random);
+      storeSnapshot(db, rowOf(), keys.snapshotKey, indexed().snapshot(), deps.random);
     },
   };
 

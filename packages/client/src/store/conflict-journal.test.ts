@@ -29,7 +29,7 @@ describe('the conflict journal', () => {
     let byte = 0;
     return openConflictJournal({
       db,
-      streamRow: STREAM,
+      rowOf: () => STREAM,
       key: toAeadKey(new Uint8Array(32).fill(2)),
       tagKey,
       clock: { nowMs: () => nowMs },

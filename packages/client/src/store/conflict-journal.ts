@@ -37,7 +37,7 @@ export type LostValue = {
 /** What a journal stands on. */
 export type ConflictJournalDeps = {
   readonly db: StoreDb;
-  readonly streamRow: number;
+  readonly rowOf: () => number;
   readonly key: AeadKey;
   readonly tagKey: StreamTagKey;
   readonly clock: Pick<Clock, 'nowMs'>;
@@ -64,7 +64,7 @@ const KEY = /^[0-9a-f]{32}$/;
 
 /** Opens the journal of a collection. */
 export function openConflictJournal(deps: ConflictJournalDeps): ConflictJournal {
-  const { db, streamRow, clock } = deps;
+  const { db, rowOf, clock } = deps;
   const listeners = new Set<(lost: LostValue) => void>();
   let fresh: LostValue[] = [];
   db.onRollback(() => {
@@ -76,8 +76,8 @@ export function openConflictJournal(deps: ConflictJournalDeps): ConflictJournal 
 
   const rows = (tag: Tag | undefined): LostValue[] => {
     const found = tag
-      ? db.sql('SELECT mark, at, sealed FROM conflict WHERE stream = ? AND tag = ?').all(streamRow, tag)
-      : db.sql('SELECT mark, at, sealed FROM conflict WHERE stream = ?').all(streamRow);
+      ? db.sql('SELECT mark, at, sealed FROM conflict WHERE stream = ? AND tag = ?').all(rowOf(), tag)
+      : db.sql('SELECT mark, at, sealed FROM conflict WHERE stream = ?').all(rowOf());
     return found
       .flatMap(({ mark, at, sealed }) => {
         if (sealed === null || Number(at) <= clock.nowMs() - KEEP_MS) return [];
@@ -91,31 +91,29 @@ export function openConflictJournal(deps: ConflictJournalDeps): ConflictJournal 
   };
 
   const wipe = (mark: Uint8Array): number =>
-    db
-      .sql('UPDATE conflict SET sealed = NULL WHERE stream = ? AND mark = ? AND sealed IS NOT NULL')
-      .run(streamRow, mark);
+    db.sql('UPDATE conflict SET sealed = NULL WHERE stream = ? AND mark = ? AND sealed IS NOT NULL').run(rowOf(), mark);
 
   /** Values that are too old go; rows go whose record has one head, so that nothing reports them again. */
   const forgetOld = (): void => {
     db.sql('UPDATE conflict SET sealed = NULL WHERE stream = ? AND at <= ? AND sealed IS NOT NULL').run(
-      streamRow,
+      rowOf(),
       clock.nowMs() - KEEP_MS,
     );
     // Said outright: the planner takes the primary key for as good.
     db.sql(
       'DELETE FROM conflict INDEXED BY conflict_wiped WHERE stream = ? AND sealed IS NULL AND (SELECT count(*) FROM entry e WHERE e.stream = conflict.stream AND e.tag = conflict.tag AND e.live = 1) < 2',
-    ).run(streamRow);
+    ).run(rowOf());
   };
 
   const add = (tag: Tag, id: string, loser: Loser): void => {
     const mark = nameOf(id, loser);
-    if (db.sql('SELECT 1 FROM conflict WHERE stream = ? AND mark = ?').get(streamRow, mark)) return;
+    if (db.sql('SELECT 1 FROM conflict WHERE stream = ? AND mark = ?').get(rowOf(), mark)) return;
     const { field, value: lost, stamp } = loser;
     const content = { id, field, ...(lost === undefined ? {} : { lost }), writer: stamp.writer, writtenMs: stamp.ms };
     const sealed = sealAead(deps.key, concatBytes(AAD, mark), utf8ToBytes(JSON.stringify(content)), deps.random);
     const lostMs = clock.nowMs();
     db.sql('INSERT INTO conflict (stream, mark, tag, at, sealed) VALUES (?, ?, ?, ?, ?)').run(
-      streamRow,
+      rowOf(),
       mark,
       tag,
       lostMs,

@@ -95,8 +95,10 @@ export function openSpaceStore(db: StoreDb, space: SpaceId, self: WriterId): Spa
     const key = stream.join();
     const known = streamRows.get(key);
     if (known !== undefined) return known;
-    db.sql('INSERT OR IGNORE INTO stream (space, stream) VALUES (?, ?)').run(spaceRow, stream);
-    const row = Number(db.sql('SELECT id FROM stream WHERE space = ? AND stream = ?').get(spaceRow, stream)?.id);
+    const found = db.sql('SELECT id FROM stream WHERE space = ? AND stream = ?').get(spaceRow, stream);
+    const row = found
+      ? Number(found.id)
+      : db.sql('INSERT INTO stream (space, stream) VALUES (?, ?)').insert(spaceRow, stream);
     streamRows.set(key, row);
     return row;
   };

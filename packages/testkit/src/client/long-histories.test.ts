@@ -58,6 +58,22 @@ it('[FLT-4] a stream that was named in a transaction that was undone shares its 
   expect(store.streamRow(other)).not.toBe(store.streamRow(one));
 });
 
+it('[FLT-4] a collection that was opened in a transaction that was undone keeps its records apart from those of the next', async () => {
+  const owner = await net.person('owner');
+  const phone = await net.restore(owner, 'phone');
+  const { home, store } = owner.account.open;
+  const undone = (): void => {
+    home.collection('test/one', SHAPE);
+    throw new Error('undone');
+  };
+  expect(() => store.db.transact(undone)).toThrow('undone');
+  for (const name of ['two', 'one'])
+    home.collection(`test/${name}`, SHAPE).save([{ id: name, document: { name }, force: true }]);
+  await owner.account.synced(5_000);
+  await phone.synced();
+  for (const name of ['one', 'two']) expect(phone.open.home.collection(`test/${name}`, SHAPE).ids()).toEqual([name]);
+});
+
 it('[PUSH-13] a device that writes as many databases as the node takes of it refuses one more, and goes on with the others', async () => {
   const { account } = await net.person('owner');
   const { home, store } = account.open;
