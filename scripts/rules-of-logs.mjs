@@ -55,9 +55,9 @@ export const LOG_RULES = [
       {
         rule: 'deletes stay',
         says: 'no clock forgets that a record was deleted',
-        find: '    const heads = store.heads(streamRow, tag);\n',
+        find: '    const heads = store.heads(rowOf(), tag);\n',
         replace:
-          '    const youngMs = clock.nowMs() - 90 * 86_400_000;\n    const heads = store.heads(streamRow, tag).filter(({ header: h }) => h.kind !== ENTRY_KIND.DEL || h.hlc.ms > youngMs);\n',
+          '    const youngMs = clock.nowMs() - 90 * 86_400_000;\n    const heads = store.heads(rowOf(), tag).filter(({ header: h }) => h.kind !== ENTRY_KIND.DEL || h.hlc.ms > youngMs);\n',
         named: '[REC-9]',
       },
     ],
