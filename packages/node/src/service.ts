@@ -11,7 +11,7 @@ import {
 } from '@sluice/core/base';
 import { type SigningKey, type VerifyKey, writerId } from '@sluice/core/crypto';
 import { signRevokeAck } from '@sluice/core/grant';
-import { access, isNamed, isOwners, logTarget, openGenesis } from '@sluice/core/stream';
+import { access, hasLiveRow, isNamed, isOwners, logTarget, openGenesis } from '@sluice/core/stream';
 import {
   decodePush,
   type ErrorCode,
@@ -87,6 +87,9 @@ export function createService({ storage, clock, identity, policy }: ServiceDeps)
     // A stranger learns nothing from what it pushes: not whether the space exists, nor how far its logs are.
     const state = storage.accessState(space);
     if (!state || !isNamed(state, requester)) return refuse('FORBIDDEN');
+    // Each control entry costs a signature check, and whoever was shut out has one thing left to say.
+    const controls = decoded.value.reduce((sum, part) => sum + (part.type === 'ctl' ? part.entries.length : 0), 0);
+    if (controls > 1 && !hasLiveRow(state, requester, clock.nowMs())) return refuse('REVOKED');
     const parts = checkParts(space, decoded.value, requester);
     if (!parts.ok) return refuse(parts.error);
     return storage.push({ space, requester, parts: parts.value, nowMs: clock.nowMs() });

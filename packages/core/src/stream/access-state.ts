@@ -138,6 +138,10 @@ export function grantTerm(state: AccessState, stream: Uint8Array): number {
 export const isNamed = (state: AccessState, key: VerifyKey): boolean =>
   equalBytes(key, state.root) || [...state.rows.values()].some((row) => equalBytes(row.key, key));
 
+/** Whether the key is the root or stands in a row that lives now. */
+export const hasLiveRow = (state: AccessState, key: VerifyKey, nowMs: number): boolean =>
+  equalBytes(key, state.root) || [...state.rows.values()].some((row) => equalBytes(row.key, key) && isLive(row, nowMs));
+
 /** What a key wants to reach: a kind of stream, or one stream of it. */
 export type AccessTarget = { readonly kind: StreamKind; readonly stream?: StreamId };
 
