@@ -76,14 +76,14 @@ export const LOG_RULES = [
     ],
   ),
   ...rulesIn(
-    'packages/client/src/store/space-store.ts',
+    'packages/client/src/batches.ts',
     ['packages/testkit/src/client/large-saves.test.ts'],
     [
       {
         rule: 'large saves',
         says: 'what is saved at once goes under as many seals as pushes take',
-        find: ' && size <= OUTBOX_BYTES) last.push(entry);',
-        replace: ') last.push(entry);',
+        find: ' && size <= BATCH_BYTES) last.push(item);',
+        replace: ') last.push(item);',
       },
     ],
   ),

@@ -9,7 +9,7 @@ export type ReadOutcome = { readonly ok: true } | { readonly ok: false; readonly
 
 /** Hands every page to `onPage` and resolves at the head, or when the node ends the subscription. */
 export function readLog(
-  link: LiveLink,
+  link: Pick<LiveLink, 'subscribe'>,
   space: SpaceId,
   log: LogName,
   after: number,

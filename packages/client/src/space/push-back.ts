@@ -2,18 +2,22 @@
 
 import { bytesToHex, type SpaceId } from '@sluice/core/base';
 import { entryHash } from '@sluice/core/stream';
-import { encodePush, MAX_BATCH_ENTRIES } from '@sluice/core/wire';
+import { encodePush } from '@sluice/core/wire';
+import { batchesOf, entryBytes } from '../batches.ts';
 import type { LiveLink } from '../link/live-link.ts';
 import { readLog } from '../link/read-log.ts';
 import type { ControlLog } from './control-log.ts';
 
 /** Reads what the node has and pushes the rest, in the order in which it was once accepted. */
-export async function pushBackControl(link: LiveLink, space: SpaceId, control: ControlLog): Promise<void> {
+export async function pushBackControl(
+  link: Pick<LiveLink, 'subscribe' | 'push'>,
+  space: SpaceId,
+  control: Pick<ControlLog, 'entries'>,
+): Promise<void> {
   const there = new Set<string>();
   await readLog(link, space, { type: 'ctl' }, 0, (page) => {
     for (const { header, body } of page.entries) if (body) there.add(bytesToHex(entryHash({ header, body })));
   });
   const lost = control.entries().filter((entry) => !there.has(bytesToHex(entryHash(entry))));
-  for (let at = 0; at < lost.length; at += MAX_BATCH_ENTRIES)
-    await link.push(space, encodePush([{ type: 'ctl', entries: lost.slice(at, at + MAX_BATCH_ENTRIES) }]));
+  for (const entries of batchesOf(lost, entryBytes)) await link.push(space, encodePush([{ type: 'ctl', entries }]));
 }

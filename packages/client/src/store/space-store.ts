@@ -14,23 +14,15 @@ import {
   type Pins,
   sealHash,
 } from '@sluice/core/stream';
-import {
-  decodeHeader,
-  type Entry,
-  type Header,
-  MAX_BATCH_ENTRIES,
-  MAX_PUSH_BYTES,
-  MAX_WRITER_STREAMS,
-  type PushPart,
-} from '@sluice/core/wire';
+import { decodeHeader, type Entry, type Header, MAX_WRITER_STREAMS, type PushPart } from '@sluice/core/wire';
+import { BATCH_BYTES, batchesOf, entryBytes } from '../batches.ts';
 import { SluiceError } from '../errors.ts';
 import type { StoreDb, StoreStatement } from './store-db.ts';
 
 /** One head of a record. `ls` is the local sequence number, ever growing in this store. */
 export type StoredEntry = { readonly ls: number; readonly header: Header; readonly entry: Entry };
 
-/** A push leaves this much room for frames and feed parts. */
-const OUTBOX_BYTES = MAX_PUSH_BYTES / 2;
+const bytesOf = ({ entry }: NewEntry): number => entryBytes(entry);
 const OUTBOX_SEALS = 64;
 const SCAN_ROWS = 500;
 
@@ -154,7 +146,7 @@ export function openSpaceStore(db: StoreDb, space: SpaceId, self: WriterId): Spa
       if (firstN === 1 && writtenStreams(db, spaceRow) >= MAX_WRITER_STREAMS) throw new SluiceError('NODE_QUOTA');
       const numbers: number[] = [];
       let at = 0;
-      for (const batch of batchesOf(entries)) {
+      for (const batch of batchesOf(entries, bytesOf)) {
         const state = db.sql('SELECT hash FROM stream WHERE id = ?').get(stream);
         const seal = createSeal(
           key,
@@ -250,23 +242,6 @@ function readPins(db: StoreDb, space: number, streamRow: (stream: StreamId) => n
   };
 }
 
-const bytesOf = ({ entry }: NewEntry): number => entry.body.length + entry.header.length;
-/** What goes under one seal each: a seal is pushed whole, so that more than a push takes could never be sent. */
-function batchesOf(entries: readonly NewEntry[]): readonly (readonly NewEntry[])[] {
-  const batches: NewEntry[][] = [];
-  let size = 0;
-  for (const entry of entries) {
-    const last = batches.at(-1);
-    size += bytesOf(entry);
-    if (last && last.length < MAX_BATCH_ENTRIES && size <= OUTBOX_BYTES) last.push(entry);
-    else {
-      batches.push([entry]);
-      size = bytesOf(entry);
-    }
-  }
-  return batches;
-}
-
 /** The oldest waiting batches, with the very bytes that were sealed when they were saved. */
 function readOutbox(db: StoreDb, space: number, self: WriterId, seals: number): OutboxBatch | undefined {
   const rows = db
@@ -278,7 +253,7 @@ function readOutbox(db: StoreDb, space: number, self: WriterId, seals: number): 
   const taken: typeof rows = [];
   let size = 0;
   for (const row of rows.slice(0, seals)) {
-    if (taken.length > 0 && size + Number(row.size) > OUTBOX_BYTES) break;
+    if (taken.length > 0 && size + Number(row.size) > BATCH_BYTES) break;
     size += Number(row.size);
     taken.push(row);
   }
