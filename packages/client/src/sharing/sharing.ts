@@ -8,7 +8,7 @@ import { type Agents, createAgents } from '../agent/agents.ts';
 import { keyFromMs } from '../agent/agent-item.ts';
 import type { OpenAccount } from '../account/account.ts';
 import type { Context } from '../context.ts';
-import { notADid } from '../errors.ts';
+import { notADid, unlessFull } from '../errors.ts';
 import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
 import { type ActivityLog, createActivityLog } from './activity-log.ts';
 import type { Report } from './activity-report.ts';
@@ -134,7 +134,12 @@ export function createSharing({ account, mailbox, vault }: SharingDeps): Sharing
         yield* ownersUnheard(account, given);
         yield* requester.unheard();
       });
-      log.prune();
+      try {
+        log.prune();
+      } catch (cause) {
+        // What is too old stays until there is room to say that it goes.
+        unlessFull(cause);
+      }
       agents.start();
     },
     feedsUpToDate: given.feedsUpToDate,

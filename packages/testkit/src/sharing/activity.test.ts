@@ -1,6 +1,7 @@
 import { type ActivityLog, type ActivityQuery, createActivityLog, type GrantRelease } from '@sluice/client';
 import { createSystemClock, type Did, systemRandom, toDid } from '@sluice/core/base';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { fillDisk, saveUntilFull } from '../faults/full-disk.ts';
 import { deviceOn } from '../messaging/messaging-fixture.ts';
 import { post, sharePosts, until } from '../sharing-fixture.ts';
 import { createTestNetwork, type Persona, type TestNetwork } from '../test-network.ts';
@@ -220,5 +221,26 @@ describe('the activity log', () => {
     expect(log.report(GAME, net.clock.nowMs() + 1).grants).toMatchObject([{ grantId: 'h', held: ['z'] }]);
     expect(log.report(CLINIC, net.clock.nowMs() - DAY_MS).grants).toEqual([]);
     await owner.account.open.synced();
+  });
+
+  it('[FLT-4] what a full disk keeps in it is removed when there is room, and keeps no account from being opened', async () => {
+    const { app } = await sharePosts(net, {}, owner);
+    const { sharing, mailbox } = owner.account;
+    await until(() => typesOf(sharing.activity).includes('acceptance'));
+    sharing.activity.keep('P30D');
+    const asked = await app.account.sharing.request(owner.account.did, { schema: 'note', purpose: 'more of it' });
+    await until(() => mailbox.get(asked.id));
+    await owner.account.synced();
+    const notes = await owner.account.vault.openDatabase('notes');
+    await net.stopNode();
+    fillDisk(owner.account);
+    await saveUntilFull(notes, 'note', 40);
+    await owner.account.close();
+    offsetMs = 40 * DAY_MS;
+    const full = await net.reopen(owner, { maxPages: 1 });
+    expect(typesOf(full.sharing.activity)).toContain('acceptance');
+    await full.close();
+    const later = await net.reopen(owner);
+    expect(typesOf(later.sharing.activity).filter((type) => type === 'request' || type === 'acceptance')).toEqual([]);
   });
 });
