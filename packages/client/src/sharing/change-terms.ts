@@ -2,7 +2,7 @@
 
 import { bytesToHex, hexToBytes } from '@sluice/core/base';
 import { sha256 } from '@sluice/core/crypto';
-import { type GrantTerms, signReceipt } from '@sluice/core/grant';
+import { type GrantTerms, type ReceiptContent, signReceipt } from '@sluice/core/grant';
 import type { OpenAccount } from '../account/account.ts';
 import { SluiceError } from '../errors.ts';
 import { createTurns } from '../turns.ts';
@@ -13,6 +13,7 @@ import type { GrantView } from './grant-item.ts';
 import { type Narrowing, narrow } from './narrowing.ts';
 import { openOwnReceipt, termsWord } from './owner-words.ts';
 import { latestChange, noteChange } from './standing-terms.ts';
+import { signWithin } from './sync-request.ts';
 import { assertEndsLater, isNarrowed, type LoadSchema } from './terms.ts';
 import type { Words } from './words.ts';
 
@@ -56,18 +57,16 @@ export function createTermsChange(
     const first = await openOwnReceipt(account, grant);
     const term = grant.term + 1;
     const previous = latestChange(grants.facts, grantId)?.hash ?? bytesToHex(sha256(grant.receipt));
-    const receipt = signReceipt(
-      {
-        ...parties,
-        requestHash: hexToBytes(first.request),
-        purpose: grant.purpose,
-        shown: consentSentence(terms, schema, displayName(grant.grantee)),
-        grants: [{ grantId, terms }],
-        givenAtMs: clock.nowMs(),
-        change: { previous, term },
-      },
-      signer,
-    );
+    const content: ReceiptContent = {
+      ...parties,
+      requestHash: hexToBytes(first.request),
+      purpose: grant.purpose,
+      shown: consentSentence(terms, schema, displayName(grant.grantee)),
+      grants: [{ grantId, terms }],
+      givenAtMs: clock.nowMs(),
+      change: { previous, term },
+    };
+    const receipt = signWithin('The receipt of these terms', () => signReceipt(content, signer));
     let row: Promise<boolean> | undefined;
     let hash = '';
     const decide = (): void => {

@@ -2,8 +2,7 @@
 
 import { bytesToHex, type Did, type StreamId, toGrantId } from '@sluice/core/base';
 import { type GrantSecret, streamId, toAeadKey, toGrantSecret } from '@sluice/core/crypto';
-import { type GrantTerms, RECEIPT_TYPE, receiptPayload } from '@sluice/core/grant';
-import { signDocument } from '@sluice/core/identity';
+import { type GrantTerms, signReceipt } from '@sluice/core/grant';
 import { STREAM_KIND } from '@sluice/core/wire';
 import type { OpenAccount } from '../account/account.ts';
 import type { Context } from '../context.ts';
@@ -26,7 +25,15 @@ import {
 import { grantWord } from './owner-words.ts';
 import type { Words } from './words.ts';
 import { DATASTORE_SYNC, NO_KEY_TO_ANSWER, readDatastoreSync, saysTheSame, termsOf } from './datastore-sync.ts';
-import { documentOf, isUnknown, openSyncRequest, STATUS, SYNC_REQUEST, type SyncRequest } from './sync-request.ts';
+import {
+  documentOf,
+  isUnknown,
+  openSyncRequest,
+  signWithin,
+  STATUS,
+  SYNC_REQUEST,
+  type SyncRequest,
+} from './sync-request.ts';
 import { assertEndsLater, filterOf, isNarrowed, type LoadSchema } from './terms.ts';
 
 /** What a request would reveal, item by item, made by the engine that would reveal it. */
@@ -138,10 +145,9 @@ export function createConsent(
       shown,
       givenAtMs,
     };
-    const receipt = signDocument(
-      RECEIPT_TYPE,
-      receiptPayload({ ...content, grants: drafts.map((d) => ({ grantId: bytesToHex(d.grantId), terms: d.terms })) }),
-      signer,
+    const stated = drafts.map((d) => ({ grantId: bytesToHex(d.grantId), terms: d.terms }));
+    const receipt = signWithin('The receipt of this request', () =>
+      signReceipt({ ...content, grants: stated }, signer),
     );
     const given = drafts.map(
       (d, i): GivenGrant => ({

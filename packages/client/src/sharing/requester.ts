@@ -1,6 +1,6 @@
 /** The requester's side of sharing: asks, waits for the answer, keeps the grants it receives, and opens them. */
 
-import { bytesToBase64url, isDid, type JsonObject, shownValue } from '@sluice/core/base';
+import { bytesToBase64url, bytesToHex, type Did, isDid, type JsonObject, shownValue } from '@sluice/core/base';
 import {
   createHpkeKeyPair,
   createSigningKey,
@@ -8,7 +8,7 @@ import {
   signingKeyFromSeed,
   toVerifyKey,
 } from '@sluice/core/crypto';
-import { endsAtMs, type GrantTerms, MAX_REQUEST_ITEMS } from '@sluice/core/grant';
+import { endsAtMs, type GrantTerms, MAX_REQUEST_ITEMS, signReceipt } from '@sluice/core/grant';
 import { openDocument } from '@sluice/core/identity';
 import type { OpenAccount } from '../account/account.ts';
 import { packBytes, unpackBytes } from '../account/keychain.ts';
@@ -17,13 +17,14 @@ import { type LiveLink, openLiveLink } from '../link/live-link.ts';
 import type { InboxItem, Mailbox } from '../messaging/mailbox.ts';
 import type { NodeAddress } from '../platform.ts';
 import { followChangedTerms, type KeepTerms } from './changed-terms.ts';
+import { consentSentence, displayName } from './consent-sentence.ts';
 import { DATASTORE_SYNC, type DatastoreSync, toItem } from './datastore-sync.ts';
 import { createGrantFacts } from './grant-facts.ts';
 import { type GrantAnswers, type GrantHandle, openGrantHandle } from './grant-handle.ts';
 import { createGranteeWords } from './grantee-words.ts';
 import { itemToReceived, type ReceivedGrant, receivedToItem } from './grant-item.ts';
 import { readSyncGrant } from './sync-grant.ts';
-import { MAX_PURPOSE, signSyncRequest, STATUS, SYNC_GRANT, SYNC_REQUEST } from './sync-request.ts';
+import { MAX_PURPOSE, signSyncRequest, signWithin, STATUS, SYNC_GRANT, SYNC_REQUEST } from './sync-request.ts';
 import type { Word, Words } from './words.ts';
 import { assertMembers } from './known-members.ts';
 import { assertEndsLater, ITEM_MEMBERS, type LoadSchema, type RequestItem, toTerms } from './terms.ts';
@@ -262,6 +263,19 @@ export function createRequester(
     }
   }
 
+  /** A request whose receipt nobody could sign would be shown to a person who cannot agree to it. Errors: BAD_REQUEST. */
+  async function assertAnswerable(owner: Did, items: readonly GrantTerms[], purpose: string): Promise<void> {
+    const who = displayName(account.did);
+    const shown = await Promise.all(
+      items.map(async (terms) => consentSentence(terms, await loadSchema(terms.schema), who)),
+    );
+    const grants = items.map((terms) => ({ grantId: bytesToHex(new Uint8Array(16)), terms }));
+    const parties = { owner, grantee: account.did, requestHash: new Uint8Array(32) };
+    signWithin('The receipt of this request', () =>
+      signReceipt({ ...parties, purpose, shown: shown.join(' '), grants, givenAtMs: clock.nowMs() }, signer),
+    );
+  }
+
   /** Asks by a signed request, in the message that `around` makes of the terms. */
   async function ask(
     did: string,
@@ -279,10 +293,11 @@ export function createRequester(
     const pairwise = createSigningKey(random);
     const hpke = createHpkeKeyPair(random);
     const expiresAtMs = clock.nowMs() + (options.expiresInMs ?? REQUEST_MS);
-    const document = signSyncRequest(
-      { to, items, purpose: options.purpose, expiresAtMs, signKey: pairwise.publicKey, hpkeKey: hpke.publicKey },
-      signer,
+    const keys = { signKey: pairwise.publicKey, hpkeKey: hpke.publicKey };
+    const document = signWithin('The request', () =>
+      signSyncRequest({ to, items, purpose: options.purpose, expiresAtMs, ...keys }, signer),
     );
+    await assertAnswerable(to, items, options.purpose);
     const opened = await openDocument(document, 'sluice/sync-request/1', account.resolver.resolve, clock.nowMs());
     if (!opened.ok)
       throw new SluiceError(

@@ -57,6 +57,21 @@ export type SyncRequest = {
   readonly hash: Uint8Array;
 };
 
+/**
+ * Signs something, unless it is more than a signed document holds (ID-22). `what` names it. Errors: BAD_REQUEST.
+ */
+export function signWithin(what: string, sign: () => Uint8Array): Uint8Array {
+  try {
+    return sign();
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause;
+    throw new SluiceError(
+      'BAD_REQUEST',
+      `${what} is more than a signed document holds, which is 64 KiB, and lists and objects 16 deep. Ask for less at once, or with a simpler filter.`,
+    );
+  }
+}
+
 /** Signs a request. Result: the document, to be sent in a message. */
 export function signSyncRequest(
   request: Pick<SyncRequest, 'items' | 'purpose' | 'expiresAtMs' | 'signKey' | 'hpkeKey'> & { readonly to: Did },

@@ -123,6 +123,22 @@ describe('asking for and giving grants', () => {
     await phone.close();
   });
 
+  it('[GRANT-2] [ID-22] more than a signed document holds is neither asked nor agreed to', async () => {
+    const { id: schema, hash: schemaHash } = await owner.account.vault.registry.load('social/post');
+    const nested = (depth: number): JsonObject => (depth === 0 ? { type: 'even' } : { $and: [nested(depth - 1)] });
+    const parts = Array.from({ length: 60 }, (_, i) => ({ [`field${i}`]: { $ne: 'x'.repeat(40) } }));
+    const many = Array.from({ length: 12 }, () => ({ schema, filter: { $or: parts } }));
+    for (const items of [[{ schema, filter: nested(6) }], [{ schema, filter: nested(8) }], many]) {
+      const asked = app.account.sharing.request(owner.account.did, { items, purpose: 'x' });
+      expect(await codeOf(asked)).toBe('BAD_REQUEST');
+    }
+    const terms = many.map((item) => ({ ...item, schemaHash, access: 'read', duration: 'standing' }));
+    const id = await sendRequest(terms);
+    await until(() => owner.account.mailbox.get(id));
+    expect(await codeOf(owner.account.sharing.consent(id))).toBe('BAD_REQUEST');
+    expect(owner.account.sharing.grants.list()).toEqual([]);
+  });
+
   it('[GRANT-2] bad terms are refused before anything is sent', async () => {
     const ask = (item: object) =>
       codeOf(app.account.sharing.request(owner.account.did, { schema: 'social/post', purpose: 'x', ...item } as never));
