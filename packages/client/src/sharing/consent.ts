@@ -175,11 +175,18 @@ export function createConsent(
     if (!first) return [];
     await grants.openRows(given);
     // The grants, the answer on its way and the pressed request stand or fall together: a consent that was interrupted can be pressed again.
-    await words.say(grantWord(account, [first, ...others], request.hash), () => {
-      for (const grant of given) keychain.put('grant', grant.grantId, givenToItem(grant));
-      mailbox.update(item.id, { status: 'accepted', read: true });
-      note({ type: 'consent', requestId: item.id, grantee: item.from, grants: given.map(toGrant) });
-    });
+    let isKept = false;
+    try {
+      await words.say(grantWord(account, [first, ...others], request.hash), () => {
+        for (const grant of given) keychain.put('grant', grant.grantId, givenToItem(grant));
+        mailbox.update(item.id, { status: 'accepted', read: true });
+        note({ type: 'consent', requestId: item.id, grantee: item.from, grants: given.map(toGrant) });
+        isKept = true;
+      });
+    } catch (cause) {
+      // What a node does not take for its grantee is given all the same, and said again.
+      if (!isKept || !(cause instanceof SluiceError)) throw cause;
+    }
     return given;
   }
 

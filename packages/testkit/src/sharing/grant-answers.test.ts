@@ -12,13 +12,18 @@ describe('the answer to a synchronization request', () => {
   let owner: Persona;
   let app: Persona;
   let inboxFails = false;
+  /** The node takes no message, and will not. */
+  let inboxRefuses = false;
 
   const wrapStorage = (storage: Storage): Storage => ({
     ...storage,
-    deposit: (...args) => (inboxFails ? Promise.reject(new Error('disk')) : storage.deposit(...args)),
+    deposit: async (...args) => {
+      if (inboxRefuses) return { ok: false, code: 'NOT_FOUND' };
+      return inboxFails ? Promise.reject(new Error('disk')) : storage.deposit(...args);
+    },
   });
   beforeEach(async () => {
-    inboxFails = false;
+    inboxFails = inboxRefuses = false;
     net = await createTestNetwork({ wrapStorage });
     owner = await net.person('owner');
     app = await net.app('https://asker.example');
@@ -40,6 +45,16 @@ describe('the answer to a synchronization request', () => {
     const answer = codeOf(pending.answer());
     await app.account.close();
     expect(await answer).toMatch(/^CLOSED/);
+  });
+
+  it('that its grantee’s node does not take is given all the same, and runs', async () => {
+    const pending = await ask();
+    const { mailbox, sharing } = owner.account;
+    await until(() => mailbox.get(pending.id));
+    inboxRefuses = true;
+    const [given] = await sharing.consent(pending.id);
+    expect(sharing.grants.list().map(({ grantId }) => grantId)).toEqual([given?.grantId]);
+    await until(() => sharing.grants.list()[0]?.status === 'live');
   });
 
   it('is given once, however fast it is pressed', async () => {
