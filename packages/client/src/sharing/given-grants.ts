@@ -146,6 +146,17 @@ export function createGivenGrants(
     if (waitMs !== Number.POSITIVE_INFINITY) cancelTimer = clock.timer(waitMs, armExpiry);
   }
 
+  let isToArm = false;
+  /** After the transaction that brings it, and once for all that it brings: every grant is looked at. */
+  const armSoon = (): void => {
+    if (isToArm) return;
+    isToArm = true;
+    queueMicrotask(() => {
+      isToArm = false;
+      if (!account.closed()) armExpiry();
+    });
+  };
+
   /** A grant ends by its terms with nobody deciding anything: it stops here, and the node forgets what its feed held. Returns when there is something to do next. */
   function endDue(nowMs: number): number {
     let next = Number.POSITIVE_INFINITY;
@@ -335,19 +346,19 @@ export function createGivenGrants(
     start: async () => {
       const ends = [
         await runner.start(),
-        keychain.onArrival('grant', armExpiry),
+        keychain.onArrival('grant', armSoon),
         facts.onFact((grantId, name) => {
           // From here the time counts after which nothing of it is left.
-          if (name === 'completed') queueMicrotask(() => account.closed() || armExpiry());
+          if (name === 'completed') armSoon();
           if (!name.startsWith('terms/')) return;
-          armExpiry();
+          armSoon();
           mendRow(grantId);
           queueMicrotask(() => account.closed() || noteOvertaken(grantId));
         }),
         home.onControl((entries) => {
           for (const entry of entries) if (entry.public.type === 'row') mendRow(bytesToHex(entry.public.id));
         }),
-        home.onControl(armExpiry),
+        home.onControl(armSoon),
         facts.onFact((_, name) => name === 'dropped' && sendRows()),
         link.onState((state) => {
           if (state !== 'ready') return;
