@@ -101,20 +101,23 @@ export function createOutbox(account: OpenAccount, courier: Courier): Outbox {
     return filter.ok ? rows.query(filter.value, clock.nowMs(), { sort: [{ createdAt: 'asc' }] }).records : [];
   };
 
-  /** Returns whether the message is done with. */
-  const sendRow = async (row: JsonObject): Promise<boolean> => {
+  /** Returns whether the message is done with. `away`: who could not be reached just now, and is not waited for again. */
+  const sendRow = async (row: JsonObject, away: Set<Did>): Promise<boolean> => {
     const draft = rowToDraft(row);
     if (busy.has(draft.id)) return true;
     if (draft.expiresAt <= clock.nowMs()) {
       put(draft.id, spent(row, 'failed'));
       return true;
     }
-    if (row.by !== me && clock.nowMs() < draft.createdAt + OTHERS_MS) return false;
+    if (away.has(draft.to) || (row.by !== me && clock.nowMs() < draft.createdAt + OTHERS_MS)) return false;
     busy.add(draft.id);
     try {
       const recipient = await courier.find(draft.to);
-      if (!recipient.ok) return settle(draft.id, recipient);
-      return settle(draft.id, await courier.deposit(recipient.value, [await courier.seal(draft, recipient.value)]));
+      const outcome = recipient.ok
+        ? await courier.deposit(recipient.value, [await courier.seal(draft, recipient.value)])
+        : recipient;
+      if (!outcome.ok && outcome.error.later) away.add(draft.to);
+      return settle(draft.id, outcome);
     } catch (cause) {
       // What cannot be sealed to whom the DID now names never can be, and must not hold up the messages behind it.
       if (!(cause instanceof SluiceError) || !UNSEALABLE.has(cause.code)) throw cause;
@@ -136,8 +139,9 @@ export function createOutbox(account: OpenAccount, courier: Courier): Outbox {
 
   const flushAll = async (): Promise<void> => {
     let left = false;
+    const away = new Set<Did>();
     for (const row of queuedRows()) {
-      if (!(await sendRow(row))) left = true;
+      if (!(await sendRow(row, away))) left = true;
       if (account.closed()) return;
     }
     forgetOld();

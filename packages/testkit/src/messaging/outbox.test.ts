@@ -51,6 +51,31 @@ describe('a message while the recipient’s node is down', () => {
     expect(owner.account.mailbox.get(sent.id)?.message).toBe('kept');
   });
 
+  it('[MSG-27] is not held up by many for somebody whose host does not answer', async () => {
+    const COUNT = 20;
+    let looks = 0;
+    const unanswered = publishing(net, { 'away.example': 'unreachable' });
+    const fetchText: typeof unanswered = (url, limits) => {
+      if (url.host === 'away.example') looks++;
+      return unanswered(url, limits);
+    };
+    await clinic.account.close();
+    const first = await reopenOn(net, clinic, { fetchText });
+    for (let i = 0; i < COUNT; i++)
+      await first.messaging.send('did:web:away.example', 'inbox/type/message', { subject: 's', message: 'm' }, 'm');
+    await net.stopNode();
+    await sendFrom(first, 'behind them');
+    await first.close();
+    await net.startNode();
+    looks = 0;
+    const second = await reopenOn(net, clinic, { fetchText });
+    await until(() => texts(owner.account).includes('behind them'));
+    // One for each time that all is tried, which may have been more than once by now.
+    expect(looks).toBeGreaterThan(0);
+    expect(looks).toBeLessThan(COUNT / 2);
+    await second.close();
+  });
+
   it('[MSG-29] what was sent is forgotten 30 days after its end, and not before', async () => {
     const noted = await sendFrom(clinic.account, 'of 14 days');
     const asked = await clinic.account.messaging.request(owner.account.did, {
