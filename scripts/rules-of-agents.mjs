@@ -119,19 +119,26 @@ export const AGENT_RULES = [
       named: '[AGT-1]',
     },
   ]),
-  ...rulesIn('packages/client/src/sharing/activity-log.ts', LIMITS, [
+  ...rulesIn('packages/client/src/sharing/agent-report.ts', LIMITS, [
     {
       rule: 'agent events',
-      says: 'of what an agent notes only releases, verdicts and completions are taken',
-      find: "if (event.type === 'write' || event.type === 'verdict' || event.type === 'completion')",
-      replace: "if (event.type !== 'release')",
+      says: 'of what an agent notes only releases, writes, verdicts and completions are taken',
+      find: "if (event.type === 'completion') return of && { type: 'completion', ...of };",
+      replace: "if (!['write', 'verdict'].includes(String(event.type))) return of && ({ ...event, ...of } as never);",
       named: '[AGT-10]',
     },
     {
       rule: 'agent names of events',
       says: 'an agent notes nothing under the name of another event',
-      find: 'if (!id.startsWith(',
-      replace: 'if (!id && !id.startsWith(',
+      find: 'const isOwnName = activity && (',
+      replace: 'const isOwnName = activity && (id.length > 0 || ',
+      named: '[AGT-10]',
+    },
+    {
+      rule: 'agent events of its grants',
+      says: 'an agent tells of no grant that it does not run',
+      find: ' || !grantsOf(activity).every(isItsGrant)) return undefined;',
+      replace: ' || grantsOf(activity).some((id) => !id || !isItsGrant)) return undefined;',
       named: '[AGT-10]',
     },
   ]),
