@@ -19,6 +19,24 @@ afterEach(() => net.close());
 
 const shareBoth = (more: object = {}, write: object = {}): Promise<SharedPosts> => shareOn(net, more, write);
 
+/** A second device of the grantee writes three times without the node, under numbers of which another has taken the first meanwhile. */
+async function writeApart(shared: SharedPosts) {
+  const second = await net.restore(shared.app, 'second');
+  await second.synced();
+  const other = await second.sharing.grants.open(shared.given.grantId);
+  await other.upToDate();
+  await other.settled(await change({ ...shared, grant: other }, 'Post 9', 'the first of the second device'));
+  await second.close();
+  await shared.grant.settled(await change(shared, 'Post 0', 'takes the number that the second device goes on with'));
+  await net.stopNode();
+  const again = await net.reopen({ ...shared.app, store: join(net.directory, 'second') });
+  const same = await again.sharing.grants.open(shared.given.grantId);
+  const numbers: number[] = [];
+  for (const name of ['Post 1', 'Post 2', 'Post 3'])
+    numbers.push(await change({ ...shared, grant: same }, name, `${name} by the second device`));
+  return { again, same, numbers };
+}
+
 describe('a write of a grantee', () => {
   it('[LANE-5] to a grant that is told of changes once in a while is decided with the next batch', async () => {
     const shared = await shareBoth({ frequency: 'PT1S' });
@@ -112,19 +130,7 @@ describe('a write of a grantee', () => {
 
   it('[LANE-17] that moved by one, as did the one before it, is told its own verdict and no other', async () => {
     const shared = await shareBoth();
-    const second = await net.restore(shared.app, 'second');
-    await second.synced();
-    const other = await second.sharing.grants.open(shared.given.grantId);
-    await other.upToDate();
-    await other.settled(await change({ ...shared, grant: other }, 'Post 9', 'the first of the second device'));
-    await second.close();
-    await shared.grant.settled(await change(shared, 'Post 0', 'takes the number that the second device goes on with'));
-    await net.stopNode();
-    const again = await net.reopen({ ...shared.app, store: join(net.directory, 'second') });
-    const same = await again.sharing.grants.open(shared.given.grantId);
-    const numbers: number[] = [];
-    for (const name of ['Post 1', 'Post 2', 'Post 3'])
-      numbers.push(await change({ ...shared, grant: same }, name, 'by the second device'));
+    const { same, numbers } = await writeApart(shared);
     await shared.posts.delete('post-3');
     await net.startNode();
     const verdicts = await Promise.all(numbers.map((n) => same.settled(n)));
@@ -134,19 +140,7 @@ describe('a write of a grantee', () => {
 
   it('[LANE-17] that could not be given another number on a full disk is given it when there is room', async () => {
     const shared = await shareBoth();
-    const second = await net.restore(shared.app, 'second');
-    await second.synced();
-    const other = await second.sharing.grants.open(shared.given.grantId);
-    await other.upToDate();
-    await other.settled(await change({ ...shared, grant: other }, 'Post 9', 'the first of the second device'));
-    await second.close();
-    await shared.grant.settled(await change(shared, 'Post 0', 'takes the number that the second device goes on with'));
-    await net.stopNode();
-    const again = await net.reopen({ ...shared.app, store: join(net.directory, 'second') });
-    const same = await again.sharing.grants.open(shared.given.grantId);
-    const numbers: number[] = [];
-    for (const name of ['Post 1', 'Post 2', 'Post 3'])
-      numbers.push(await change({ ...shared, grant: same }, name, `${name} by the second device`));
+    const { again, same, numbers } = await writeApart(shared);
     const { db } = again.open.store;
     const { transact } = db;
     let refusals = 0;
