@@ -26,8 +26,8 @@ export const PROOF_RULES = [
     {
       rule: 'who signed',
       says: 'a proof counts only from whom it is to be',
-      find: "return opened.value.signer === signer ? opened : err({ type: 'wrong-signer' });",
-      replace: 'void signer;\n  return opened;',
+      find: 'isAnothers = did !== signer;',
+      replace: 'isAnothers = did === undefined;',
     },
     {
       rule: 'hash of the request',
